@@ -1,0 +1,52 @@
+# Needs make and Python >= 3.11 only; everything else goes into .venv. `make help` lists the commands.
+#   make PYTHON=python3.13 ...    uses that interpreter
+#   make run ARGS='--port 9000'   passes arguments on
+
+.DEFAULT_GOAL := help
+.PHONY: run test bench lint lock clean help
+
+heading = @printf '\n== %s\n'
+
+run: ## Set up .venv and start the service on 127.0.0.1:8080
+	@scripts/environment run
+	@exec .venv/bin/retryscope serve $(ARGS)
+
+test: lint ## Set up .venv, run every check and every test
+	$(heading) 'pytest: all tests and the examples in docstrings, with branch coverage of the library'
+	@.venv/bin/pytest --cov
+	$(heading) 'pytest: unit tests in asyncio debug mode'
+	@PYTHONASYNCIODEBUG=1 .venv/bin/pytest --asyncio-debug tests/unit
+	$(heading) 'pytest: unit tests with eager tasks'
+	@if .venv/bin/python -c 'import asyncio, sys; sys.exit(not hasattr(asyncio, "eager_task_factory"))'; \
+	then .venv/bin/pytest --eager-tasks tests/unit; \
+	else echo 'skipped: tasks can start eagerly from Python 3.12 on, and this is' "$$(.venv/bin/python -V)"; fi
+
+lint: ## Check formatting, lint, types and import directions
+	@scripts/environment dev
+	$(heading) 'ruff format --check'
+	@.venv/bin/ruff format --check
+	$(heading) 'ruff check'
+	@.venv/bin/ruff check
+	$(heading) 'mypy --strict'
+	@.venv/bin/mypy
+	$(heading) 'lint-imports'
+	@.venv/bin/lint-imports --no-logo
+
+bench: ## Measure what tracing costs, with tenacity, stamina and backoff as peers
+	@scripts/environment dev
+	@.venv/bin/python -m benchmarks $(ARGS)
+
+compile = .venv/bin/uv --no-config pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(ARGS)
+
+lock: ## Renew the locks from pyproject.toml; ARGS=--upgrade takes the newest versions
+	@[ -x .venv/bin/uv ] || scripts/environment dev
+	$(compile) --extra service --group build --output-file requirements.lock
+	$(compile) --all-extras --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean: ## Remove .venv and everything that the commands leave behind
+	rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	find benchmarks instrumentation service tests -name __pycache__ -prune -exec rm -rf {} +
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,1 @@
+"""Adapters to frameworks; each needs the framework it is named after."""

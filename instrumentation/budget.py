@@ -1,0 +1,55 @@
+"""A retry budget: a token bucket that stops retries from multiplying when a dependency is down."""
+
+from __future__ import annotations
+
+import math
+
+
+class RetryBudget:
+    """Tokens that retries cost and successes earn back. Share one per dependency.
+
+    While the dependency works, the bucket is full and retries are free to happen. When it is down, the
+    bucket empties and the rate of retries falls to ``earn_per_success`` of the successes: nested retries
+    can't multiply an outage. The scheme is gRPC's retry throttling (gRFC A6) with a plain bucket.
+
+    Args:
+        capacity: Most retries in a row without a success, >= 1.
+        earn_per_success: Tokens that a success earns, 0 < value <= 1.
+
+    Raises:
+        ValueError: An argument is out of bounds.
+
+    >>> budget = RetryBudget(capacity=1, earn_per_success=0.5)
+    >>> budget.try_spend(), budget.try_spend()
+    (True, False)
+    >>> budget.earn(); budget.earn()
+    >>> budget.try_spend()
+    True
+    """
+
+    __slots__ = ("_capacity", "_earn", "_tokens")
+
+    def __init__(self, capacity: float = 10.0, earn_per_success: float = 0.1) -> None:
+        if not (math.isfinite(capacity) and capacity >= 1):
+            raise ValueError(f"RetryBudget capacity must be finite and >= 1, got {capacity!r}")
+        if not 0 < earn_per_success <= 1:
+            raise ValueError(f"RetryBudget earn_per_success must be in (0, 1], got {earn_per_success!r}")
+        self._capacity = float(capacity)
+        self._earn = float(earn_per_success)
+        self._tokens = self._capacity
+
+    @property
+    def tokens(self) -> float:
+        """Retries that are left now."""
+        return self._tokens
+
+    def try_spend(self) -> bool:
+        """Take a token for one retry; False if there is none."""
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def earn(self) -> None:
+        """A first attempt or a retry succeeded."""
+        self._tokens = min(self._capacity, self._tokens + self._earn)

@@ -1,0 +1,107 @@
+"""What an execution hands down to everything it awaits: deadline, enclosing timer, cause of a cancel.
+
+A chain of immutable scopes in one context variable. ``create_task`` copies the context, so a child task
+sees the scopes of the code that created it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import SpanContext
+
+from .outcome import CancelCause
+
+if TYPE_CHECKING:
+    from .execution import Execution
+    from .report import Report
+
+
+class Scope:
+    """One level of the chain.
+
+    Attributes:
+        parent: The enclosing scope, or None.
+        execution: The execution that opened this level, if one did.
+        task: The asyncio task that entered the scope.
+        deadline: Absolute ``loop.time()`` in seconds by which the work must end; infinity without one.
+        timer: The timer that enforces this level's own limit, if it has one.
+        span: The span of this level, which a cancel by ``timer`` links to.
+        cause: Cause of a cancel that names none, or None to ask the parent.
+        report: Where outcomes, attempts and waits are written, if someone wants to know; inherited.
+    """
+
+    __slots__ = ("cause", "deadline", "execution", "parent", "report", "span", "task", "timer")
+
+    def __init__(
+        self,
+        parent: Scope | None,
+        *,
+        execution: Execution | None = None,
+        deadline: float = math.inf,
+        timer: asyncio.Timeout | None = None,
+        span: SpanContext | None = None,
+        cause: CancelCause | None = None,
+        report: Report[Any] | None = None,
+    ) -> None:
+        self.parent: Scope | None = parent
+        self.execution: Execution | None = execution
+        self.task = asyncio.current_task()
+        self.deadline: float = deadline if parent is None else min(deadline, parent.deadline)
+        self.timer = timer
+        self.span = span
+        self.cause = cause
+        self.report: Report[Any] | None = report if report is not None or parent is None else parent.report
+
+
+current_scope: ContextVar[Scope | None] = ContextVar("resilience_scope", default=None)
+
+
+def inherited_deadline() -> float:
+    """The deadline in force here, as absolute ``loop.time()`` in seconds; infinity without one."""
+    scope = current_scope.get()
+    return math.inf if scope is None else scope.deadline
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """Why a task is being cancelled; travels as the message of ``Task.cancel``.
+
+    Attributes:
+        cause: Who asked.
+        by: Span whose failure or request caused it, to be linked to, or None.
+        time_ns: When it was asked, in nanoseconds since the epoch; 0 where only the arrival is known.
+
+    >>> str(CancelRequest("shutdown"))
+    'cancelled: shutdown'
+    """
+
+    cause: CancelCause
+    by: SpanContext | None = None
+    time_ns: int = 0
+
+    def __str__(self) -> str:
+        return f"cancelled: {self.cause}"
+
+
+def cancel_request(error: BaseException, around: Scope | None) -> CancelRequest:
+    """Who asked for the cancellation that arrived as ``error`` at code running inside ``around``.
+
+    A request that says so itself is believed. Otherwise an enclosing timer that has fired is the cause
+    (``deadline``), then what the surroundings declared (an HTTP request: ``client_disconnect``), then
+    plain ``request``.
+    """
+    if error.args and isinstance(error.args[0], CancelRequest):
+        return error.args[0]
+    cause: CancelCause | None = None
+    scope = around
+    while scope is not None:
+        if scope.timer is not None and scope.timer.expired():
+            return CancelRequest("deadline", scope.span)
+        cause = cause or scope.cause
+        scope = scope.parent
+    return CancelRequest(cause or "request")

@@ -1,0 +1,322 @@
+"""The one table of names: every span, attribute, event and metric that this library emits.
+
+OpenTelemetry has no convention for retry, backoff, timeout or cancellation, so the names under
+``resilience.`` are this project's own. Where a convention exists (``error.type``, ``exception.*``,
+the HTTP server names) it is followed to the letter. Dashboards, alert rules, documents and tests
+read their names from here; nothing else spells one out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+SCOPE_NAME: Final = "retryscope.instrumentation"
+"""Instrumentation scope of every span."""
+
+OTHER: Final = "_OTHER"
+"""What a label value becomes when it is not in its declared, bounded set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A span attribute, span event attribute or log field.
+
+    Attributes:
+        name: Dotted name, as it appears in a trace backend.
+        type: ``string``, ``int``, ``double`` or ``boolean``.
+        help: What it says; units where it has one.
+    """
+
+    name: str
+    type: Literal["string", "int", "double", "boolean"]
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A Prometheus metric family.
+
+    Attributes:
+        name: Family name without the ``_total`` that counters get when exposed.
+        type: ``counter``, ``gauge`` or ``histogram``.
+        labels: Label names, in the order in which children are made.
+        help: One sentence for ``# HELP``.
+        unit: Base unit, or an empty string for a plain count.
+        buckets: Upper bounds of a histogram, without ``+Inf``.
+    """
+
+    name: str
+    type: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    help: str
+    unit: str = ""
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def series_per_label_set(self) -> int:
+        """Time series of one label set: buckets, ``+Inf``, sum and count for a histogram, else 1."""
+        return len(self.buckets) + 3 if self.type == "histogram" else 1
+
+
+_attributes: dict[str, Attribute] = {}
+_events: dict[str, str] = {}
+_metrics: dict[str, Metric] = {}
+
+
+def _attribute(name: str, type_: Literal["string", "int", "double", "boolean"], help_: str) -> str:
+    _attributes[name] = Attribute(name, type_, help_)
+    return name
+
+
+def _event(name: str, help_: str) -> str:
+    _events[name] = help_
+    return name
+
+
+def _metric(metric: Metric) -> Metric:
+    _metrics[metric.name] = metric
+    return metric
+
+
+# Spans: `{primitive} {operation}`. Nothing variable is in a name.
+SPAN_WORKFLOW: Final = "workflow"
+SPAN_TASK: Final = "task"
+SPAN_RETRY: Final = "retry"
+SPAN_ATTEMPT: Final = "attempt"
+SPAN_BACKOFF: Final = "backoff"
+SPAN_TIMEOUT: Final = "timeout"
+SPAN_GATHER: Final = "gather"
+SPAN_CLEANUP: Final = "cleanup"
+PRIMITIVES: Final = (
+    SPAN_WORKFLOW,
+    SPAN_TASK,
+    SPAN_RETRY,
+    SPAN_ATTEMPT,
+    SPAN_BACKOFF,
+    SPAN_TIMEOUT,
+    SPAN_GATHER,
+    SPAN_CLEANUP,
+)
+
+WORKFLOW: Final = _attribute("resilience.workflow", "string", "Declared name of the workflow.")
+OPERATION: Final = _attribute("resilience.operation", "string", "Declared name of the operation.")
+TASK_NAME: Final = _attribute("resilience.task.name", "string", "Name of one task; may be variable.")
+OUTCOME: Final = _attribute(
+    "resilience.outcome", "string", "success, error, timeout, exhausted or cancelled; absent while it runs."
+)
+ATTEMPT_NUMBER: Final = _attribute("resilience.attempt.number", "int", "Number of the attempt, from 1.")
+RETRY_MAX_ATTEMPTS: Final = _attribute(
+    "resilience.retry.max_attempts", "int", "Most attempts the policy allows."
+)
+RETRY_ATTEMPTS: Final = _attribute("resilience.retry.attempts", "int", "Attempts made.")
+RETRY_BACKOFF_SECONDS: Final = _attribute(
+    "resilience.retry.backoff_seconds", "double", "Time really spent waiting between attempts, in seconds."
+)
+RETRY_GIVEUP_REASON: Final = _attribute(
+    "resilience.retry.giveup_reason", "string", "max_attempts, deadline, budget or non_retryable."
+)
+RETRY_DELAY: Final = _attribute(
+    "resilience.retry.delay", "double", "Planned wait before the next attempt, in seconds."
+)
+RETRY_DELAY_SOURCE: Final = _attribute(
+    "resilience.retry.delay_source", "string", "Who set the delay: policy or retry_after."
+)
+DEADLINE: Final = _attribute(
+    "resilience.deadline", "double", "Time left when the span started until its deadline, in seconds."
+)
+TIMEOUT_LIMIT: Final = _attribute("resilience.timeout.limit", "double", "Limit of the timeout, in seconds.")
+TIMEOUT_ELAPSED: Final = _attribute(
+    "resilience.timeout.elapsed", "double", "Time that really passed where the limit was overrun, in seconds."
+)
+GATHER_SIZE: Final = _attribute("resilience.gather.size", "int", "Children started together.")
+GATHER_SUCCEEDED: Final = _attribute("resilience.gather.succeeded", "int", "Children that returned.")
+GATHER_FAILED: Final = _attribute("resilience.gather.failed", "int", "Children that raised.")
+GATHER_CANCELLED: Final = _attribute("resilience.gather.cancelled", "int", "Children that were cancelled.")
+CLEANUP_DEADLINE: Final = _attribute(
+    "resilience.cleanup.deadline", "double", "Most time that the cleanup may take, in seconds."
+)
+CLEANUP_OUTCOME: Final = _attribute("resilience.cleanup.outcome", "string", "completed, failed or timed_out.")
+CANCEL_CAUSE: Final = _attribute(
+    "resilience.cancel.cause", "string", "request, client_disconnect, sibling, deadline or shutdown."
+)
+LINK_KIND: Final = _attribute("resilience.link.kind", "string", "What a link means: cancelled_by.")
+ERROR_TYPE: Final = _attribute(
+    "error.type", "string", "Class of the error, `timeout` for an own timeout, or `_OTHER`."
+)
+EXCEPTION_TYPE: Final = _attribute("exception.type", "string", "Class of the exception, with its module.")
+EXCEPTION_MESSAGE: Final = _attribute("exception.message", "string", "The exception's message.")
+EXCEPTION_STACKTRACE: Final = _attribute(
+    "exception.stacktrace", "string", "Stack trace, as Python prints it."
+)
+# HTTP server spans, as the OpenTelemetry HTTP conventions name them.
+HTTP_REQUEST_METHOD: Final = _attribute("http.request.method", "string", "Method, or _OTHER.")
+HTTP_ROUTE: Final = _attribute("http.route", "string", "Route template; absent where no route matched.")
+HTTP_RESPONSE_STATUS_CODE: Final = _attribute("http.response.status_code", "int", "Status code sent.")
+URL_PATH: Final = _attribute("url.path", "string", "Path of the request.")
+URL_SCHEME: Final = _attribute("url.scheme", "string", "http or https.")
+SERVER_ADDRESS: Final = _attribute("server.address", "string", "Host that the client asked for.")
+SERVER_PORT: Final = _attribute("server.port", "int", "Port that the client asked for.")
+CLIENT_ADDRESS: Final = _attribute("client.address", "string", "Address of the client.")
+NETWORK_PROTOCOL_VERSION: Final = _attribute("network.protocol.version", "string", "1.0 or 1.1.")
+USER_AGENT_ORIGINAL: Final = _attribute("user_agent.original", "string", "The User-Agent header.")
+
+EVENT_RETRY_SCHEDULED: Final = _event(
+    "resilience.retry.scheduled", "An attempt failed and another one will follow after the delay."
+)
+EVENT_TIMEOUT: Final = _event("resilience.timeout", "The operation's own limit was reached.")
+EVENT_CANCEL_REQUESTED: Final = _event(
+    "resilience.cancel.requested", "Someone asked the operation to stop; the cause is on the event."
+)
+EVENT_EXCEPTION: Final = _event("exception", "An exception, recorded once, where it is handled.")
+
+LINK_CANCELLED_BY: Final = "cancelled_by"
+ERROR_TYPE_TIMEOUT: Final = "timeout"
+
+DURATION_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Seconds."""
+ATTEMPT_BUCKETS: Final = (1.0, 2.0, 3.0, 4.0, 5.0, 8.0)
+"""Attempts."""
+HTTP_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Seconds; the boundaries that the HTTP convention recommends."""
+
+_OPERATION_LABELS = ("workflow", "operation")
+
+OPERATION_DURATION: Final = _metric(
+    Metric(
+        "resilience_operation_duration_seconds",
+        "histogram",
+        (*_OPERATION_LABELS, "outcome"),
+        "Duration of an operation, all its attempts and backoff included.",
+        "seconds",
+        DURATION_BUCKETS,
+    )
+)
+ATTEMPTS: Final = _metric(
+    Metric(
+        "resilience_attempts",
+        "counter",
+        (*_OPERATION_LABELS, "outcome", "error_type"),
+        "Attempts of an operation; an operation that is not retried is one attempt.",
+    )
+)
+OPERATION_ATTEMPTS: Final = _metric(
+    Metric(
+        "resilience_operation_attempts",
+        "histogram",
+        (*_OPERATION_LABELS, "outcome"),
+        "Attempts that one operation took.",
+        buckets=ATTEMPT_BUCKETS,
+    )
+)
+BACKOFF_DURATION: Final = _metric(
+    Metric(
+        "resilience_backoff_duration_seconds",
+        "histogram",
+        _OPERATION_LABELS,
+        "Time really spent waiting between two attempts, also when interrupted.",
+        "seconds",
+        DURATION_BUCKETS,
+    )
+)
+RETRY_GIVEUPS: Final = _metric(
+    Metric(
+        "resilience_retry_giveups",
+        "counter",
+        (*_OPERATION_LABELS, "reason"),
+        "Retries that gave up, by reason.",
+    )
+)
+CANCELLATIONS: Final = _metric(
+    Metric(
+        "resilience_cancellations",
+        "counter",
+        (*_OPERATION_LABELS, "cause"),
+        "Operations that were cancelled, by cause.",
+    )
+)
+CLEANUP_DURATION: Final = _metric(
+    Metric(
+        "resilience_cleanup_duration_seconds",
+        "histogram",
+        (*_OPERATION_LABELS, "outcome"),
+        "Duration of the cleanup of a cancelled operation.",
+        "seconds",
+        DURATION_BUCKETS,
+    )
+)
+OPERATIONS_IN_FLIGHT: Final = _metric(
+    Metric(
+        "resilience_operations_in_flight",
+        "gauge",
+        _OPERATION_LABELS,
+        "Operations that have started and not ended.",
+    )
+)
+WORKFLOW_DURATION: Final = _metric(
+    Metric(
+        "resilience_workflow_duration_seconds",
+        "histogram",
+        ("workflow", "outcome"),
+        "Duration of a workflow.",
+        "seconds",
+        DURATION_BUCKETS,
+    )
+)
+WORKFLOWS_IN_FLIGHT: Final = _metric(
+    Metric(
+        "resilience_workflows_in_flight",
+        "gauge",
+        ("workflow",),
+        "Workflows that have started and not ended.",
+    )
+)
+FOLDED_LABELS: Final = _metric(
+    Metric(
+        "resilience_telemetry_folded_labels",
+        "counter",
+        ("label",),
+        "Label values that were outside their bounded set and became _OTHER.",
+    )
+)
+DROPPED_SPANS: Final = _metric(
+    Metric(
+        "resilience_telemetry_dropped_spans",
+        "counter",
+        ("reason",),
+        "Spans that never reached the collector: queue_full, export_failed or shutdown.",
+    )
+)
+TELEMETRY_FAILURES: Final = _metric(
+    Metric(
+        "resilience_telemetry_failures",
+        "counter",
+        ("part",),
+        "Errors inside the telemetry itself, kept away from the caller.",
+    )
+)
+HTTP_SERVER_DURATION: Final = _metric(
+    Metric(
+        "http_server_request_duration_seconds",
+        "histogram",
+        (
+            "http_request_method",
+            "http_route",
+            "http_response_status_code",
+            "url_scheme",
+            "error_type",
+        ),
+        "Duration of HTTP server requests.",
+        "seconds",
+        HTTP_BUCKETS,
+    )
+)
+
+ATTRIBUTES: Final[Mapping[str, Attribute]] = MappingProxyType(_attributes)
+"""Every attribute by name."""
+EVENTS: Final[Mapping[str, str]] = MappingProxyType(_events)
+"""Every span event by name, with what it says."""
+METRICS: Final[Mapping[str, Metric]] = MappingProxyType(_metrics)
+"""Every metric family by name."""

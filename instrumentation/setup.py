@@ -1,0 +1,172 @@
+"""Set-up and shutdown of the telemetry of a process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import prometheus_client
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from . import semconv
+from .export import BATCH_SIZE, QUEUE_SIZE, SCHEDULE_DELAY_MILLIS, ExportProcessor
+from .metrics import Metrics, metrics_for
+from .outcome import Outcome, status_rule
+from .recording import NullRecorder, Recorder
+from .telemetry import Telemetry, install, tracing_failure_counter
+from .tracing import TracerRecorder
+
+_log = logging.getLogger("instrumentation")
+
+
+@dataclass(slots=True)
+class _Installed:
+    own_provider: TracerProvider | None
+    exporter: ExportProcessor | None
+
+
+_installed: _Installed | None = None
+
+
+def setup(
+    *,
+    service_name: str | None = None,
+    registry: CollectorRegistry = REGISTRY,
+    tracer_provider: trace.TracerProvider | None = None,
+    span_processors: Iterable[SpanProcessor] = (),
+    is_failure: Callable[[Outcome], bool] = status_rule,
+    time_ns: Callable[[], int] = time.time_ns,
+) -> None:
+    """Start recording; call it once, before the event loop or inside it.
+
+    Spans go to ``tracer_provider``; without one, to the global provider if somebody has set it, else to
+    a provider made here, which becomes the global one. That one honours ``OTEL_SERVICE_NAME``,
+    ``OTEL_RESOURCE_ATTRIBUTES``, ``OTEL_TRACES_SAMPLER`` and, where ``OTEL_EXPORTER_OTLP_ENDPOINT`` or
+    ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` is set, exports there over OTLP/HTTP (queue and batches by the
+    ``OTEL_BSP_*`` variables). ``OTEL_SDK_DISABLED=true`` switches spans off; metrics stay.
+
+    Args:
+        service_name: ``service.name`` where ``OTEL_SERVICE_NAME`` does not say it.
+        registry: Where the metrics are registered.
+        tracer_provider: A provider of your own; nothing is added to it but ``span_processors``.
+        span_processors: Further processors, for example a store of the last traces.
+        is_failure: The status rule: whether a span with this outcome gets the status ERROR.
+        time_ns: Wall clock, in nanoseconds since the epoch.
+
+    Raises:
+        RuntimeError: It was called before, without :func:`shutdown`.
+        TypeError: ``span_processors`` are given for a provider that takes none.
+        ValueError: A variable has a value that can't be used.
+    """
+    global _installed
+    if _installed is not None:
+        raise RuntimeError("instrumentation.setup() was called before; call shutdown() first")
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+    metrics = metrics_for(registry)
+    recorder: Recorder
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        recorder = NullRecorder()
+        _installed = _Installed(None, None)
+    else:
+        provider, _installed = _provider(tracer_provider, service_name, span_processors, metrics)
+        tracer = provider.get_tracer(semconv.SCOPE_NAME)
+        recorder = TracerRecorder(tracer, time_ns, tracing_failure_counter(metrics))
+    install(Telemetry(recorder, metrics, time_ns, is_failure))
+    _log.info("telemetry is set up; the declared operations have at most %d series", metrics.series_bound())
+
+
+def _provider(
+    given: trace.TracerProvider | None,
+    service_name: str | None,
+    processors: Iterable[SpanProcessor],
+    metrics: Metrics,
+) -> tuple[trace.TracerProvider, _Installed]:
+    found = given or trace.get_tracer_provider()
+    if given is None and isinstance(found, trace.ProxyTracerProvider):
+        return _own_provider(service_name, processors, metrics)
+    for processor in processors:
+        if not isinstance(found, TracerProvider):
+            raise TypeError(f"span_processors need an OpenTelemetry SDK TracerProvider, got {found!r}")
+        found.add_span_processor(processor)
+    return found, _Installed(None, None)
+
+
+def _own_provider(
+    service_name: str | None, processors: Iterable[SpanProcessor], metrics: Metrics
+) -> tuple[trace.TracerProvider, _Installed]:
+    named = {} if service_name is None or "OTEL_SERVICE_NAME" in os.environ else {SERVICE_NAME: service_name}
+    provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
+    for processor in processors:
+        provider.add_span_processor(processor)
+    exporter = _otlp_export(metrics)
+    if exporter is not None:
+        provider.add_span_processor(exporter)
+    trace.set_tracer_provider(provider)
+    return provider, _Installed(provider, exporter)
+
+
+def _otlp_export(metrics: Metrics) -> ExportProcessor | None:
+    wanted = os.environ.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower()
+    endpoint = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get(
+        "OTEL_EXPORTER_OTLP_ENDPOINT"
+    )
+    if wanted == "none" or not endpoint:
+        return None
+    if wanted != "otlp":
+        raise ValueError(f"OTEL_TRACES_EXPORTER must be 'otlp' or 'none' here, got {wanted!r}")
+    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
+        protocol = os.environ.get(name, "http/protobuf")
+        if protocol != "http/protobuf":
+            raise ValueError(f"{name} must be 'http/protobuf' here (port 4318), got {protocol!r}")
+    logging.getLogger("opentelemetry.exporter.otlp.proto.http").addFilter(_EachMessageOnce())
+    return ExportProcessor(
+        OTLPSpanExporter(),
+        metrics.dropped,
+        queue_size=_positive_int("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE),
+        batch_size=_positive_int("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", BATCH_SIZE),
+        schedule_delay_millis=_positive_int("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MILLIS),
+    )
+
+
+def _positive_int(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{name} must be a whole number >= 1, got {text!r}")
+    return int(text)
+
+
+class _EachMessageOnce(logging.Filter):
+    """The exporter logs every failed request; once is enough, the metric counts the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this message, its values aside, is new."""
+        new = record.msg not in self._seen
+        self._seen.add(record.msg)
+        return new
+
+
+def shutdown(timeout: float = 5.0) -> None:
+    """Export what is queued, within ``timeout`` seconds, and stop recording spans.
+
+    It blocks: call it from a thread if an event loop is still running. A provider of your own is left
+    alone. :func:`setup` may be called again afterwards.
+    """
+    global _installed
+    installed, _installed = _installed, None
+    if installed is None:
+        return
+    if installed.exporter is not None:
+        installed.exporter.close(timeout)
+    if installed.own_provider is not None:
+        installed.own_provider.shutdown()

@@ -1,0 +1,52 @@
+"""A plain unit of work: one attempt, traced and counted."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from . import semconv
+from .execution import OperationExecution
+from .operation import Operation
+
+
+class task:  # noqa: N801  (reads like asyncio.timeout)
+    """Trace and count a block of code as one execution of an operation, without retry or limit.
+
+    An async context manager; errors pass through.
+
+    Args:
+        operation: The declared operation.
+        name: Name of this task, on the span; may be variable.
+
+    >>> import asyncio
+    >>> step = Operation("step", workflow="docs")
+    >>> async def main():
+    ...     async with task(step, name="step 7"):
+    ...         return "done"
+    >>> asyncio.run(main())
+    'done'
+    """
+
+    __slots__ = ("_execution", "_name", "_operation")
+
+    def __init__(self, operation: Operation, *, name: str | None = None) -> None:
+        self._operation = operation
+        self._name = name
+
+    async def __aenter__(self) -> Self:
+        self._execution = start_task(self._operation, self._name)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._execution.end(error)
+
+
+def start_task(operation: Operation, name: str | None) -> OperationExecution:
+    """Open the execution of a task; whoever opens it ends it."""
+    attributes = operation.attributes
+    if name is not None:
+        attributes = {**attributes, semconv.TASK_NAME: name}
+    return OperationExecution(operation, f"{semconv.SPAN_TASK} {operation.name}", attributes)

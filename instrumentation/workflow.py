@@ -1,0 +1,107 @@
+"""A workflow: the root of what one request or job does."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from types import TracebackType
+from typing import Self
+
+from opentelemetry.trace import SpanContext
+
+from . import semconv
+from .execution import Execution
+from .metrics import WorkflowMetrics
+from .outcome import CancelCause, Outcome
+from .telemetry import active
+from .timeout import require_seconds
+
+
+class workflow:  # noqa: N801  (reads like asyncio.timeout)
+    """Trace and count a workflow, optionally within a deadline that everything inside respects.
+
+    An async context manager; errors pass through.
+
+    Args:
+        name: Name of the workflow, from a small fixed set.
+        deadline: Seconds that it may take, > 0; None: no limit.
+
+    Raises:
+        ValueError: ``deadline`` is out of bounds.
+        TimeoutError: The deadline was reached.
+
+    >>> import asyncio
+    >>> async def main():
+    ...     async with workflow("nightly") as run:
+    ...         await asyncio.sleep(0)
+    ...     return run.outcome
+    >>> asyncio.run(main())
+    'success'
+    """
+
+    __slots__ = ("_deadline", "_execution", "_name", "_timer")
+
+    def __init__(self, name: str, *, deadline: float | None = None) -> None:
+        self._name = name
+        self._deadline = None if deadline is None else require_seconds("workflow deadline", deadline)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None while it runs."""
+        return self._execution.outcome
+
+    @property
+    def span(self) -> SpanContext:
+        """Ids of its span."""
+        return self._execution.span.context
+
+    @property
+    def seconds(self) -> float:
+        """Time since it started, in seconds."""
+        return self._execution.loop.time() - self._execution.started
+
+    async def __aenter__(self) -> Self:
+        limit = self._deadline
+        when = math.inf if limit is None else asyncio.get_running_loop().time() + limit
+        self._timer = asyncio.timeout_at(None if limit is None else when)
+        await self._timer.__aenter__()
+        self._execution = _WorkflowExecution(self._name, limit, when, self._timer)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        execution = self._execution
+        try:
+            await self._timer.__aexit__(kind, error, tb)
+        except TimeoutError as expired:
+            assert self._deadline is not None
+            expired.args = (f"workflow {self._name} ran past its deadline of {self._deadline:g} s",)
+            execution.timed_out = True
+            limit = {semconv.TIMEOUT_LIMIT: self._deadline}
+            execution.telemetry.recorder.event(execution.span, semconv.EVENT_TIMEOUT, limit)
+            execution.end(expired)
+            raise
+        execution.end(error)
+
+
+class _WorkflowExecution(Execution):
+    __slots__ = ("_metrics", "outcome")
+
+    def __init__(self, name: str, limit: float | None, deadline: float, timer: asyncio.Timeout) -> None:
+        telemetry = active()
+        attributes: dict[str, str | float] = {semconv.WORKFLOW: name}
+        if limit is not None:
+            attributes[semconv.DEADLINE] = limit
+        span_name = f"{semconv.SPAN_WORKFLOW} {name}"
+        super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer)
+        self.outcome: Outcome | None = None
+        self._metrics: WorkflowMetrics = telemetry.metrics.of_workflow(name)
+        self._metrics.started()
+
+    def _count(self, outcome: Outcome, error: BaseException | None) -> None:
+        self.outcome = outcome
+        self._metrics.ended(outcome, self.loop.time() - self.started, self.span.exemplar)
+
+    def _count_cancel(self, cause: CancelCause) -> None:
+        """The operations inside count their own; a workflow is counted by its outcome."""

@@ -1,0 +1,62 @@
+"""What every test may use."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def cannot_run(reason: str) -> NoReturn:
+    """Skip the test with its reason; in CI, where everything has to be there, fail it."""
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(f"{reason}; CI must not skip this test", pytrace=False)
+    pytest.skip(reason)
+
+
+def find_system_tool(name: str) -> Path:
+    """The path of a program that is not a Python package."""
+    found = shutil.which(name)
+    if found is None:
+        cannot_run(f"needs the program {name} on PATH (Debian: apt-get install {name})")
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
+def system_tool() -> Callable[[str], Path]:
+    """Ask for a program by name; the test is skipped where it is missing, and fails in CI."""
+    return find_system_tool
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--eager-tasks",
+        action="store_true",
+        help="run coroutine tests on loops that start tasks eagerly (Python 3.12 and later)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # looptime asks for the current loop before synchronous tests too. Up to Python 3.13 that makes one, which
+    # nobody closes, as long as none was ever set.
+    asyncio.set_event_loop(None)
+    if config.getoption("--eager-tasks"):
+        config.pluginmanager.register(_EagerTasks())
+
+
+class _EagerTasks:
+    def pytest_asyncio_loop_factories(
+        self, config: pytest.Config, item: pytest.Item
+    ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+        return {"eager": _eager_loop}
+
+
+def _eager_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(getattr(asyncio, "eager_task_factory"))  # noqa: B009 - typed for Python 3.11
+    return loop

@@ -1,0 +1,1 @@
+"""What the tests share: a virtual clock, recorded telemetry, and its rendering as text."""
