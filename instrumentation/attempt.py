@@ -16,7 +16,7 @@ from .outcome import (
     recorded_since,
 )
 from .recording import Attributes
-from .scope import Scope, cancel_request, current_scope
+from .scope import Scope, cancel_request, current_scope, leave_scope
 
 _log = logging.getLogger("instrumentation")
 _SUCCEEDED: Attributes = {semconv.OUTCOME: "success"}
@@ -71,7 +71,7 @@ class Attempt:
             execution.report.attempts += 1
         abandoned = isinstance(error, GeneratorExit)
         if self._scope_token is not None and not abandoned:
-            current_scope.reset(self._scope_token)
+            leave_scope(self._scope_token)
         if error is None:
             execution.metrics.attempt("success", "", None)
             recorder.end(self._span, _SUCCEEDED)

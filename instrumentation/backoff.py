@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from random import Random
 from typing import Literal
@@ -59,7 +60,10 @@ def parse_retry_after(value: str, now: float) -> float | None:
         seconds = float(text)
         return seconds if math.isfinite(seconds) else None
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        date = parsedate_to_datetime(text)
+        if date.tzinfo is None:  # an HTTP-date that names no zone is in UTC, not in ours
+            date = date.replace(tzinfo=UTC)
+        return max(0.0, date.timestamp() - now)
     except (ValueError, OverflowError):
         return None
 

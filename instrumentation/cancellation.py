@@ -132,7 +132,7 @@ def count_if_never_started(operation: Operation, report: Report[Any], running: a
     """See to it that a task cancelled before its first step, which runs no code at all, is counted."""
 
     def ended(asyncio_task: asyncio.Task[Any]) -> None:
-        if report.outcome is not None:
+        if report.outcome is not None or not asyncio_task.cancelled():
             return
         try:
             asyncio_task.result()
@@ -191,10 +191,14 @@ async def cancel_on_exit(tasks: Collection[CancellableTask[Any]]) -> AsyncIterat
     running = [each.task for each in tasks]
     try:
         yield
+    except GeneratorExit:  # torn down from outside, where nothing can be awaited
+        raise
     except BaseException as error:
         cancelled = isinstance(error, asyncio.CancelledError)
-        around = current_scope.get()
-        await cancel_and_wait(running, cancel_request(error, around) if cancelled else _request("request"))
+        request = cancel_request(error, current_scope.get()) if cancelled else _request("request")
+        absorbed = await cancel_and_wait(running, request)
+        if absorbed is not None and not cancelled:
+            raise absorbed from error
         raise
     else:
         absorbed = await cancel_and_wait(running, _request("request"))

@@ -15,6 +15,7 @@ from . import semconv
 from .awaitables import require_async_callable, require_awaitable
 from .operation import Operation
 from .outcome import CleanupOutcome, error_type, message_of
+from .recording import OpenSpan
 from .scope import Scope, cancel_request, current_scope
 from .telemetry import active
 from .timeout import require_seconds
@@ -86,6 +87,8 @@ async def cleanup(
     task.add_done_callback(_running.discard)
 
     absorbed = await _wait(task, timeout + ABANDON_AFTER)
+    if task.cancelled():  # before its first step; otherwise it has finished by itself
+        running.finish("failed", asyncio.CancelledError())
     # Already finished, unless it ignores its cancellation too: then it is left behind.
     result = running.finish("timed_out", left_behind=True)
     if scope is not None and scope.report is not None:
@@ -121,16 +124,13 @@ class _Cleanup:
         self._telemetry = active()
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
+        self._span: OpenSpan | None = None
         self.result: CleanupResult | None = None
 
     async def run(self, fn: Callable[[], Awaitable[object]]) -> None:
         """Open the span, run ``fn`` under the time limit, finish."""
         deadline = self._started + self._timeout
-        self._span = self._telemetry.recorder.start(
-            f"{semconv.SPAN_CLEANUP} {self._operation.name}",
-            {**self._operation.attributes, semconv.CLEANUP_DEADLINE: self._timeout},
-            cancelled_by=self._by,
-        )
+        self._span = self._start_span(current=True)
         timer = asyncio.timeout_at(deadline)
         # A scope of its own, without parent: the deadline that has just passed must not stop the cleanup.
         current_scope.set(Scope(None, deadline=deadline, timer=timer, span=self._span.context))
@@ -150,6 +150,14 @@ class _Cleanup:
         else:
             self.finish("completed")
 
+    def _start_span(self, *, current: bool) -> OpenSpan:
+        return self._telemetry.recorder.start(
+            f"{semconv.SPAN_CLEANUP} {self._operation.name}",
+            {**self._operation.attributes, semconv.CLEANUP_DEADLINE: self._timeout},
+            current=current,
+            cancelled_by=self._by,
+        )
+
     def finish(
         self, outcome: CleanupOutcome, error: BaseException | None = None, *, left_behind: bool = False
     ) -> CleanupResult:
@@ -161,7 +169,7 @@ class _Cleanup:
 
     def _record(self, result: CleanupResult, left_behind: bool) -> None:
         recorder = self._telemetry.recorder
-        span = self._span
+        span = self._span or self._start_span(current=False)
         final: dict[str, str] = {semconv.CLEANUP_OUTCOME: result.outcome}
         failure: str | None = None
         if result.outcome == "timed_out":

@@ -64,11 +64,13 @@ async def gather(
         f"{semconv.SPAN_GATHER} {operation.name}",
         {**operation.attributes, semconv.GATHER_SIZE: len(calls)},
     )
-    started = asyncio.get_running_loop().time()
+    loop = asyncio.get_running_loop()
+    started = loop.time()
     try:
         await _run_all(operation, calls, reports, fail_fast=fail_fast)
     except BaseException as error:
         _end(span, reports, started, error)
+        mark_recorded(error, loop.time())  # a group: each leaf has its own record
         raise
     _end(span, reports, started, None)
     return reports
@@ -132,8 +134,6 @@ def _end(span: OpenSpan, reports: list[Report[T]], started: float, error: BaseEx
     for _, failed in _errors(reports):
         if not recorded_since(failed, started):  # by a primitive in the child
             telemetry.recorder.exception(span, failed)
-    if error is not None:
-        mark_recorded(error, asyncio.get_running_loop().time())  # a group: each leaf has its own record
     final: dict[str, str | int] = {
         semconv.GATHER_SUCCEEDED: sum(report.outcome == "success" for report in reports),
         semconv.GATHER_FAILED: len(_errors(reports)),

@@ -25,7 +25,7 @@ from .outcome import (
     recorded_since,
 )
 from .recording import Attributes
-from .scope import Scope, cancel_request, current_scope
+from .scope import Scope, cancel_request, current_scope, leave_scope
 from .telemetry import Telemetry, active
 
 _log = logging.getLogger("instrumentation")
@@ -95,7 +95,7 @@ class Execution(ABC):
             self.report.execution_ended(outcome, error)
         abandoned = isinstance(error, GeneratorExit)
         if not abandoned:
-            current_scope.reset(self._scope_token)
+            leave_scope(self._scope_token)
         self.telemetry.recorder.end(self.span, final, failure=failure, abandoned=abandoned)
 
     def _classify(self, error: BaseException | None) -> Outcome:

@@ -54,6 +54,7 @@ class ExportProcessor(SpanProcessor):
         self._lock = threading.Lock()
         self._logged: set[str] = set()
         self._closed = False
+        self._written_off = False
         self._batches = BatchSpanProcessor(
             _CountingExporter(exporter, self),
             max_queue_size=queue_size,
@@ -77,10 +78,11 @@ class ExportProcessor(SpanProcessor):
         else:
             self.drop("shutdown" if self._closed else "queue_full", 1)
 
-    def taken(self, spans: int) -> None:
-        """A batch has left the queue."""
+    def taken(self, spans: int) -> bool:
+        """A batch has left the queue; False if it was too late and already counts as dropped."""
         with self._lock:
             self._pending -= spans
+            return not self._written_off
 
     def drop(self, reason: str, spans: int) -> None:
         """Count lost spans; log the first loss for each reason."""
@@ -116,6 +118,7 @@ class ExportProcessor(SpanProcessor):
         flush.join(timeout)
         with self._lock:
             left, self._pending = self._pending, 0
+            self._written_off = True
         if left:
             self.drop("shutdown", left)
 
@@ -133,8 +136,8 @@ class _CountingExporter(SpanExporter):
         except Exception:
             _log.debug("the span exporter raised", exc_info=True)
             result = SpanExportResult.FAILURE
-        self._processor.taken(len(spans))
-        if result is not SpanExportResult.SUCCESS:
+        in_time = self._processor.taken(len(spans))
+        if in_time and result is not SpanExportResult.SUCCESS:
             self._processor.drop("export_failed", len(spans))
         return result
 

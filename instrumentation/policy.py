@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, get_args
@@ -83,7 +82,7 @@ class RetryPolicy:
     def _check(name: str, value: object, low: float, high: float, unit: str) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"RetryPolicy.{name} must be a number, got {value!r}")
-        if math.isnan(value) or not low <= value <= high:
+        if not low <= value <= high:  # also where it is NaN
             raise ValueError(
                 f"RetryPolicy.{name} must be between {low:g} and {high:.0f}{unit}, got {value!r}"
             )

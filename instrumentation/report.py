@@ -10,7 +10,7 @@ from typing import Generic, ParamSpec, TypeVar
 from opentelemetry.trace import SpanContext
 
 from .outcome import Outcome, outcome_of
-from .scope import Scope, current_scope
+from .scope import Scope, current_scope, leave_scope
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -59,7 +59,7 @@ class Report(Generic[T]):
         else:
             self._end(None, start)
         finally:
-            current_scope.reset(token)
+            leave_scope(token)
 
     def result(self) -> T:
         """The value that the task returned.

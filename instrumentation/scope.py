@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from contextvars import ContextVar
+from contextlib import suppress
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ class Scope:
         task: The asyncio task that entered the scope.
         deadline: Absolute ``loop.time()`` in seconds by which the work must end; infinity without one.
         timer: The timer that enforces this level's own limit, if it has one.
-        span: The span of this level, which a cancel by ``timer`` links to.
+        span: The span of this level, which a cancel by ``timer`` or for ``cause`` links to.
         cause: Cause of a cancel that names none, or None to ask the parent.
         report: Where outcomes, attempts and waits are written, if someone wants to know; inherited.
     """
@@ -59,6 +60,14 @@ class Scope:
 
 
 current_scope: ContextVar[Scope | None] = ContextVar("resilience_scope", default=None)
+
+
+def leave_scope(token: Token[Scope | None]) -> None:
+    """Make the enclosing scope current again."""
+    # A coroutine that is torn down, or an async generator's block, may end in another context than the one
+    # it began in. There is nothing to restore there, and it is no error of the caller's.
+    with suppress(ValueError):
+        current_scope.reset(token)
 
 
 def inherited_deadline() -> float:
@@ -97,11 +106,12 @@ def cancel_request(error: BaseException, around: Scope | None) -> CancelRequest:
     """
     if error.args and isinstance(error.args[0], CancelRequest):
         return error.args[0]
-    cause: CancelCause | None = None
+    declared: CancelRequest | None = None
     scope = around
     while scope is not None:
         if scope.timer is not None and scope.timer.expired():
             return CancelRequest("deadline", scope.span)
-        cause = cause or scope.cause
+        if declared is None and scope.cause is not None:
+            declared = CancelRequest(scope.cause, scope.span)
         scope = scope.parent
-    return CancelRequest(cause or "request")
+    return declared or CancelRequest("request")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import prometheus_client
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from prometheus_client import REGISTRY, CollectorRegistry
 
@@ -33,6 +33,8 @@ class _Installed:
 
 
 _installed: _Installed | None = None
+_made_global: TracerProvider | None = None
+"""Our first provider: the API lets nobody replace a global one, so it stays there after its shutdown."""
 
 
 def setup(
@@ -53,7 +55,7 @@ def setup(
     ``OTEL_BSP_*`` variables). ``OTEL_SDK_DISABLED=true`` switches spans off; metrics stay.
 
     Args:
-        service_name: ``service.name`` where ``OTEL_SERVICE_NAME`` does not say it.
+        service_name: ``service.name``, where these variables don't say it.
         registry: Where the metrics are registered.
         tracer_provider: A provider of your own; nothing is added to it but ``span_processors``.
         span_processors: Further processors, for example a store of the last traces.
@@ -71,7 +73,7 @@ def setup(
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
     metrics = metrics_for(registry)
     recorder: Recorder
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if _variable("OTEL_SDK_DISABLED", "false").lower() == "true":
         recorder = NullRecorder()
         _installed = _Installed(None, None)
     else:
@@ -89,7 +91,7 @@ def _provider(
     metrics: Metrics,
 ) -> tuple[trace.TracerProvider, _Installed]:
     found = given or trace.get_tracer_provider()
-    if given is None and isinstance(found, trace.ProxyTracerProvider):
+    if given is None and (isinstance(found, trace.ProxyTracerProvider) or found is _made_global):
         return _own_provider(service_name, processors, metrics)
     for processor in processors:
         if not isinstance(found, TracerProvider):
@@ -101,28 +103,30 @@ def _provider(
 def _own_provider(
     service_name: str | None, processors: Iterable[SpanProcessor], metrics: Metrics
 ) -> tuple[trace.TracerProvider, _Installed]:
-    named = {} if service_name is None or "OTEL_SERVICE_NAME" in os.environ else {SERVICE_NAME: service_name}
+    global _made_global
+    said_by_environment = SERVICE_NAME in OTELResourceDetector().detect().attributes
+    named = {} if service_name is None or said_by_environment else {SERVICE_NAME: service_name}
     provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
     for processor in processors:
         provider.add_span_processor(processor)
     exporter = _otlp_export(metrics)
     if exporter is not None:
         provider.add_span_processor(exporter)
-    trace.set_tracer_provider(provider)
+    if _made_global is None:
+        trace.set_tracer_provider(provider)
+        _made_global = provider
     return provider, _Installed(provider, exporter)
 
 
 def _otlp_export(metrics: Metrics) -> ExportProcessor | None:
-    wanted = os.environ.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower()
-    endpoint = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get(
-        "OTEL_EXPORTER_OTLP_ENDPOINT"
-    )
+    wanted = _variable("OTEL_TRACES_EXPORTER", "otlp").lower()
+    endpoint = _variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", _variable("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
     if wanted == "none" or not endpoint:
         return None
     if wanted != "otlp":
         raise ValueError(f"OTEL_TRACES_EXPORTER must be 'otlp' or 'none' here, got {wanted!r}")
     for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
-        protocol = os.environ.get(name, "http/protobuf")
+        protocol = _variable(name, "http/protobuf")
         if protocol != "http/protobuf":
             raise ValueError(f"{name} must be 'http/protobuf' here (port 4318), got {protocol!r}")
     logging.getLogger("opentelemetry.exporter.otlp.proto.http").addFilter(_EachMessageOnce())
@@ -135,8 +139,13 @@ def _otlp_export(metrics: Metrics) -> ExportProcessor | None:
     )
 
 
+def _variable(name: str, default: str) -> str:
+    # OpenTelemetry's specification: an empty value means the same as none.
+    return os.environ.get(name, "").strip() or default
+
+
 def _positive_int(name: str, default: int) -> int:
-    text = os.environ.get(name, str(default))
+    text = _variable(name, str(default))
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{name} must be a whole number >= 1, got {text!r}")
     return int(text)

@@ -8,6 +8,8 @@ from types import CodeType, TracebackType
 from .outcome import message_of
 
 _MAX_CACHED = 512
+_SPECIAL = (BaseExceptionGroup, SyntaxError, NameError, AttributeError, ImportError)
+"""Printed with more than frames and a message: members, the source text, a suggestion."""
 _Key = tuple[tuple[CodeType, int], ...]
 _frames: dict[_Key, str] = {}
 
@@ -21,7 +23,7 @@ def format_stacktrace(error: BaseException) -> str:
     if (
         error.__cause__ is not None
         or (error.__context__ is not None and not error.__suppress_context__)
-        or isinstance(error, (BaseExceptionGroup, SyntaxError))
+        or isinstance(error, _SPECIAL)
         or getattr(error, "__notes__", None)
     ):
         return "".join(traceback.format_exception(error))

@@ -15,7 +15,7 @@ from typing import Self
 from . import semconv
 from .execution import OperationExecution
 from .operation import Operation
-from .scope import Scope, current_scope, inherited_deadline
+from .scope import Scope, current_scope, inherited_deadline, leave_scope
 
 
 def require_seconds(what: str, value: float, *, zero: bool = False) -> float:
@@ -27,7 +27,7 @@ def require_seconds(what: str, value: float, *, zero: bool = False) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{what} must be a number of seconds, got {value!r}")
-    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+    if not 0 <= value < math.inf or (value == 0 and not zero):  # also where it is NaN
         bound = ">= 0" if zero else "> 0"
         raise ValueError(f"{what} must be finite and {bound} seconds, got {value!r}")
     return float(value)
@@ -158,7 +158,7 @@ class deadline:  # noqa: N801  (reads like asyncio.timeout)
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         if kind is not GeneratorExit:
-            current_scope.reset(self._token)
+            leave_scope(self._token)
         try:
             await self._timer.__aexit__(kind, error, tb)
         except TimeoutError as expired:

@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
+
+from tests.support import clock
 
 ROOT = Path(__file__).parents[1]
+
+# How long an example takes says something about the machine only. Hypothesis itself sets the rest for CI.
+settings.register_profile("retryscope", settings(), deadline=None)
+settings.load_profile("retryscope")
 
 
 def cannot_run(reason: str) -> NoReturn:
@@ -47,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     asyncio.set_event_loop(None)
     if config.getoption("--eager-tasks"):
         config.pluginmanager.register(_EagerTasks())
+        clock.eager_tasks = True
 
 
 class _EagerTasks:

@@ -14,7 +14,7 @@ from prometheus_client import Histogram
 from instrumentation import semconv
 from instrumentation.outcome import error_type, mark_recorded, message_of, recorded_since
 from instrumentation.recording import OpenSpan
-from instrumentation.scope import Scope, cancel_request, current_scope
+from instrumentation.scope import Scope, cancel_request, current_scope, leave_scope
 from instrumentation.telemetry import active
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -62,6 +62,13 @@ def _route(request: web.Request) -> str:
     return "" if resource is None else resource.canonical
 
 
+def _asked_for(request: web.Request) -> tuple[str | None, int | None]:
+    try:
+        return request.url.host, request.url.port
+    except ValueError:  # the client writes the Host header, so it may be anything
+        return None, None
+
+
 class _Request:
     """One request while it is observed."""
 
@@ -89,7 +96,7 @@ class _Request:
             self._end(span, response.status, self._request.get(UNHANDLED_ERROR))
             return response
         finally:
-            current_scope.reset(token)
+            leave_scope(token)
 
     async def count(self, handler: Handler, span: OpenSpan | None = None) -> web.StreamResponse:
         """Run the handler and observe its duration."""
@@ -126,10 +133,11 @@ class _Request:
         }
         if self._route:
             attributes[semconv.HTTP_ROUTE] = self._route
-        if request.url.host is not None:
-            attributes[semconv.SERVER_ADDRESS] = request.url.host
-        if request.url.port is not None:
-            attributes[semconv.SERVER_PORT] = request.url.port
+        address, port = _asked_for(request)
+        if address is not None:
+            attributes[semconv.SERVER_ADDRESS] = address
+        if port is not None:
+            attributes[semconv.SERVER_PORT] = port
         if request.remote is not None:
             attributes[semconv.CLIENT_ADDRESS] = request.remote
         if agent := request.headers.get("User-Agent"):

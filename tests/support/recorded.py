@@ -137,12 +137,12 @@ def _describe(span: ReadableSpan, by_id: Mapping[str, ReadableSpan]) -> Iterator
         yield f"  ! {event.name} [{_seconds(event.timestamp)}] {inside}"
     for link in span.links:
         target = by_id.get(f"{link.context.span_id:016x}")
-        kind = ", ".join(f"{value}" for value in (link.attributes or {}).values())
+        kind = ", ".join(_value(value) for value in (link.attributes or {}).values())
         yield f"  -> {kind} {target.name if target else 'unknown span'}"
 
 
 def _value(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else f"{value}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _seconds(time_ns: int | None) -> str:

@@ -1,0 +1,1 @@
+"""Retryscope's service: the workflows of an asyncio error-handling document, over HTTP, fully visible."""

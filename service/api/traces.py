@@ -1,0 +1,72 @@
+"""``/traces``: the last traces, as OTLP JSON."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+
+from aiohttp import web
+from opentelemetry.sdk.trace import ReadableSpan
+
+from service.api.problems import Problem
+from service.console.otlp_json import to_otlp_json
+from service.console.span_store import SpanStore
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 100
+
+_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
+
+
+class TraceRoutes:
+    """The routes below ``/traces``."""
+
+    def __init__(self, store: SpanStore) -> None:
+        self._store = store
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes to add to an application."""
+        return [web.get("/traces", self.latest), web.get("/traces/{trace_id}", self.one)]
+
+    async def latest(self, request: web.Request) -> web.Response:
+        """The last traces, the newest first."""
+        text = request.query.get("limit", str(DEFAULT_LIMIT))
+        if not text.isascii() or not text.isdecimal() or len(text) > 4 or not 1 <= int(text) <= MAX_LIMIT:
+            raise Problem(
+                422,
+                "invalid-parameters",
+                "Invalid parameters",
+                f"limit is {text[:100]!r}: it must be a whole number from 1 to {MAX_LIMIT}.",
+                {"errors": [{"field": "limit", "value": text[:100], "bound": f"1 to {MAX_LIMIT}"}]},
+            )
+        return await _otlp_response(self._store.latest(int(text)))
+
+    async def one(self, request: web.Request) -> web.Response:
+        """One trace, also while it grows."""
+        trace_id = request.match_info["trace_id"]
+        if not _TRACE_ID.fullmatch(trace_id):
+            raise Problem(
+                422,
+                "invalid-parameters",
+                "Invalid parameters",
+                f"trace_id is {trace_id[:100]!r}: it must be 32 hexadecimal digits.",
+                {
+                    "errors": [
+                        {"field": "trace_id", "value": trace_id[:100], "bound": "32 hexadecimal digits"}
+                    ]
+                },
+            )
+        spans = self._store.get(int(trace_id, 16))
+        if spans is None:
+            raise Problem(
+                404,
+                "unknown-trace",
+                "Unknown trace",
+                f"There is no trace {trace_id} here (any more): only the last ones of this process are kept.",
+            )
+        return await _otlp_response(spans)
+
+
+async def _otlp_response(spans: Sequence[ReadableSpan]) -> web.Response:
+    # Thousands of spans take longer to encode than the event loop should stand still.
+    document = await asyncio.to_thread(to_otlp_json, spans)
+    return web.json_response(document)

@@ -1,0 +1,106 @@
+"""Reading a request's parameters: whatever is wrong with them names field, value and bound."""
+
+import json
+import math
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from service.api.problems import Problem
+
+M = TypeVar("M", bound=BaseModel)
+
+_SHOWN = 100
+"""Characters of a wrong value that an error repeats."""
+
+
+async def read_params(request: web.Request, model: type[M], max_body_bytes: int) -> M:
+    """The request's JSON body as a validated model; an empty body means all defaults.
+
+    Raises:
+        Problem: 400 malformed JSON, 413 too large, 415 not JSON, 422 wrong parameters.
+    """
+    if request.can_read_body and request.content_type != "application/json":
+        raise Problem(
+            415,
+            "unsupported-media-type",
+            "Unsupported media type",
+            f"The Content-Type is {request.content_type}; send parameters as application/json.",
+            headers={"Accept-Post": "application/json"},
+        )
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise Problem(
+            413,
+            "content-too-large",
+            "Content too large",
+            f"The body is larger than {max_body_bytes} bytes, the limit that RETRYSCOPE_MAX_BODY_BYTES sets.",
+            {"value": request.content_length, "bound": max_body_bytes},
+        ) from None
+    try:
+        return model.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+def _problem(error: ValidationError) -> Problem:
+    details = error.errors(include_url=False)
+    if details[0]["type"] == "json_invalid":
+        reason = details[0]["ctx"]["error"]
+        return Problem(400, "malformed-json", "Malformed JSON", f"The body is not JSON: {reason}.")
+    errors = [_describe(detail) for detail in details]
+    return Problem(
+        422,
+        "invalid-parameters",
+        "Invalid parameters",
+        " ".join(each["message"] for each in errors),
+        {"errors": errors},
+    )
+
+
+def _describe(detail: ErrorDetails) -> dict[str, Any]:
+    field = ".".join(str(part) for part in detail["loc"]) or "(body)"
+    value = _shown(detail["input"])
+    bound = _bound(detail)
+    described: dict[str, Any] = {"field": field, "value": value}
+    if bound is not None:
+        described["bound"] = bound
+    if detail["type"] == "extra_forbidden":
+        described["message"] = f"{field} is not a parameter here."
+    elif detail["type"] == "missing":
+        del described["value"]
+        described["message"] = f"{field} is missing."
+    else:
+        described["message"] = f"{field} is {json.dumps(value)}: {detail['msg'].lower()}."
+    return described
+
+
+def _shown(value: object) -> Any:
+    """The value as JSON can carry it, cut to a length that an error should have."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, (bool, int, float)) and len(str(value)) <= _SHOWN:
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    if len(text) > _SHOWN:
+        return f"{text[:_SHOWN]}…"
+    return value
+
+
+def _bound(detail: ErrorDetails) -> str | None:
+    """The bound that was broken, for example ``<= 1000``."""
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    context = detail.get("ctx", {})
+    for key, sign in signs.items():
+        if key in context:
+            return f"{sign} {context[key]:g}"
+    if "max_length" in context:
+        return f"at most {context['max_length']} long"
+    if "min_length" in context:
+        return f"at least {context['min_length']} long"
+    if "expected" in context:
+        return str(context["expected"])
+    return {"finite_number": "finite", "int_type": "integer", "float_type": "number"}.get(detail["type"])

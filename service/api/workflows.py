@@ -1,0 +1,113 @@
+"""``/workflows``: what can be run, and running it inline."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from instrumentation import message_of
+from instrumentation.outcome import error_type_of
+from service.api.problems import Problem
+from service.api.validation import read_params
+from service.runs.inline import DrainingError, InlineRun, InlineRuns, TooManyRunsError
+from service.workflows import WORKFLOWS
+from service.workflows.definition import WorkflowDefinition
+
+
+class WorkflowRoutes:
+    """The routes below ``/workflows``."""
+
+    def __init__(self, runs: InlineRuns, max_body_bytes: int) -> None:
+        self._runs = runs
+        self._max_body_bytes = max_body_bytes
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes to add to an application."""
+        return [web.get("/workflows", self.list), web.post("/workflows/{workflow}", self.run)]
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Every workflow with its JSON Schema and its defaults."""
+        return web.json_response({"workflows": [describe(each) for each in WORKFLOWS.values()]})
+
+    async def run(self, request: web.Request) -> web.Response:
+        """Run a workflow in this request."""
+        definition = find_workflow(request.match_info["workflow"])
+        params = await read_params(request, definition.params, self._max_body_bytes)
+        try:
+            run = await self._runs.run(definition, params)
+        except TooManyRunsError as error:
+            raise Problem(
+                429,
+                "too-many-runs",
+                "Too many runs",
+                f"{error}; RETRYSCOPE_MAX_RUNS_IN_FLIGHT sets it. Nothing was started.",
+                {"bound": error.limit},
+                {"Retry-After": "1"},
+            ) from None
+        except DrainingError:
+            raise draining() from None
+        return _answer(run)
+
+
+def describe(definition: WorkflowDefinition[Any]) -> dict[str, Any]:
+    """A workflow as JSON."""
+    return {
+        "name": definition.name,
+        "summary": definition.summary,
+        "href": f"/workflows/{definition.name}",
+        "defaults": definition.params().model_dump(mode="json"),
+        "schema": definition.params.model_json_schema(),
+    }
+
+
+def find_workflow(name: str) -> WorkflowDefinition[Any]:
+    """The workflow of that name.
+
+    Raises:
+        Problem: 404, naming the known ones.
+    """
+    definition = WORKFLOWS.get(name)
+    if definition is None:
+        known = list(WORKFLOWS)
+        raise Problem(
+            404,
+            "unknown-workflow",
+            "Unknown workflow",
+            f"There is no workflow {name[:100]!r}; there are {', '.join(known)}.",
+            {"known": known},
+        )
+    return definition
+
+
+def draining() -> Problem:
+    """The answer to everything new while the service shuts down."""
+    return Problem(
+        503,
+        "draining",
+        "Shutting down",
+        "The service is shutting down and starts nothing new.",
+        headers={"Retry-After": "5", "Connection": "close"},
+    )
+
+
+_PROBLEMS: Mapping[str, tuple[int, str, str]] = {
+    "error": (502, "workflow-failed", "The workflow failed"),
+    "exhausted": (502, "retries-exhausted", "The retries were exhausted"),
+    "timeout": (504, "deadline-exceeded", "The workflow ran past its deadline"),
+    "cancelled": (503, "cancelled", "The workflow was cancelled because the service is shutting down"),
+}
+
+
+def _answer(run: InlineRun) -> web.Response:
+    result = run.result()
+    if result.outcome == "success":
+        return web.json_response(result.members())
+    status, kind, title = _PROBLEMS[result.outcome]
+    error = run.error
+    assert error is not None
+    members = result.members()
+    detail = title
+    if result.outcome != "cancelled":
+        detail = message_of(error)
+        members["error"] = {"type": error_type_of(result.outcome, error), "message": detail}
+    raise Problem(status, kind, title, detail, members)

@@ -1,0 +1,1 @@
+"""Running workflows: admission, result, cancellation, draining."""

@@ -1,0 +1,129 @@
+"""Inline runs: in the request that asked for them, up to a bound, drained at shutdown."""
+
+import asyncio
+from random import SystemRandom
+from typing import Any
+
+from instrumentation import request_cancel, workflow
+from service.runs.result import Counts, RunResult, TaskResult
+from service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
+
+
+class TooManyRunsError(Exception):
+    """The bound on runs in flight is reached."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} runs are in flight, which is the limit")
+        self.limit = limit
+
+
+class DrainingError(Exception):
+    """The service is shutting down and starts nothing new."""
+
+
+class InlineRun:
+    """One run.
+
+    Attributes:
+        error: What ended it, unless it returned.
+    """
+
+    def __init__(self, definition: WorkflowDefinition[Any], params: WorkflowParams, seed: int) -> None:
+        self._definition = definition
+        self._params = params
+        self._context = RunContext(seed, params.time_scale)
+        deadline = params.run_deadline()
+        self._workflow = workflow(
+            definition.name, deadline=None if deadline is None else self._context.scaled(deadline)
+        )
+        self._seconds = 0.0
+        self.error: BaseException | None = None
+
+    async def execute(self) -> None:
+        """Run it; an error is kept, a cancellation raised."""
+        try:
+            async with self._workflow:
+                await self._definition.run(self._params, self._context)
+        except Exception as error:
+            self.error = error
+        except asyncio.CancelledError as cancel:
+            self.error = cancel
+            raise
+        finally:
+            self._seconds = self._workflow.seconds
+
+    def result(self) -> RunResult:
+        """Its answer, once it has ended."""
+        outcome = self._workflow.outcome
+        assert outcome is not None
+        span = self._workflow.span
+        tasks = [TaskResult.of(report) for report in self._context.reports if report.outcome is not None]
+        return RunResult(
+            workflow=self._definition.name,
+            outcome=outcome,
+            trace_id=f"{span.trace_id:032x}" if span.is_valid else None,
+            duration_seconds=self._seconds,
+            counts=Counts.of(tasks),
+            tasks=tasks,
+        )
+
+
+class InlineRuns:
+    """The inline runs in flight.
+
+    Args:
+        limit: Most runs at the same time.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._random = SystemRandom()
+        self.draining = False
+
+    @property
+    def in_flight(self) -> int:
+        """Runs that have started and not ended."""
+        return len(self._tasks)
+
+    async def run(self, definition: WorkflowDefinition[Any], params: WorkflowParams) -> InlineRun:
+        """Run a workflow to its end; a cancel of the caller cancels the run and waits for its cleanup.
+
+        Returns:
+            The run, which has ended: also when a shutdown has cancelled it.
+
+        Raises:
+            DrainingError: The service is shutting down; nothing was started.
+            TooManyRunsError: The bound is reached; nothing was started.
+            asyncio.CancelledError: The caller was cancelled; the run has ended.
+        """
+        if self.draining:
+            raise DrainingError
+        if len(self._tasks) >= self._limit:
+            raise TooManyRunsError(self._limit)
+        run = InlineRun(definition, params, self._seed(params))
+        # A task of its own: a shutdown can cancel the run while the request lives on and gets an answer.
+        task = asyncio.create_task(run.execute())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            await task
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller is None or caller.cancelling():
+                raise
+        return run
+
+    def _seed(self, params: WorkflowParams) -> int:
+        return self._random.getrandbits(53) if params.seed is None else params.seed
+
+    async def drain(self, limit: float) -> None:
+        """Start nothing new, wait up to ``limit`` seconds for what runs, then cancel it with its cleanup."""
+        self.draining = True
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=limit)
+        running = set(self._tasks)
+        for task in running:
+            request_cancel(task, "shutdown")
+        if running:
+            await asyncio.wait(running)

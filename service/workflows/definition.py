@@ -1,0 +1,76 @@
+"""What a workflow is: a name, validated parameters, a coroutine."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from instrumentation import Report
+
+MAX_SECONDS = 3600.0
+
+Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=MAX_SECONDS, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class WorkflowParams(BaseModel):
+    """Parameters that every workflow takes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    seed: int | None = Field(
+        None, ge=0, le=2**53 - 1, description="The same seed gives the same outcome; by default a new one."
+    )
+    time_scale: float = Field(
+        1.0,
+        ge=0.0001,
+        le=10,
+        allow_inf_nan=False,
+        description="Factor on every duration: 0.01 makes a demo 100 times shorter.",
+    )
+
+    def run_deadline(self) -> float | None:
+        """Seconds, not yet scaled, that the workflow as a whole may take; None: no limit."""
+        return None
+
+
+P = TypeVar("P", bound=WorkflowParams)
+
+
+@dataclass(slots=True)
+class RunContext:
+    """What one run has besides its parameters.
+
+    ``reports`` says what became of each task, also of those still running when the run is cancelled.
+    """
+
+    seed: int
+    time_scale: float
+    reports: list[Report[Any]] = field(default_factory=list)
+
+    def rng(self, key: str) -> Random:
+        """A random source of its own for each task, so that the order of events changes nothing."""
+        return Random(f"{self.seed}/{key}")
+
+    def scaled(self, seconds: float) -> float:
+        """A duration of the document on this run's clock."""
+        return seconds * self.time_scale
+
+    def report(self, name: str) -> Report[Any]:
+        """The report of a new task."""
+        report: Report[Any] = Report(name)
+        self.reports.append(report)
+        return report
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowDefinition(Generic[P]):
+    """A workflow that can be run by name."""
+
+    name: str
+    summary: str
+    params: type[P]
+    run: Callable[[P, RunContext], Awaitable[None]]
