@@ -13,7 +13,7 @@ Try, in another terminal:
   curl {url}/workflows                          what can be run
   curl -X POST {url}/workflows/retry            a flaky call, retried with backoff
   curl --json '{{"time_scale": 0.01, "seed": 1}}' {url}/workflows/timeouts
-  curl {url}/traces/TRACE_ID                    the trace that an answer names
+  curl '{url}/traces/TRACE_ID?format=text'      the trace that an answer names
   curl {url}/metrics                            for Prometheus
 In a browser: {url}/docs
 """

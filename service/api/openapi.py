@@ -69,6 +69,11 @@ def _paths() -> dict[str, Any]:
         "required": True,
         "schema": {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"},
     }
+    form = {
+        "name": "format",
+        "in": "query",
+        "schema": {"type": "string", "enum": ["json", "text"], "default": "json"},
+    }
     limit = {
         "name": "limit",
         "in": "query",
@@ -81,13 +86,19 @@ def _paths() -> dict[str, Any]:
             "get": _get("listTraces", "The last traces, the newest first, as OTLP JSON.", [limit], (422,))
         },
         "/traces/{trace_id}": {
-            "get": _get("getTrace", "One trace as OTLP JSON, also while it runs.", [trace_id], (404, 422))
+            "get": _get(
+                "getTrace",
+                "One trace as OTLP JSON, or as a text waterfall, also while it runs.",
+                [trace_id, form],
+                (404, 422),
+                ("application/json", "text/plain"),
+            )
         },
         "/metrics": {
             "get": _get(
                 "getMetrics",
                 "Prometheus metrics; OpenMetrics, with exemplars, by Accept.",
-                media_type="text/plain",
+                media_types=("text/plain", "application/openmetrics-text"),
             )
         },
         "/health/live": {"get": _get("getLive", "Whether the process lives.")},
@@ -100,13 +111,13 @@ def _get(
     summary: str,
     parameters: list[dict[str, Any]] | None = None,
     problems: tuple[int, ...] = (),
-    media_type: str = "application/json",
+    media_types: tuple[str, ...] = ("application/json",),
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": operation_id,
         "summary": summary,
         "responses": {
-            "200": {"description": "Done.", "content": {media_type: {"schema": {}}}},
+            "200": {"description": "Done.", "content": {each: {"schema": {}} for each in media_types}},
             **{str(status): _problem(status) for status in problems},
         },
     }

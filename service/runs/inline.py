@@ -62,7 +62,7 @@ class InlineRun:
             workflow=self._definition.name,
             outcome=outcome,
             trace_id=f"{span.trace_id:032x}" if span.is_valid else None,
-            duration_seconds=self._seconds,
+            duration_seconds=round(self._seconds, 6),
             counts=Counts.of(tasks),
             tasks=tasks,
         )

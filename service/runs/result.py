@@ -41,8 +41,8 @@ class TaskResult(BaseModel):
             name=report.name,
             outcome=report.outcome,
             attempts=report.attempts,
-            backoff_seconds=report.backoff_seconds,
-            cleanup_seconds=report.cleanup_seconds,
+            backoff_seconds=round(report.backoff_seconds, 6),
+            cleanup_seconds=round(report.cleanup_seconds, 6),
             **known,
         )
 
