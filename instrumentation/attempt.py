@@ -84,8 +84,8 @@ class Attempt:
             final[semconv.CANCEL_CAUSE] = cancel_request(error, execution.scope).cause
         else:
             final[semconv.ERROR_TYPE] = kind
+            self._record(error, outcome, kind)  # first: it gives a timeout its message
             failure = message_of(error) if execution.telemetry.is_failure(outcome) else None
-            self._record(error, outcome, kind)
         execution.metrics.attempt(outcome, kind, self._span.exemplar)
         recorder.end(self._span, final, failure=failure, abandoned=abandoned)
 

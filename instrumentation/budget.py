@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 
 
 class RetryBudget:
@@ -30,7 +30,7 @@ class RetryBudget:
     __slots__ = ("_capacity", "_earn", "_tokens")
 
     def __init__(self, capacity: float = 10.0, earn_per_success: float = 0.1) -> None:
-        if not 1 <= capacity < math.inf:
+        if not 1 <= capacity <= sys.float_info.max:
             raise ValueError(f"RetryBudget capacity must be finite and >= 1, got {capacity!r}")
         if not 0 < earn_per_success <= 1:
             raise ValueError(f"RetryBudget earn_per_success must be in (0, 1], got {earn_per_success!r}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sys
 from contextvars import Token
 from types import TracebackType
 from typing import Self
@@ -27,7 +28,7 @@ def require_seconds(what: str, value: float, *, zero: bool = False) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{what} must be a number of seconds, got {value!r}")
-    if not 0 <= value < math.inf or (value == 0 and not zero):  # also where it is NaN
+    if not 0 <= value <= sys.float_info.max or (value == 0 and not zero):  # also where it is NaN
         bound = ">= 0" if zero else "> 0"
         raise ValueError(f"{what} must be finite and {bound} seconds, got {value!r}")
     return float(value)

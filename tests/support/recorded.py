@@ -1,5 +1,6 @@
 """Telemetry recorded in memory, rendered as text so that a test can show a whole tree."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from opentelemetry.trace import SpanContext, StatusCode
+from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
 
 import instrumentation
@@ -51,9 +52,12 @@ class Recorded:
         order = {span_id: position for position, span_id in enumerate(started)}
         return sorted(self.log.ended, key=lambda span: order[_ids(span)[0]])
 
-    def tree(self) -> str:
-        """Every span with its times, status, attributes, events and links, children indented."""
-        return render_tree(self.spans())
+    def tree(self, *, kinds: bool = False) -> str:
+        """Every span with its times, status, attributes, events and links, children indented.
+
+        With ``kinds`` also the kind of each span that is not INTERNAL.
+        """
+        return render_tree(self.spans(), kinds=kinds)
 
     def outline(self) -> str:
         """Only the names of the spans, children indented."""
@@ -98,7 +102,31 @@ def recording(**options: Any) -> Iterator[Recorded]:
         install(None)
 
 
-def render_tree(spans: list[ReadableSpan], *, details: bool = True) -> str:
+def render_changes(changed: Mapping[str, float]) -> str:
+    """What ``Recorded.changes`` has found, as a text: each family as a table of its labels and changes."""
+    families: dict[str, dict[tuple[tuple[str, str], ...], list[str]]] = {}
+    for series, delta in changed.items():
+        name, _, inside = series.partition("{")
+        labels = tuple(re.findall(r'(\w+)="([^"]*)"', inside))
+        family, part = name, f"{delta:+g}"
+        for suffix in ("count", "sum"):
+            if name.endswith(f"_{suffix}"):
+                family, part = name.removesuffix(f"_{suffix}"), f"{suffix} {part}"
+        families.setdefault(family, {}).setdefault(labels, []).append(part)
+    lines: list[str] = []
+    for family, rows in sorted(families.items()):
+        lines.append(family)
+        header: tuple[str, ...] = ()
+        for labels, parts in sorted(rows.items()):
+            names = tuple(name for name, _ in labels)
+            if names != header:
+                lines.append("  " + " | ".join(names))
+                header = names
+            lines.append("  " + " | ".join(value for _, value in labels) + " -> " + ", ".join(parts))
+    return "\n".join(lines) + "\n"
+
+
+def render_tree(spans: list[ReadableSpan], *, details: bool = True, kinds: bool = False) -> str:
     """Render spans as an indented text; times are virtual seconds."""
     by_id = {_ids(span)[0]: span for span in spans}
     children: dict[str, list[ReadableSpan]] = {}
@@ -111,7 +139,7 @@ def render_tree(spans: list[ReadableSpan], *, details: bool = True) -> str:
         for span in children.get(parent, []):
             indent = "  " * depth
             if details:
-                lines.extend(indent + line for line in _describe(span, by_id))
+                lines.extend(indent + line for line in _describe(span, by_id, kinds))
             else:
                 lines.append(indent + span.name)
             walk(_ids(span)[0], depth + 1)
@@ -120,12 +148,13 @@ def render_tree(spans: list[ReadableSpan], *, details: bool = True) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _describe(span: ReadableSpan, by_id: Mapping[str, ReadableSpan]) -> Iterator[str]:
+def _describe(span: ReadableSpan, by_id: Mapping[str, ReadableSpan], kinds: bool) -> Iterator[str]:
     status = ""
+    kind = f" {span.kind.name}" if kinds and span.kind is not SpanKind.INTERNAL else ""
     if span.status.status_code is not StatusCode.UNSET:
         status = f" {span.status.status_code.name} {span.status.description!r}"
     times = f"{_seconds(span.start_time)}..{_seconds(span.end_time)}"
-    yield f"{span.name} [{times}]{status}"
+    yield f"{span.name}{kind} [{times}]{status}"
     for name, value in sorted((span.attributes or {}).items()):
         yield f"  . {name} = {_value(value)}"
     for event in span.events:

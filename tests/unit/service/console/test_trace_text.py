@@ -71,9 +71,8 @@ def test_a_task_named_like_its_operation_is_named_once() -> None:
         async with timeout(WORK, 1, name="work"):
             await asyncio.sleep(2)
 
-    with recording() as recorded:
-        with contextlib.suppress(TimeoutError):
-            run(main())
+    with recording() as recorded, contextlib.suppress(TimeoutError):
+        run(main())
     assert _lines(render_trace(recorded.spans(), EPOCH_NS))[1:] == [
         "   0.000s     1.000s  |xxxxxxxxxxxxxxxxxxxx| timeout work  timeout",
     ]
