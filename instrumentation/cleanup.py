@@ -76,7 +76,7 @@ async def cleanup(
     'completed'
     """
     require_async_callable(fn, "cleanup")
-    require_seconds("cleanup timeout", timeout)
+    timeout = require_seconds("cleanup timeout", timeout)
     handling = sys.exception()
     cancel = handling if isinstance(handling, asyncio.CancelledError) else None
     scope = current_scope.get()

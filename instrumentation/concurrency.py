@@ -147,6 +147,8 @@ def _end(span: OpenSpan, reports: list[Report[T]], started: float, error: BaseEx
         cause = {semconv.CANCEL_CAUSE: request.cause}
         final |= {semconv.OUTCOME: "cancelled", **cause}
         telemetry.recorder.event(span, semconv.EVENT_CANCEL_REQUESTED, cause, request.time_ns)
+        if request.by is not None:
+            telemetry.recorder.link(span, request.by)
     else:
         final |= {semconv.OUTCOME: "error", semconv.ERROR_TYPE: error_type(error)}
         failure = message_of(error) if telemetry.is_failure("error") else None

@@ -96,6 +96,7 @@ class Execution(ABC):
         abandoned = isinstance(error, GeneratorExit)
         if not abandoned:
             leave_scope(self._scope_token)
+        self.scope.execution = None  # a cycle would keep every span alive until the next garbage collection
         self.telemetry.recorder.end(self.span, final, failure=failure, abandoned=abandoned)
 
     def _classify(self, error: BaseException | None) -> Outcome:
@@ -122,7 +123,7 @@ class Execution(ABC):
             mark_exhausted(error, self.loop.time())
         elif outcome == "error" and not recorded_since(error, self.started):
             recorder.exception(self.span, error)
-            mark_recorded(error, self.loop.time())
+        mark_recorded(error, self.loop.time())  # a timeout's record is its event
         return message_of(error) if self.telemetry.is_failure(outcome) else None
 
     @abstractmethod
@@ -137,7 +138,7 @@ class Execution(ABC):
 class OperationExecution(Execution):
     """A running operation."""
 
-    __slots__ = ("attempts", "host", "metrics", "operation")
+    __slots__ = ("_enclosing", "attempts", "metrics", "operation")
 
     def __init__(
         self,
@@ -153,12 +154,17 @@ class OperationExecution(Execution):
         self.operation = operation
         self.attempts = 0
         self.metrics = telemetry.metrics.of(operation)
-        self.host = self._find_host()
-        if self.host is self:
+        self._enclosing = self._find_enclosing()
+        if self._enclosing is None:
             self.metrics.started()
 
-    def _find_host(self) -> OperationExecution:
-        """The execution that counts as the operation: an enclosing one of the same operation, or this.
+    @property
+    def host(self) -> OperationExecution:
+        """The execution that counts as the operation: an enclosing one of the same operation, or this."""
+        return self._enclosing or self
+
+    def _find_enclosing(self) -> OperationExecution | None:
+        """An enclosing execution of the same operation.
 
         A ``timeout`` inside a ``retry`` of the same operation is part of the attempt, not an operation more.
         """
@@ -170,7 +176,7 @@ class OperationExecution(Execution):
             and enclosing.scope.task is self.scope.task
         ):
             return enclosing.host
-        return self
+        return None
 
     def _count(self, outcome: Outcome, error: BaseException | None) -> None:
         if self.host is not self:

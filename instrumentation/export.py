@@ -21,6 +21,8 @@ BATCH_SIZE = 512
 """Spans of one request at most."""
 SCHEDULE_DELAY_MILLIS = 1_000
 """Longest wait before a request, in milliseconds."""
+EXPORT_TIMEOUT_MILLIS = 30_000
+"""Given to the SDK, which does nothing with it yet, in milliseconds."""
 
 _log = logging.getLogger("instrumentation")
 
@@ -60,6 +62,7 @@ class ExportProcessor(SpanProcessor):
             max_queue_size=queue_size,
             max_export_batch_size=min(batch_size, queue_size),
             schedule_delay_millis=schedule_delay_millis,
+            export_timeout_millis=EXPORT_TIMEOUT_MILLIS,
         )
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -143,6 +146,3 @@ class _CountingExporter(SpanExporter):
 
     def shutdown(self) -> None:
         self._exporter.shutdown()
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._exporter.force_flush(timeout_millis)

@@ -10,6 +10,8 @@ from typing import Any
 
 from opentelemetry.trace import get_current_span
 
+from .resource import service_name_of_environment
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -56,9 +58,9 @@ def configure_logs(service_name: str, level: str = "INFO") -> None:
     """Send all logs of the process to standard output as JSON lines.
 
     Args:
-        service_name: Value of ``service.name``.
+        service_name: Value of ``service.name``, where the ``OTEL_*`` variables don't say it.
         level: Name of the lowest level that is shown.
     """
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter(service_name))
+    handler.setFormatter(JsonFormatter(service_name_of_environment() or service_name))
     logging.basicConfig(level=level, handlers=[handler], force=True)

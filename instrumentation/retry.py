@@ -217,8 +217,8 @@ class _Run:
         if asked is not None:
             asked = min(asked, policy.max_retry_after)
             if asked > delay:
-                return asked, "retry_after"
-        return delay, "policy"
+                return float(asked), "retry_after"
+        return float(delay), "policy"
 
     def gives_up(self, error: Exception, delay: float) -> bool:
         """Whether there will be no further attempt; if so, the reason is counted and logged."""

@@ -10,12 +10,13 @@ import asyncio
 import math
 from contextlib import suppress
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanContext
 
 from .outcome import CancelCause
+from .telemetry import active
 
 if TYPE_CHECKING:
     from .execution import Execution
@@ -58,6 +59,8 @@ class Scope:
         self.cause = cause
         self.report: Report[Any] | None = report if report is not None or parent is None else parent.report
 
+
+_SEEN = "__resilience_seen__"
 
 current_scope: ContextVar[Scope | None] = ContextVar("resilience_scope", default=None)
 
@@ -102,10 +105,14 @@ def cancel_request(error: BaseException, around: Scope | None) -> CancelRequest:
 
     A request that says so itself is believed. Otherwise an enclosing timer that has fired is the cause
     (``deadline``), then what the surroundings declared (an HTTP request: ``client_disconnect``), then
-    plain ``request``.
+    plain ``request``. One that does not say when it was made was made when it was first seen.
     """
     if error.args and isinstance(error.args[0], CancelRequest):
         return error.args[0]
+    return replace(_surrounding_cause(around), time_ns=_first_seen(error))
+
+
+def _surrounding_cause(around: Scope | None) -> CancelRequest:
     declared: CancelRequest | None = None
     scope = around
     while scope is not None:
@@ -115,3 +122,12 @@ def cancel_request(error: BaseException, around: Scope | None) -> CancelRequest:
             declared = CancelRequest(scope.cause, scope.span)
         scope = scope.parent
     return declared or CancelRequest("request")
+
+
+def _first_seen(error: BaseException) -> int:
+    """When the cancellation arrived: before the cleanup that it led to."""
+    seen: int | None = getattr(error, _SEEN, None)
+    if seen is None:
+        seen = active().time_ns()
+        setattr(error, _SEEN, seen)
+    return seen

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 import prometheus_client
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import SERVICE_NAME, OTELResourceDetector, Resource
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from . import semconv
-from .export import BATCH_SIZE, QUEUE_SIZE, SCHEDULE_DELAY_MILLIS, ExportProcessor
+from .export import BATCH_SIZE, EXPORT_TIMEOUT_MILLIS, QUEUE_SIZE, SCHEDULE_DELAY_MILLIS, ExportProcessor
 from .metrics import Metrics, metrics_for
 from .outcome import Outcome, status_rule
 from .recording import NullRecorder, Recorder
+from .resource import service_name_of_environment
 from .telemetry import Telemetry, install, tracing_failure_counter
 from .tracing import TracerRecorder
 
@@ -104,8 +105,7 @@ def _own_provider(
     service_name: str | None, processors: Iterable[SpanProcessor], metrics: Metrics
 ) -> tuple[trace.TracerProvider, _Installed]:
     global _made_global
-    said_by_environment = SERVICE_NAME in OTELResourceDetector().detect().attributes
-    named = {} if service_name is None or said_by_environment else {SERVICE_NAME: service_name}
+    named = {} if service_name is None or service_name_of_environment() else {SERVICE_NAME: service_name}
     provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
     for processor in processors:
         provider.add_span_processor(processor)
@@ -120,16 +120,20 @@ def _own_provider(
 
 def _otlp_export(metrics: Metrics) -> ExportProcessor | None:
     wanted = _variable("OTEL_TRACES_EXPORTER", "otlp").lower()
-    endpoint = _variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", _variable("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
+    name, endpoint = _otlp_variable("ENDPOINT")
     if wanted == "none" or not endpoint:
         return None
     if wanted != "otlp":
         raise ValueError(f"OTEL_TRACES_EXPORTER must be 'otlp' or 'none' here, got {wanted!r}")
-    for name in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
-        protocol = _variable(name, "http/protobuf")
-        if protocol != "http/protobuf":
-            raise ValueError(f"{name} must be 'http/protobuf' here (port 4318), got {protocol!r}")
-    logging.getLogger("opentelemetry.exporter.otlp.proto.http").addFilter(_EachMessageOnce())
+    if not endpoint.lower().startswith(("http://", "https://")):
+        raise ValueError(f"{name} must start with http:// or https://, got {endpoint!r}")
+    name, protocol = _otlp_variable("PROTOCOL")
+    if protocol not in ("", "http/protobuf"):
+        raise ValueError(f"{name} must be 'http/protobuf' here (port 4318), got {protocol!r}")
+    # Unused by the SDK, which would yet log a stack trace about a wrong value.
+    _positive_int("OTEL_BSP_EXPORT_TIMEOUT", EXPORT_TIMEOUT_MILLIS)
+    # On the very logger: a filter is not asked about the records of the loggers below its own.
+    logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter").addFilter(_EachMessageOnce())
     return ExportProcessor(
         OTLPSpanExporter(),
         metrics.dropped,
@@ -137,6 +141,14 @@ def _otlp_export(metrics: Metrics) -> ExportProcessor | None:
         batch_size=_positive_int("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", BATCH_SIZE),
         schedule_delay_millis=_positive_int("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MILLIS),
     )
+
+
+def _otlp_variable(name: str) -> tuple[str, str]:
+    """The variable for traces, else the one for all signals: its full name and its value."""
+    full_name = f"OTEL_EXPORTER_OTLP_TRACES_{name}"
+    if not _variable(full_name, ""):
+        full_name = f"OTEL_EXPORTER_OTLP_{name}"
+    return full_name, _variable(full_name, "")
 
 
 def _variable(name: str, default: str) -> str:

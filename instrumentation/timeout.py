@@ -104,7 +104,7 @@ class timeout:  # noqa: N801  (named as asyncio.timeout is)
             await self._timer.__aexit__(kind, error, tb)
         except TimeoutError as expired:
             # Raised only where the cancel was the timer's own; an outer cancel stays a CancelledError.
-            expired.args = (f"{self._operation.name} timed out after {self._effective:g} s",)
+            expired.args = (f"{self._name or self._operation.name} timed out after {self._effective:g} s",)
             execution.timed_out = True
             execution.telemetry.recorder.event(
                 execution.span, semconv.EVENT_TIMEOUT, {semconv.TIMEOUT_LIMIT: self._limit}

@@ -41,6 +41,9 @@ UNTRACED: Final = frozenset(
 RUNS: Final = web.AppKey("runs", InlineRuns)
 """The inline runs of an application."""
 
+UNFINISHED_SECONDS: Final = 2.0
+"""How long a shutdown waits, after the runs, for requests that are still being sent or answered."""
+
 _log = logging.getLogger("service")
 
 
@@ -86,7 +89,9 @@ async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
     stop = _stop_on_signals()
     app = create_app(settings, store)
     # A client that goes away cancels its run: aiohttp's default is to let the handler go on.
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None)
+    runner = web.AppRunner(
+        app, handler_cancellation=True, access_log=None, shutdown_timeout=UNFINISHED_SECONDS
+    )
     try:
         await runner.setup()
         site = web.TCPSite(runner, settings.host, settings.port)

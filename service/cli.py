@@ -18,6 +18,9 @@ Try, in another terminal:
 In a browser: {url}/docs
 """
 
+OPTIONS = ("host", "port")
+"""Settings that are options of ``serve`` too."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
@@ -28,7 +31,12 @@ def main(arguments: list[str] | None = None) -> int:
         )
     parser = _parser()
     options = parser.parse_args(arguments)
-    return _serve(options)
+    try:
+        return _serve(options)
+    except ValueError as error:  # a variable; OpenTelemetry reads some when it is imported
+        return _fail(str(error))
+    except KeyboardInterrupt:  # before it serves; from then on a signal shuts it down
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,7 +66,7 @@ def _serve(options: argparse.Namespace) -> int:
     from service.app import AddressInUseError, serve
     from service.settings import Settings
 
-    given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
+    given = {name: getattr(options, name) for name in OPTIONS if getattr(options, name) is not None}
     try:
         settings = Settings(**given)
     except ValidationError as error:
@@ -73,7 +81,7 @@ def _serve(options: argparse.Namespace) -> int:
     configure_logs("retryscope", settings.log_level)
     try:
         asyncio.run(serve(settings, _announce))
-    except (AddressInUseError, ValueError) as error:
+    except AddressInUseError as error:
         return _fail(str(error))
     return 0
 
@@ -84,7 +92,8 @@ def _announce(url: str) -> None:
 
 def _describe(location: tuple[int | str, ...], value: object, message: str) -> str:
     name = ".".join(str(part) for part in location)
-    return f"{name} (RETRYSCOPE_{name.upper()}, --{name}) is {value!r}: {message}"
+    option = f", --{name}" if name in OPTIONS else ""
+    return f"{name} (RETRYSCOPE_{name.upper()}{option}) is {value!r}: {message}"
 
 
 def _fail(message: str) -> int:

@@ -163,8 +163,9 @@ class _Request:
                 error.headers[TRACE_ID_HEADER] = f"{span.context.trace_id:032x}"
             self._end(span, error.status)
         elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
-            cause = {semconv.CANCEL_CAUSE: cancel_request(error, scope).cause}
-            recorder.event(span, semconv.EVENT_CANCEL_REQUESTED, cause)
+            request = cancel_request(error, scope)
+            cause = {semconv.CANCEL_CAUSE: request.cause}
+            recorder.event(span, semconv.EVENT_CANCEL_REQUESTED, cause, request.time_ns)
             recorder.end(span, {semconv.OUTCOME: "cancelled", **cause})
         else:
             self._end(span, 500, error)

@@ -17,5 +17,8 @@ class MetricsRoutes:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Every metric of the process."""
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        try:
+            encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        except (TypeError, ValueError):  # a version that is no number
+            encode, content_type = choose_encoder("")
         return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})

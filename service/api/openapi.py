@@ -119,6 +119,7 @@ def _get(
         "responses": {
             "200": {"description": "Done.", "content": {each: {"schema": {}} for each in media_types}},
             **{str(status): _problem(status) for status in problems},
+            "default": _problem(500),
         },
     }
     if parameters:
@@ -150,6 +151,7 @@ def _run(definition: WorkflowDefinition[Any]) -> dict[str, Any]:
                 "content": {"application/json": {"schema": result}},
             },
             **{str(status): _problem(status) for status in failures},
+            "default": _problem(500),
         },
     }
 
@@ -161,6 +163,7 @@ _PROBLEM_TEXTS = {
     415: "The body is not sent as JSON.",
     422: "A parameter is wrong; errors names field, value and bound.",
     429: "Too many runs are in flight.",
+    500: "The service has a bug; its log has the details.",
     502: "The workflow failed, or its retries were exhausted.",
     503: "The service is shutting down.",
     504: "The workflow ran past its own deadline.",

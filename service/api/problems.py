@@ -52,7 +52,7 @@ class Problem(Exception):  # noqa: N818  (the RFC's word)
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
-            "instance": request.path,
+            "instance": request.rel_url.raw_path,
             **self.members,
         }
         return web.Response(

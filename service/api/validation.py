@@ -1,7 +1,6 @@
 """Reading a request's parameters: whatever is wrong with them names field, value and bound."""
 
 import json
-import math
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -14,6 +13,19 @@ M = TypeVar("M", bound=BaseModel)
 
 _SHOWN = 100
 """Characters of a wrong value that an error repeats."""
+_MAX_ERRORS = 20
+"""Wrong parameters that one answer names; a body may hold thousands."""
+_TYPES = {
+    "dict_type": "object",
+    "finite_number": "finite",
+    "float_type": "number",
+    "int_from_float": "integer",
+    "int_type": "integer",
+    "list_type": "list",
+    "model_type": "object",
+    "string_type": "text",
+}
+"""What a value of the wrong type should have been, by pydantic's name of the error."""
 
 
 async def read_params(request: web.Request, model: type[M], max_body_bytes: int) -> M:
@@ -51,18 +63,15 @@ def _problem(error: ValidationError) -> Problem:
     if details[0]["type"] == "json_invalid":
         reason = details[0]["ctx"]["error"]
         return Problem(400, "malformed-json", "Malformed JSON", f"The body is not JSON: {reason}.")
-    errors = [_describe(detail) for detail in details]
-    return Problem(
-        422,
-        "invalid-parameters",
-        "Invalid parameters",
-        " ".join(each["message"] for each in errors),
-        {"errors": errors},
-    )
+    errors = [_describe(detail) for detail in details[:_MAX_ERRORS]]
+    messages = [each["message"] for each in errors]
+    if len(details) > _MAX_ERRORS:
+        messages.append(f"{len(details) - _MAX_ERRORS} more are wrong.")
+    return Problem(422, "invalid-parameters", "Invalid parameters", " ".join(messages), {"errors": errors})
 
 
 def _describe(detail: ErrorDetails) -> dict[str, Any]:
-    field = ".".join(str(part) for part in detail["loc"]) or "(body)"
+    field = _cut(".".join(str(part) for part in detail["loc"])) or "(body)"
     value = _shown(detail["input"])
     bound = _bound(detail)
     described: dict[str, Any] = {"field": field, "value": value}
@@ -80,14 +89,17 @@ def _describe(detail: ErrorDetails) -> dict[str, Any]:
 
 def _shown(value: object) -> Any:
     """The value as JSON can carry it, cut to a length that an error should have."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, (bool, int, float)) and len(str(value)) <= _SHOWN:
-        return value
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    if len(text) > _SHOWN:
-        return f"{text[:_SHOWN]}…"
-    return value
+    if isinstance(value, str):
+        return _cut(value)
+    try:
+        text = json.dumps(value, default=str, allow_nan=False)
+    except ValueError:  # NaN and infinities, which pydantic reads but JSON does not have
+        return _cut(str(value))
+    return value if len(text) <= _SHOWN else _cut(text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _bound(detail: ErrorDetails) -> str | None:
@@ -96,11 +108,12 @@ def _bound(detail: ErrorDetails) -> str | None:
     context = detail.get("ctx", {})
     for key, sign in signs.items():
         if key in context:
-            return f"{sign} {context[key]:g}"
+            limit = context[key]
+            return f"{sign} {limit if isinstance(limit, int) else format(limit, 'g')}"
     if "max_length" in context:
         return f"at most {context['max_length']} long"
     if "min_length" in context:
         return f"at least {context['min_length']} long"
     if "expected" in context:
         return str(context["expected"])
-    return {"finite_number": "finite", "int_type": "integer", "float_type": "number"}.get(detail["type"])
+    return _TYPES.get(detail["type"])

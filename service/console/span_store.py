@@ -3,6 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from threading import Lock
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -18,7 +20,7 @@ class _Trace:
 
 
 class SpanStore(SpanProcessor):
-    """A bounded store of traces; the oldest finished one goes first, a running one never.
+    """A bounded store of traces; the oldest finished one goes first, a running one never. Thread-safe.
 
     Args:
         max_traces: Finished traces kept at most.
@@ -30,6 +32,7 @@ class SpanStore(SpanProcessor):
         self._max_spans = max_spans
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
         self._spans = 0
+        self._lock = Lock()
 
     @property
     def span_count(self) -> int:
@@ -39,38 +42,41 @@ class SpanStore(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Keep a span from its start, so that a running workflow can be seen."""
         context = span.get_span_context()
-        trace = self._traces.get(context.trace_id)
-        if trace is None:
-            trace = self._traces[context.trace_id] = _Trace()
-        if len(trace.spans) >= MAX_SPANS_PER_TRACE:
-            return
-        trace.spans[context.span_id] = span
-        trace.open.add(context.span_id)
-        self._spans += 1
-        if len(self._traces) > self._max_traces or self._spans > self._max_spans:
+        with self._lock:
+            trace = self._traces.get(context.trace_id)
+            if trace is None:
+                trace = self._traces[context.trace_id] = _Trace()
+            if len(trace.spans) >= MAX_SPANS_PER_TRACE:
+                return
+            trace.spans[context.span_id] = span
+            trace.open.add(context.span_id)
+            self._spans += 1
             self._evict()
 
     def on_end(self, span: ReadableSpan) -> None:
         """Replace the running span by the ended one."""
         context = span.context
-        trace = self._traces.get(context.trace_id)
-        if trace is not None and context.span_id in trace.open:
-            trace.spans[context.span_id] = span
-            trace.open.discard(context.span_id)
+        with self._lock:
+            trace = self._traces.get(context.trace_id)
+            if trace is not None and context.span_id in trace.open:
+                trace.spans[context.span_id] = span
+                trace.open.discard(context.span_id)
 
     def get(self, trace_id: int) -> Sequence[ReadableSpan] | None:
         """The spans of one trace in the order of their starts, or None if it is not here (any more)."""
-        trace = self._traces.get(trace_id)
-        return None if trace is None else tuple(trace.spans.values())
+        with self._lock:
+            trace = self._traces.get(trace_id)
+            return None if trace is None else tuple(trace.spans.values())
 
     def latest(self, limit: int) -> Sequence[ReadableSpan]:
         """The spans of the last ``limit`` traces, the newest trace first."""
-        newest = list(reversed(self._traces.values()))[:limit]
-        return tuple(span for trace in newest for span in trace.spans.values())
+        with self._lock:
+            newest = islice(reversed(self._traces.values()), limit)
+            return tuple(span for trace in newest for span in trace.spans.values())
 
     def _evict(self) -> None:
-        finished = [trace_id for trace_id, trace in self._traces.items() if not trace.open]
-        for trace_id in finished:
-            if len(self._traces) <= self._max_traces and self._spans <= self._max_spans:
+        while len(self._traces) > self._max_traces or self._spans > self._max_spans:
+            oldest = next((trace_id for trace_id, trace in self._traces.items() if not trace.open), None)
+            if oldest is None:
                 return
-            self._spans -= len(self._traces.pop(trace_id).spans)
+            self._spans -= len(self._traces.pop(oldest).spans)

@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from instrumentation import Report
 
 MAX_SECONDS = 3600.0
+MIN_LIMIT = 0.001
+"""Seconds; times the smallest time scale it is still more than no time at all."""
 
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
-PositiveSeconds = Annotated[float, Field(gt=0, le=MAX_SECONDS, allow_inf_nan=False)]
+PositiveSeconds = Annotated[float, Field(ge=MIN_LIMIT, le=MAX_SECONDS, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 

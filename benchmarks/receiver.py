@@ -1,0 +1,93 @@
+"""An OTLP/HTTP receiver that only counts spans, in a process of its own: ``python -m benchmarks.receiver``.
+
+A POST to any path is counted under that path, and a GET of it answers with the count. It prints its port, and
+ends when its standard input does, so that it never outlives the benchmark.
+"""
+
+import http.client
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """The receiver, seen from the process that is measured."""
+
+    port: int
+
+    def exporter(self, path: str) -> OTLPSpanExporter:
+        """The SDK's own exporter and encoder, sending to ``path``."""
+        return OTLPSpanExporter(
+            endpoint=f"http://127.0.0.1:{self.port}/{path}", compression=Compression.NoCompression
+        )
+
+    def spans(self, path: str) -> int:
+        """Spans that have arrived at ``path``."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", f"/{path}")
+            return int(connection.getresponse().read())
+        finally:
+            connection.close()
+
+
+@contextmanager
+def running_receiver() -> Iterator[Receiver]:
+    command = [sys.executable, "-m", "benchmarks.receiver"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield Receiver(int(process.stdout.readline()))
+        finally:
+            process.stdin.close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # keeps the exporter's connection open
+    counts: ClassVar[Counter[str]] = Counter()
+    lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        request = ExportTraceServiceRequest.FromString(body)
+        spans = sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
+        with self.lock:
+            self.counts[self.path] += spans
+        self._answer(b"", "application/x-protobuf")
+
+    def do_GET(self) -> None:
+        self._answer(str(self.counts[self.path]).encode(), "text/plain")
+
+    def _answer(self, body: bytes, content_type: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Say nothing about requests."""
+
+
+def _serve() -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.daemon_threads = True
+    print(server.server_port, flush=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,35 @@
+"""The ways of retrying that are compared. All of them do the same work; some of them record it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final
+
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from .bare import BARE
+from .peers import BACKOFF, STAMINA, TENACITY
+from .retryscope import retryscope
+from .textbook import textbook
+from .variant import Variant
+
+UNINSTRUMENTED: Final[Mapping[str, Variant]] = {
+    "bare loop": BARE,
+    "backoff": BACKOFF,
+    "stamina": STAMINA,
+    "tenacity": TENACITY,
+}
+INSTRUMENTED: Final[Mapping[str, Callable[[SpanExporter], AbstractContextManager[Variant]]]] = {
+    "textbook": textbook,
+    "retryscope": retryscope,
+}
+NAMES: Final = (*UNINSTRUMENTED, *INSTRUMENTED)
+
+
+@contextmanager
+def open_variant(name: str, exporter: Callable[[], SpanExporter]) -> Iterator[Variant]:
+    """The variant of that name; one that records does so through ``exporter``."""
+    if name in UNINSTRUMENTED:
+        yield UNINSTRUMENTED[name]
+    else:
+        with INSTRUMENTED[name](exporter()) as variant:
+            yield variant

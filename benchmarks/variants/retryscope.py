@@ -1,0 +1,42 @@
+"""This project's ``retry``, set up as a service sets it up."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry.sdk.trace.export import SpanExporter
+from prometheus_client import CollectorRegistry
+
+import instrumentation
+from benchmarks.workload import Operation, Policy
+from instrumentation.export import ExportProcessor
+from instrumentation.metrics import metrics_for
+from instrumentation.semconv import DROPPED_SPANS
+
+from .operation import FETCH
+from .variant import Variant
+
+
+@contextmanager
+def retryscope(exporter: SpanExporter) -> Iterator[Variant]:
+    registry = CollectorRegistry()
+    export = ExportProcessor(exporter, metrics_for(registry).dropped)
+    instrumentation.setup(registry=registry, span_processors=[export])
+
+    def dropped() -> int:
+        reasons = ("queue_full", "export_failed", "shutdown")
+        name = f"{DROPPED_SPANS.name}_total"
+        return sum(int(registry.get_sample_value(name, {"reason": reason}) or 0) for reason in reasons)
+
+    try:
+        yield Variant(_retrying, export.force_flush, dropped)
+    finally:
+        instrumentation.shutdown()
+
+
+def _retrying(operation: Operation, policy: Policy) -> Operation:
+    return instrumentation.retry(
+        FETCH,
+        instrumentation.RetryPolicy(
+            max_attempts=policy.max_attempts, base_delay=policy.delay, backoff_factor=1, jitter="none"
+        ),
+    )(operation)

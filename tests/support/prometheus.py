@@ -1,0 +1,125 @@
+"""A real Prometheus that scrapes one address."""
+
+import http.client
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.support.otlp_receiver import reserved_port
+from tests.support.polling import LIMIT, wait_until
+
+SCRAPE_INTERVAL = 0.5
+"""Seconds."""
+
+_CONFIG = """\
+global:
+  scrape_interval: {milliseconds}ms
+scrape_configs:
+  - job_name: retryscope
+    static_configs:
+      - targets: ["127.0.0.1:{port}"]
+"""
+
+Labels = tuple[str, ...]
+
+
+class Prometheus:
+    """A running Prometheus with exemplar storage; everything it writes is in ``folder``."""
+
+    def __init__(self, program: Path, folder: Path, port: int, target_port: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = port
+        self._log = folder / "log"
+        config = folder / "prometheus.yml"
+        config.write_text(_CONFIG.format(milliseconds=round(SCRAPE_INTERVAL * 1000), port=target_port))
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    program,
+                    f"--config.file={config}",
+                    f"--storage.tsdb.path={folder / 'data'}",
+                    f"--web.listen-address=127.0.0.1:{self.port}",
+                    "--enable-feature=exemplar-storage",
+                ],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def log(self) -> str:
+        """What it printed."""
+        return self._log.read_text()
+
+    def api(self, path: str, **parameters: str) -> Any:
+        """The data of an answer of its HTTP interface."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
+        try:
+            connection.request("GET", f"/api/v1/{path}?{urlencode(parameters)}")
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            connection.close()
+        assert answer["status"] == "success", answer
+        return answer["data"]
+
+    def wait_until_ready(self) -> None:
+        """Wait until it answers queries."""
+
+        def ready() -> bool:
+            assert self.process.poll() is None, f"prometheus ended: {self.log}"
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
+                try:
+                    connection.request("GET", "/-/ready")
+                    return connection.getresponse().status == 200
+                finally:
+                    connection.close()
+            except OSError:
+                return False
+
+        wait_until(ready, "prometheus is ready")
+
+    def query(self, expression: str, *labels: str) -> dict[Labels, float]:
+        """The instant value of each series, by the values of the labels named."""
+        data = self.api("query", query=expression)
+        assert data["resultType"] == "vector", data
+        found = {
+            tuple(series["metric"].get(label, "") for label in labels): float(series["value"][1])
+            for series in data["result"]
+        }
+        assert len(found) == len(data["result"]), f"these labels don't tell the series apart: {data}"
+        return found
+
+    def exemplars(self, selector: str, start: float, end: float) -> list[tuple[Mapping[str, str], Any]]:
+        """Labels of the series, and exemplar, of all that were stored between two times."""
+        data = self.api("query_exemplars", query=selector, start=f"{start:.3f}", end=f"{end:.3f}")
+        return [(series["seriesLabels"], each) for series in data for each in series["exemplars"]]
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.terminate()
+        try:
+            self.process.wait(LIMIT)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait(LIMIT)
+
+
+@contextmanager
+def prometheus(program: Path, folder: Path, target_port: int) -> Iterator[Prometheus]:
+    """A Prometheus that runs during the block."""
+    with reserved_port() as port:
+        started = Prometheus(program, folder, port, target_port)
+        try:
+            started.wait_until_ready()
+            yield started
+        finally:
+            started.stop()

@@ -1,0 +1,114 @@
+"""Every line of ASYNCIO.md has a test that is named after it, next to the code that it is about."""
+
+import ast
+import asyncio
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instrumentation import RetryPolicy, cancellable, gather, retry, task, timeout, workflow
+from tests.support import clock
+from tests.support.clock import VirtualLoop, run
+from tests.support.recorded import Recorded
+from tests.unit.instrumentation.helpers import PRICE, STOCK, Script, failer, sleeper
+
+RULES = 24
+
+
+def test_every_rule_has_a_test() -> None:
+    """Docstrings say "ASYNCIO.md N: ..."; none of the 24 is missing, none unknown."""
+    found: set[int] = set()
+    for path in Path(__file__).parent.rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_"):
+                found |= {int(n) for n in re.findall(r"ASYNCIO\.md (\d+):", ast.get_docstring(node) or "")}
+    assert found == set(range(1, RULES + 1))
+
+
+def test_every_source_file_has_a_test_file_of_its_name() -> None:
+    """The tests mirror the source one to one; two source files are parts of others."""
+    here = Path(__file__).parent
+    source = here.parents[2] / "instrumentation"
+    tested = {
+        str(path.relative_to(here).with_name(path.name.removeprefix("test_")))
+        for path in here.rglob("test_*.py")
+    }
+    parts = {"attempt.py", "execution.py"}  # of retry, and of every primitive
+    sources = {str(path.relative_to(source)) for path in source.rglob("*.py") if path.name != "__init__.py"}
+    assert sources - parts <= tested
+    assert tested - sources == {"asyncio_rules.py", "properties.py"}
+
+
+async def scenario() -> None:
+    """Every primitive, with an error, a timeout and a cancel."""
+    async with workflow("checkout", deadline=60):
+        policy = RetryPolicy(base_delay=1, jitter="none", attempt_timeout=5)
+        calls: dict[str, Any] = {
+            "a": retry(PRICE, policy)(Script(OSError(), 1, takes=1)),
+            "b": failer(KeyError(), 1),
+        }
+        await gather(PRICE, calls)
+        with pytest.raises(TimeoutError):
+            async with timeout(STOCK, 1):
+                await asyncio.sleep(60)
+        running = cancellable(STOCK, sleeper(60), on_cancel=sleeper(1))
+        await asyncio.sleep(1)
+        running.cancel()
+        await asyncio.wait([running.task])
+        async with task(STOCK):
+            await asyncio.sleep(1)
+
+
+def eager_loop() -> VirtualLoop:
+    loop = VirtualLoop(start=0.0, idle_timeout=None)
+    loop.set_task_factory(getattr(asyncio, "eager_task_factory"))  # noqa: B009 - typed for Python 3.11
+    return loop
+
+
+def debug_loop() -> VirtualLoop:
+    loop = VirtualLoop(start=0.0, idle_timeout=None)
+    loop.set_debug(True)
+    return loop
+
+
+needs_eager_tasks = pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="tasks can start eagerly from Python 3.12 on"
+)
+
+
+@pytest.mark.parametrize(
+    "make_loop",
+    [pytest.param(eager_loop, marks=needs_eager_tasks, id="eager"), pytest.param(debug_loop, id="debug")],
+)
+def test_eager_tasks_and_debug_mode_change_nothing(
+    recorded: Recorded, make_loop: Callable[[], VirtualLoop]
+) -> None:
+    """ASYNCIO.md 24: the same tree on every kind of loop; `make test` runs the whole suite on both."""
+    run(scenario(), lambda: VirtualLoop(start=0.0, idle_timeout=None))
+    expected = recorded.tree()
+    recorded.log.clear()
+    run(scenario(), make_loop)
+    assert recorded.tree() == expected
+
+
+def test_the_option_eager_tasks_reaches_the_virtual_loop(pytestconfig: pytest.Config) -> None:
+    """ASYNCIO.md 24: so that the suite really runs on such loops."""
+
+    async def main() -> list[str]:
+        steps: list[str] = []
+
+        async def child() -> None:
+            steps.append("child")
+
+        running = asyncio.create_task(child())
+        steps.append("parent")
+        await running
+        return steps
+
+    eager = bool(pytestconfig.getoption("--eager-tasks"))
+    assert clock.eager_tasks == eager
+    assert run(main()) == (["child", "parent"] if eager else ["parent", "child"])

@@ -1,0 +1,115 @@
+"""What an execution hands down: deadline, timer, cause of a cancel."""
+
+import asyncio
+import math
+from contextvars import copy_context
+
+import pytest
+
+from instrumentation import CancelCause, CancelRequest, deadline, task, workflow
+from instrumentation.scope import Scope, cancel_request, current_scope, inherited_deadline, leave_scope
+from tests.support.clock import run
+from tests.support.recorded import Recorded
+from tests.unit.instrumentation.helpers import PRICE, STOCK
+
+
+def test_without_a_deadline_time_is_unlimited() -> None:
+    """Infinity, so that ``min`` needs no special case."""
+    assert inherited_deadline() == math.inf
+
+
+def test_an_inner_deadline_can_only_be_nearer() -> None:
+    """A longer one inside changes nothing."""
+
+    async def main() -> list[float]:
+        async with deadline(5):
+            outer = inherited_deadline()
+            async with deadline(60):
+                longer = inherited_deadline()
+            async with deadline(2):
+                shorter = inherited_deadline()
+        return [outer, longer, shorter, inherited_deadline()]
+
+    assert run(main()) == [5, 5, 2, math.inf]
+
+
+def test_a_child_task_inherits_and_its_own_deadline_stays_its_own(recorded: Recorded) -> None:
+    """``create_task`` copies the context."""
+
+    async def child() -> float:
+        before = inherited_deadline()
+        async with deadline(1):
+            await asyncio.sleep(0.5)
+        return before
+
+    async def main() -> tuple[float, float]:
+        async with deadline(5):
+            running = asyncio.create_task(child())
+            await asyncio.sleep(0.2)
+            return inherited_deadline(), await running
+
+    assert run(main()) == (5, 5)
+
+
+@pytest.mark.parametrize("cause", ["request", "client_disconnect", "sibling", "deadline", "shutdown"])
+def test_a_request_that_names_its_cause_is_believed(cause: CancelCause) -> None:
+    """It travels as the message of ``Task.cancel``."""
+    request = CancelRequest(cause)
+    assert cancel_request(asyncio.CancelledError(request), None) is request
+    assert str(request) == f"cancelled: {cause}"
+
+
+def test_a_cancel_that_names_none_gets_the_cause_of_its_surroundings() -> None:
+    """A timer that has fired first, then what the surroundings declared, then plain ``request``."""
+
+    async def main() -> None:
+        plain = asyncio.CancelledError()
+        assert cancel_request(plain, None).cause == "request"
+        http = Scope(None, cause="client_disconnect")
+        inner = Scope(Scope(http))
+        assert cancel_request(plain, inner).cause == "client_disconnect"
+        timer = asyncio.timeout_at(0)
+        limited = Scope(Scope(inner, timer=timer), cause="shutdown")
+        assert cancel_request(plain, limited).cause == "shutdown"
+        with pytest.raises(TimeoutError):
+            async with timer:
+                await asyncio.sleep(1)
+        assert cancel_request(plain, limited).cause == "deadline"
+
+    run(main())
+
+
+def test_leaving_a_scope_in_another_context_is_no_error() -> None:
+    """An async generator's block may end where it did not begin; telemetry never raises into user code."""
+
+    async def main() -> None:
+        token = current_scope.set(Scope(None, deadline=5))
+        copy_context().run(leave_scope, token)
+        assert inherited_deadline() == 5
+        leave_scope(token)
+        assert inherited_deadline() == math.inf
+
+    run(main())
+
+
+def test_blocks_of_an_async_generator_finished_in_another_task_do_not_raise(recorded: Recorded) -> None:
+    """ASYNCIO.md 23: as a test fixture's or a framework's generator is."""
+
+    async def resource() -> object:
+        async with workflow("checkout"), deadline(60), task(PRICE):
+            yield
+        return
+
+    async def main() -> None:
+        generator = resource()
+
+        async def step() -> None:
+            await anext(generator, None)  # type: ignore[call-overload]
+
+        await asyncio.create_task(step())
+        await asyncio.create_task(step())
+        async with task(STOCK):
+            pass
+
+    run(main())
+    assert recorded.outline() == "workflow checkout\n  task price\ntask stock\n"

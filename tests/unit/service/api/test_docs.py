@@ -1,0 +1,104 @@
+"""``/docs``: the OpenAPI document as a page without scripts."""
+
+import base64
+import hashlib
+import json
+import re
+import shlex
+from html import unescape
+from html.parser import HTMLParser
+
+from service.api.docs import render_docs
+from tests.unit.service.helpers import DOCUMENT, Api
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag != "p":  # may be left out
+            assert self.open.pop() == tag
+        elif self.open and self.open[-1] == "p":
+            self.open.pop()
+
+
+async def test_its_policy_allows_its_own_style_and_nothing_else(api: Api) -> None:
+    """No script, no inline code but the one style sheet whose hash the policy names."""
+    answer = await api.get("/docs")
+    assert (answer.status, answer.content_type) == (200, "text/html")
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
+    (style,) = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy == {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{digest}'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_it_loads_nothing_and_runs_nothing(api: Api) -> None:
+    """Elements that would are not there, nor handlers or styles in attributes, and all tags are closed."""
+    page = Page((await api.get("/docs")).text)
+    assert page.open == []
+    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "img", "iframe", "form", "object"})
+    attributes = {name for _, attrs in page.tags for name in attrs}
+    assert attributes <= {"lang", "charset", "name", "content", "href"}
+
+
+async def test_it_shows_every_operation_parameter_default_and_status(api: Api) -> None:
+    """Nothing of the document is missing on the page."""
+    text = unescape((await api.get("/docs")).text)
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            assert f"<h2>{method.upper()} {path}</h2><p>{operation['summary']}</p>" in text
+            for status in operation["responses"]:
+                assert f"<td>{status}</td>" in text
+            if "requestBody" in operation:
+                example = operation["requestBody"]["content"]["application/json"]["example"]
+                for name, default in example.items():
+                    assert f"<tr><td><code>{name}</code></td><td><code>{json.dumps(default)}</code>" in text
+    assert "<td>>= 0.0001, <= 10</td>" in text
+
+
+async def test_its_commands_work(api: Api) -> None:
+    """What the page tells to paste into a shell is a valid request."""
+    text = unescape((await api.get("/docs")).text)
+    commands = re.findall("<pre>(curl .*?)</pre>", text, re.DOTALL)
+    assert len(commands) == 5
+    for command in commands:
+        curl, option, body, url = shlex.split(command)
+        assert (curl, option) == ("curl", "--json")
+        path = url.removeprefix("http://127.0.0.1:8080")
+        assert (await api.call("POST", path, content=body)).status in {200, 502}
+
+
+def test_texts_are_escaped() -> None:
+    """A summary is shown, never run."""
+    evil = "<script>alert(1)</script>&'\""
+    document = json.loads(json.dumps(DOCUMENT))
+    document["info"] = {"title": evil, "version": evil, "description": evil}
+    document["paths"]["/workflows"]["get"]["summary"] = evil
+    document["paths"]["/workflows"]["get"]["responses"]["200"]["description"] = evil
+    page = render_docs(document)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;&amp;") == 6
+
+
+async def test_the_root_leads_there(api: Api) -> None:
+    """As long as there is no console."""
+    async with api.client.get("/", allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (302, "/docs")

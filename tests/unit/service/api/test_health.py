@@ -1,0 +1,29 @@
+"""``/health``."""
+
+import asyncio
+
+from tests.unit.service.helpers import Api
+
+
+async def test_live(api: Api) -> None:
+    """The process answers."""
+    answer = await api.get("/health/live")
+    assert (answer.status, answer.json()) == (200, {"status": "live"})
+
+
+async def test_ready_says_how_many_runs_are_in_flight(api: Api) -> None:
+    """For who wants to know before stopping it."""
+    assert (await api.get("/health/ready")).json() == {"status": "ready", "runs_in_flight": 0}
+    running = asyncio.create_task(api.run("timeouts"))
+    await asyncio.sleep(1)
+    assert (await api.get("/health/ready")).json() == {"status": "ready", "runs_in_flight": 1}
+    await running
+    assert (await api.get("/health/ready")).json() == {"status": "ready", "runs_in_flight": 0}
+
+
+async def test_while_draining_it_is_live_but_not_ready(api: Api) -> None:
+    """A load balancer sends nothing more, an orchestrator does not kill it."""
+    await api.runs.drain(0)
+    assert (await api.get("/health/live")).status == 200
+    answer = await api.get("/health/ready")
+    assert (answer.status, answer.json()["type"]) == (503, "urn:retryscope:problem:draining")

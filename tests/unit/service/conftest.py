@@ -1,0 +1,44 @@
+"""Every test of the service runs on a virtual clock, with telemetry in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+import pytest
+
+from instrumentation import operation
+from service.console.span_store import SpanStore
+from tests.support.clock import virtual_loop
+from tests.support.recorded import Recorded, recording
+from tests.unit.service.helpers import Api, serving
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"virtual": virtual_loop}
+
+
+@pytest.fixture(autouse=True)
+def _declarations_of_this_test_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operation, "_declared", dict(operation._declared))
+
+
+@pytest.fixture
+def store() -> SpanStore:
+    """The traces that /traces shows."""
+    return SpanStore(max_traces=500, max_spans=200_000)
+
+
+@pytest.fixture
+def recorded(store: SpanStore) -> Iterator[Recorded]:
+    """Telemetry in memory, on the virtual clock."""
+    with recording(span_processors=[store]) as recorded:
+        yield recorded
+
+
+@pytest.fixture
+async def api(recorded: Recorded, store: SpanStore) -> AsyncIterator[Api]:
+    """The service with its default settings, and a client."""
+    async with serving(recorded, store) as api:
+        yield api

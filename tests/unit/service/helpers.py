@@ -1,0 +1,290 @@
+"""The real application behind a real socket, and a client that holds it to its OpenAPI document."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from typing import Any, Final
+from unittest.mock import patch
+from urllib.parse import unquote
+
+import pytest
+from aiohttp import ClientSession, ClientTimeout
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import Application, Request
+from jsonschema import Draft202012Validator
+from multidict import CIMultiDict, CIMultiDictProxy
+from opentelemetry.sdk.trace import TracerProvider
+
+import instrumentation
+from instrumentation.telemetry import install
+from service.api.openapi import openapi_document
+from service.app import RUNS, create_app, serve
+from service.console.span_store import SpanStore
+from service.runs.inline import InlineRuns
+from service.settings import Settings
+from tests.support.clock import virtual_time_ns
+from tests.support.recorded import Recorded, render_changes
+
+HOST: Final = "retryscope.test"
+"""What clients here ask for: the port of the server would be another one each time."""
+DOCUMENT: Final = openapi_document(version("retryscope"))
+PROBLEM: Final = "application/problem+json"
+NO_MORE: Final = 1000.0
+"""Virtual seconds after which nothing that a test started can still run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, read to its end."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0]
+
+    def json(self) -> Any:
+        return json.loads(self.body, parse_constant=_no_json)
+
+
+def _no_json(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+@dataclass(slots=True)
+class Observed:
+    """A run's answer, if it got one, and all that its telemetry says."""
+
+    request: str
+    answer: Answer | None = None
+    tree: str = ""
+    changes: str = ""
+
+    @property
+    def text(self) -> str:
+        """All of it, as the files in ``workflows/specifications`` have it."""
+        answer = "no answer: the client has gone\n" if self.answer is None else render_answer(self.answer)
+        return f"{self.request}\n\n{answer}\nTRACE\n{self.tree}\nMETRICS\n{self.changes}"
+
+
+@contextmanager
+def observing(recorded: Recorded, workflow: str, params: Mapping[str, Any]) -> Iterator[Observed]:
+    """Fill in what the telemetry says of one run, and of nothing before it."""
+    observed = Observed(f"POST /workflows/{workflow} {json.dumps(params)}")
+    recorded.log.clear()
+    with recorded.changes() as changes:
+        yield observed
+    observed.tree = recorded.tree(kinds=True)
+    observed.changes = render_changes(changes)
+
+
+def render_answer(answer: Answer) -> str:
+    """Status, content type and members, a line each; the id of the trace is another one each time."""
+    lines = [f"{answer.status} {answer.content_type}"]
+    for name, value in answer.json().items():
+        if name == "trace_id":
+            value = "TRACE_ID" if value == answer.headers["X-Trace-Id"] else value
+        if name == "tasks":
+            lines += ["  tasks:", *(f"    {json.dumps(task)}" for task in value)]
+        else:
+            lines.append(f"  {name}: {json.dumps(value)}")
+    return "\n".join(lines) + "\n"
+
+
+class Api:
+    """The service, and calls to it."""
+
+    def __init__(
+        self, app: Application, client: TestClient[Request, Application], recorded: Recorded, store: SpanStore
+    ) -> None:
+        self.app = app
+        self.client = client
+        self.recorded = recorded
+        self.store = store
+
+    @property
+    def runs(self) -> InlineRuns:
+        return self.app[RUNS]
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        content: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request, with ``body`` as JSON or ``content`` as it is; the answer is as documented."""
+        sent = {"Host": HOST, "User-Agent": "test", **(headers or {})}
+        if body is not None:
+            content = json.dumps(body)
+        if content is not None:
+            sent.setdefault("Content-Type", "application/json")
+        async with self.client.request(method, path, data=content, headers=sent) as response:
+            answer = Answer(response.status, response.headers, await response.read())
+        check_documented(method, path.partition("?")[0], answer)
+        return answer
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        return await self.call("GET", path, headers=headers)
+
+    async def run(self, workflow: str, **params: Any) -> Answer:
+        return await self.call("POST", f"/workflows/{workflow}", params)
+
+    async def observe(self, workflow: str, **params: Any) -> Observed:
+        """Run a workflow; what is observed is this run's alone."""
+        with observing(self.recorded, workflow, params) as observed:
+            observed.answer = await self.run(workflow, **params)
+        return observed
+
+    async def observe_hang_up(self, workflow: str, after: float, **params: Any) -> Observed:
+        """Ask for a run, close the connection ``after`` seconds, and wait until all has ended."""
+        with observing(self.recorded, workflow, params) as observed:
+            await self.hang_up(workflow, after, params)
+        return observed
+
+    async def hang_up(
+        self, workflow: str, after: float, params: dict[str, Any], *, alone: bool = True
+    ) -> None:
+        """As ``observe_hang_up``, where not ``alone`` among other runs."""
+        body = json.dumps(params)
+        head = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+        _, writer = await self._send(f"POST /workflows/{workflow} HTTP/1.1", *head, body=body)
+        await asyncio.sleep(after)
+        assert self.runs.in_flight == 1 or not alone
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(NO_MORE)
+        assert self.runs.in_flight == 0
+
+    async def raw(self, *head: str) -> Answer:
+        """Send a request that the client would refuse to send."""
+        reader, writer = await self._send(*head, "Connection: close")
+        received = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        status, _, rest = received.partition(b"\r\n")
+        fields, _, body = rest.partition(b"\r\n\r\n")
+        headers: CIMultiDict[str] = CIMultiDict()
+        for line in fields.decode().split("\r\n"):
+            name, _, value = line.partition(": ")
+            headers.add(name, value)
+        return Answer(int(status.split()[1]), CIMultiDictProxy(headers), body)
+
+    async def _send(self, *head: str, body: str = "") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection(self.client.host, self.client.port)
+        fields = (f"Host: {HOST}", "User-Agent: test", "", body)
+        writer.write("\r\n".join([*head, *fields]).encode())
+        return reader, writer
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A running ``retryscope serve``."""
+
+    serving: asyncio.Task[None]
+    url: str
+    session: ClientSession
+    recorded: Recorded
+
+    async def run(self, workflow: str, **params: Any) -> Answer:
+        async with self.session.post(f"/workflows/{workflow}", json=params) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+
+@asynccontextmanager
+async def serving(recorded: Recorded, store: SpanStore, **settings: Any) -> AsyncIterator[Api]:
+    """Serve the application with these settings."""
+    asyncio.get_running_loop().set_default_executor(InlineExecutor())
+    with patch("service.app.openapi_document", return_value=DOCUMENT):  # it takes longer than most tests
+        app = create_app(Settings(**settings), store, recorded.registry)
+    async with TestClient(TestServer(app), timeout=ClientTimeout(total=None)) as client:
+        yield Api(app, client, recorded, store)
+
+
+class InlineExecutor(ThreadPoolExecutor):
+    """Runs everything at once: virtual time does not wait for threads."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def check_documented(method: str, path: str, answer: Answer) -> None:
+    """The answer is one that the OpenAPI document describes; an error is a problem document in any case."""
+    if answer.status >= 400 and method != "HEAD":
+        problem = answer.json()
+        assert answer.content_type == PROBLEM
+        assert problem["type"].startswith("urn:retryscope:problem:")
+        assert problem["status"] == answer.status
+        assert problem["title"]
+        assert problem["detail"]
+        assert unquote(problem["instance"]) == unquote(path)
+        check_schema({"$ref": "#/components/schemas/Problem"}, problem)
+    operation = documented_operation(method, path)
+    if operation is None:
+        return
+    status = "default" if answer.status == 500 else str(answer.status)
+    assert status in operation["responses"], f"{method} {path} answers {answer.status}"
+    content = operation["responses"][status]["content"]
+    assert answer.content_type in content
+    if answer.content_type.endswith("json"):
+        check_schema(content[answer.content_type]["schema"], answer.json())
+
+
+def check_schema(schema: Mapping[str, Any], value: object) -> None:
+    """Validate against a schema that may refer to the components of the OpenAPI document."""
+    Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
+
+
+def documented_operation(method: str, path: str) -> dict[str, Any] | None:
+    """What the OpenAPI document says about a call."""
+    for template, methods in DOCUMENT["paths"].items():
+        pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))
+        if re.fullmatch(pattern, path) and method.lower() in methods:
+            operation: dict[str, Any] = methods[method.lower()]
+            return operation
+    return None
+
+
+@asynccontextmanager
+async def served(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncIterator[Served]:
+    """``retryscope serve`` as it is, signals included, in this process; telemetry goes into memory."""
+    asyncio.get_running_loop().set_default_executor(InlineExecutor())
+    recorded = Recorded()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(recorded.log)
+    setup = partial(
+        instrumentation.setup,
+        registry=recorded.registry,
+        tracer_provider=provider,
+        time_ns=virtual_time_ns,
+    )
+    monkeypatch.setattr(instrumentation, "setup", setup)
+    ready = asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(Settings(**{"port": 0, **settings}), ready.set_result))
+    try:
+        url = await ready
+        async with ClientSession(url, headers={"Host": HOST, "User-Agent": "test"}) as session:
+            yield Served(serving, url, session, recorded)
+        await serving
+    finally:
+        serving.cancel()
+        install(None)

@@ -1,0 +1,146 @@
+"""Serving until a signal ends it, in this process; ``tests/integration`` does it with a real one."""
+
+import asyncio
+import logging
+import os
+import re
+import signal
+import socket
+
+import pytest
+from aiohttp import ClientConnectorError
+from yarl import URL
+
+import instrumentation
+from service.app import AddressInUseError, serve
+from service.settings import Settings
+from tests.unit.service.helpers import served
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_drains_and_ends_it(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What runs is answered, nothing new is taken, telemetry is shut down last; serve() returns."""
+    ended: list[float] = []
+    shutdown = instrumentation.shutdown
+
+    def note(timeout: float) -> None:
+        ended.append(timeout)
+        shutdown(timeout)
+
+    monkeypatch.setattr(instrumentation, "shutdown", note)
+    with caplog.at_level(logging.INFO, "service"):
+        async with served(monkeypatch, flush_seconds=3) as service:
+            running = asyncio.create_task(service.run("retry", failure_rate=0, duration=4))
+            await asyncio.sleep(1)
+            signal.raise_signal(number)
+            await asyncio.sleep(1)
+            assert (await service.run("retry")).status == 503
+            assert ended == []
+            assert (await running).status == 200
+            await service.serving
+    assert ended == [3]
+    assert caplog.messages[-2:] == ["shutting down: 1 runs in flight", "shut down"]
+
+
+async def test_without_runs_it_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is merely open does not keep it."""
+    async with served(monkeypatch, drain_seconds=3600) as service:
+        assert (await service.run("retry", failure_rate=0, duration=0)).status == 200
+        before = asyncio.get_running_loop().time()
+        signal.raise_signal(signal.SIGTERM)
+        await service.serving
+        assert asyncio.get_running_loop().time() - before < 1
+        with pytest.raises(ClientConnectorError):
+            await service.run("retry")
+
+
+async def test_a_second_signal_ends_the_process_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the status that a shell gives to a process that the signal has killed."""
+    statuses: list[int] = []
+    monkeypatch.setattr(os, "_exit", statuses.append)
+    async with served(monkeypatch, drain_seconds=60) as service:
+        running = asyncio.create_task(service.run("timeouts"))
+        await asyncio.sleep(1)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.sleep(0.1)
+        assert statuses == []
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0.1)
+        assert statuses == [130]
+        await running
+
+
+async def test_a_cleanup_is_waited_for_after_the_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its deadline bounds the shutdown, not a fixed time."""
+    async with served(monkeypatch, drain_seconds=1) as service:
+        running = asyncio.create_task(service.run("cancellation", durations=[60], cancel_after=60, cleanup=4))
+        await asyncio.sleep(1)
+        signal.raise_signal(signal.SIGINT)
+        assert (await running).status == 503
+        await service.serving
+        assert asyncio.get_running_loop().time() == pytest.approx(6, abs=0.1)
+
+
+def has(host: str) -> bool:
+    """Whether this machine has such an address."""
+    try:
+        with socket.create_server((host, 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return True
+    except OSError:
+        return False
+
+
+async def test_a_client_that_hangs_up_cancels_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiohttp's own default is to let the handler go on; its test server's is this one."""
+    async with served(monkeypatch) as service:
+        with service.recorded.changes() as changes:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(service.run("timeouts"), 1)
+            await asyncio.sleep(1)
+        cancelled = 'resilience_workflow_duration_seconds_count{outcome="cancelled", workflow="timeouts"}'
+        assert changes[cancelled] == 1
+        signal.raise_signal(signal.SIGTERM)
+
+
+async def test_a_request_that_never_ends_does_not_hold_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that is announced and not sent is given up soon after the drain."""
+    async with served(monkeypatch, drain_seconds=60) as service:
+        url = URL(service.url)
+        _, writer = await asyncio.open_connection(url.host, url.port)
+        head = ("POST /workflows/retry HTTP/1.1", "Host: test", "Content-Type: application/json")
+        writer.write("\r\n".join([*head, "Content-Length: 10", "", "{"]).encode())
+        await asyncio.sleep(1)
+        signal.raise_signal(signal.SIGTERM)
+        await service.serving
+        assert asyncio.get_running_loop().time() < 5
+        writer.close()
+
+
+@pytest.mark.parametrize("host", [host for host in ("127.0.0.1", "::1", "localhost") if has(host)])
+async def test_the_address_that_it_announces_works(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with a free port, and in brackets where IPv6 needs them."""
+    async with served(monkeypatch, host=host) as service:
+        assert re.fullmatch(r"http://(127\.0\.0\.1|\[::1\]):\d+", service.url)
+        async with service.session.get("/health/live") as response:
+            assert response.status == 200
+        signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"), [("127.0.0.1", "address already in use"), ("192.0.2.1", "assign")]
+)
+async def test_an_address_that_cannot_be_listened_on_is_named(
+    host: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reason, and how to choose another; telemetry can be set up again."""
+    monkeypatch.setattr(instrumentation, "setup", lambda **options: None)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AddressInUseError) as refused:
+            await serve(Settings(host=host, port=port), lambda url: None)
+    message = str(refused.value)
+    assert message.startswith(f"can't listen on {host}:{port}: ")
+    assert reason in message
+    assert "RETRYSCOPE_PORT" in message
