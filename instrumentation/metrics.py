@@ -70,7 +70,7 @@ class Metrics:
             reason: dropped.labels(reason) for reason in ("queue_full", "export_failed", "shutdown")
         }
         failures = _counter(semconv.TELEMETRY_FAILURES, registry)
-        self._failures = {part: failures.labels(part) for part in ("tracing", "metrics")}
+        self._failures = {part: failures.labels(part) for part in ("tracing",)}
         self._operations: dict[Operation, OperationMetrics] = {}
         self._workflows: dict[str, WorkflowMetrics] = {}
 

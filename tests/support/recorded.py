@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
@@ -91,7 +92,7 @@ class Recorded:
 def recording(**options: Any) -> Iterator[Recorded]:
     """Telemetry of this block goes into memory, on the virtual clock, with a registry of its own."""
     recorded = Recorded()
-    provider = TracerProvider(shutdown_on_exit=False)
+    provider = TracerProvider(shutdown_on_exit=False, resource=Resource.get_empty())
     provider.add_span_processor(recorded.log)
     options.setdefault("time_ns", virtual_time_ns)
     instrumentation.setup(registry=recorded.registry, tracer_provider=provider, **options)
