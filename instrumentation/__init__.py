@@ -37,6 +37,7 @@ from .report import Report, settle
 from .retry import retry
 from .scope import CancelRequest
 from .setup import setup, shutdown
+from .suppression import without_spans
 from .task import task
 from .timeout import deadline, timeout
 from .workflow import workflow
@@ -69,5 +70,6 @@ __all__ = [
     "status_rule",
     "task",
     "timeout",
+    "without_spans",
     "workflow",
 ]

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
+from . import semconv
+
 Attributes = Mapping[str, str | int | float | bool]
 
 
@@ -57,8 +59,8 @@ class Recorder(Protocol):
     def exception(self, span: OpenSpan, error: BaseException) -> None:
         """Record an exception with its stack trace, once, where it is handled."""
 
-    def link(self, span: OpenSpan, target: SpanContext) -> None:
-        """Link the span to the one whose failure or request cancelled it."""
+    def link(self, span: OpenSpan, target: SpanContext, kind: str = semconv.LINK_CANCELLED_BY) -> None:
+        """Link the span to another one; ``kind`` says why."""
 
     def end(
         self,
@@ -113,7 +115,7 @@ class NullRecorder:
     def exception(self, span: OpenSpan, error: BaseException) -> None:
         """Do nothing."""
 
-    def link(self, span: OpenSpan, target: SpanContext) -> None:
+    def link(self, span: OpenSpan, target: SpanContext, kind: str = semconv.LINK_CANCELLED_BY) -> None:
         """Do nothing."""
 
     def end(

@@ -142,7 +142,16 @@ CLEANUP_OUTCOME: Final = _attribute("resilience.cleanup.outcome", "string", "com
 CANCEL_CAUSE: Final = _attribute(
     "resilience.cancel.cause", "string", "request, client_disconnect, sibling, deadline or shutdown."
 )
-LINK_KIND: Final = _attribute("resilience.link.kind", "string", "What a link means: cancelled_by.")
+LINK_KIND: Final = _attribute(
+    "resilience.link.kind", "string", "What a link means: cancelled_by, redelivery_of."
+)
+RUN_ID: Final = _attribute("retryscope.run.id", "string", "Id of a background run.")
+RUN_DELIVERY: Final = _attribute(
+    "retryscope.run.delivery", "int", "Number of the delivery of a background run to a worker, from 1."
+)
+RUN_QUEUE_WAIT: Final = _attribute(
+    "retryscope.run.queue_wait", "double", "Time between submission and this delivery, in seconds."
+)
 ERROR_TYPE: Final = _attribute(
     "error.type", "string", "Class of the error, `timeout` for an own timeout, or `_OTHER`."
 )
@@ -173,6 +182,7 @@ EVENT_CANCEL_REQUESTED: Final = _event(
 EVENT_EXCEPTION: Final = _event("exception", "An exception, recorded once, where it is handled.")
 
 LINK_CANCELLED_BY: Final = "cancelled_by"
+LINK_REDELIVERY_OF: Final = "redelivery_of"
 ERROR_TYPE_TIMEOUT: Final = "timeout"
 
 DURATION_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -311,6 +321,59 @@ HTTP_SERVER_DURATION: Final = _metric(
         "Duration of HTTP server requests.",
         "seconds",
         HTTP_BUCKETS,
+    )
+)
+RUNS: Final = _metric(
+    Metric(
+        "retryscope_runs",
+        "counter",
+        ("workflow", "state", "outcome"),
+        "Background runs that reached a state; the outcome only of those that ended.",
+    )
+)
+RUN_DURATION: Final = _metric(
+    Metric(
+        "retryscope_run_duration_seconds",
+        "histogram",
+        ("workflow", "state"),
+        "Time from the last delivery of a background run to its end.",
+        "seconds",
+        DURATION_BUCKETS,
+    )
+)
+RUN_QUEUE_WAIT_DURATION: Final = _metric(
+    Metric(
+        "retryscope_run_queue_wait_seconds",
+        "histogram",
+        ("workflow",),
+        "Time from the submission of a background run to its first delivery.",
+        "seconds",
+        DURATION_BUCKETS,
+    )
+)
+RUNS_IN_FLIGHT: Final = _metric(
+    Metric("retryscope_runs_in_flight", "gauge", ("workflow",), "Background runs on this worker.")
+)
+RUNS_ACTIVE: Final = _metric(
+    Metric("retryscope_runs_active", "gauge", (), "Background runs of the engine, queued and running.")
+)
+RUN_QUEUE_DEPTH: Final = _metric(
+    Metric("retryscope_run_queue_depth", "gauge", (), "Background runs of the engine that wait for a worker.")
+)
+RUN_REDELIVERIES: Final = _metric(
+    Metric(
+        "retryscope_run_redeliveries",
+        "counter",
+        ("workflow",),
+        "Deliveries of a background run after its first.",
+    )
+)
+RUN_LATE_RESULTS: Final = _metric(
+    Metric(
+        "retryscope_run_late_results",
+        "counter",
+        ("workflow",),
+        "Results of a delivery that another one had overtaken; they are dropped.",
     )
 )
 

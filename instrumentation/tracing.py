@@ -27,6 +27,7 @@ from . import semconv
 from .outcome import message_of
 from .recording import Attributes, OpenSpan
 from .stacktrace import format_stacktrace, qualified_name
+from .suppression import suppressed
 
 _CANCELLED_BY = {semconv.LINK_KIND: semconv.LINK_CANCELLED_BY}
 
@@ -76,6 +77,8 @@ class TracerRecorder:
         cancelled_by: SpanContext | None = None,
     ) -> OpenSpan:
         """Start a span under the current one."""
+        if suppressed():
+            return _TracerSpan(INVALID_SPAN, None)
         try:
             span = self._start_span(
                 name,
@@ -115,10 +118,10 @@ class TracerRecorder:
         else:
             self.event(span, semconv.EVENT_EXCEPTION, attributes)
 
-    def link(self, span: OpenSpan, target: SpanContext) -> None:
-        """Link the span to the one that cancelled it."""
+    def link(self, span: OpenSpan, target: SpanContext, kind: str = semconv.LINK_CANCELLED_BY) -> None:
+        """Link the span to another one; ``kind`` says why."""
         try:
-            _unwrap(span).add_link(target, _CANCELLED_BY)
+            _unwrap(span).add_link(target, {semconv.LINK_KIND: kind})
         except Exception as failure:
             self._on_failure(failure)
 

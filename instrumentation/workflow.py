@@ -13,6 +13,7 @@ from . import semconv
 from .execution import Execution
 from .metrics import WorkflowMetrics
 from .outcome import CancelCause, Outcome
+from .recording import Attributes
 from .telemetry import active
 from .timeout import require_seconds
 
@@ -25,6 +26,8 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
     Args:
         name: Name of the workflow, from a small fixed set.
         deadline: Seconds that it may take, > 0; None: no limit.
+        attributes: Further span attributes, known at the start.
+        redelivery_of: Span of an earlier try of the same work, to be linked to.
 
     Raises:
         ValueError: ``deadline`` is out of bounds.
@@ -39,10 +42,19 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
     'success'
     """
 
-    __slots__ = ("_deadline", "_execution", "_name", "_timer")
+    __slots__ = ("_attributes", "_deadline", "_execution", "_name", "_redelivery_of", "_timer")
 
-    def __init__(self, name: str, *, deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        deadline: float | None = None,
+        attributes: Attributes | None = None,
+        redelivery_of: SpanContext | None = None,
+    ) -> None:
         self._name = name
+        self._attributes = attributes or {}
+        self._redelivery_of = redelivery_of
         self._deadline = None if deadline is None else require_seconds("workflow deadline", deadline)
 
     @property
@@ -65,7 +77,11 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
         when = math.inf if limit is None else asyncio.get_running_loop().time() + limit
         self._timer = asyncio.timeout_at(None if limit is None else when)
         await self._timer.__aenter__()
-        self._execution = _WorkflowExecution(self._name, limit, when, self._timer)
+        execution = _WorkflowExecution(self._name, self._attributes, limit, when, self._timer)
+        if self._redelivery_of is not None:
+            recorder = execution.telemetry.recorder
+            recorder.link(execution.span, self._redelivery_of, semconv.LINK_REDELIVERY_OF)
+        self._execution = execution
         return self
 
     async def __aexit__(
@@ -88,9 +104,16 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
 class _WorkflowExecution(Execution):
     __slots__ = ("_metrics", "outcome")
 
-    def __init__(self, name: str, limit: float | None, deadline: float, timer: asyncio.Timeout) -> None:
+    def __init__(
+        self,
+        name: str,
+        further: Attributes,
+        limit: float | None,
+        deadline: float,
+        timer: asyncio.Timeout,
+    ) -> None:
         telemetry = active()
-        attributes: dict[str, str | float] = {semconv.WORKFLOW: name}
+        attributes = {semconv.WORKFLOW: name, **further}
         if limit is not None:
             attributes[semconv.DEADLINE] = limit
         span_name = f"{semconv.SPAN_WORKFLOW} {name}"

@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -35,6 +35,46 @@ class Settings(BaseSettings):
     )
     max_traces: int = Field(500, ge=1, le=100_000, description="Traces that /traces remembers.")
     max_spans: int = Field(200_000, ge=1, le=10_000_000, description="Spans that /traces remembers.")
+
+    api_token: SecretStr | None = Field(
+        None, min_length=16, description="Bearer token that every request but /health needs; by default none."
+    )
+    engine_url: str = Field(
+        "memory://", description="Engine of background runs: memory://, or redis:// to share it."
+    )
+    worker_concurrency: int = Field(
+        100, ge=1, le=10_000, description="Background runs of a worker at a time."
+    )
+    worker_port: int = Field(
+        8081,
+        ge=0,
+        le=65535,
+        description="Port of `retryscope worker` for /metrics and /health; 0: a free one.",
+    )
+    max_active_runs: int = Field(
+        20_000, ge=1, le=10_000_000, description="Background runs queued and running at a time."
+    )
+    max_finished_runs: int = Field(
+        20_000, ge=1, le=10_000_000, description="Finished background runs that are remembered."
+    )
+    run_retention_seconds: float = Field(
+        86_400, ge=1, le=31_536_000, allow_inf_nan=False, description="How long finished runs are remembered."
+    )
+    redelivery_seconds: float = Field(
+        15.0,
+        ge=1,
+        le=3600,
+        allow_inf_nan=False,
+        description="After how long without a sign of life a worker's runs go to another one.",
+    )
+
+    @field_validator("engine_url")
+    @classmethod
+    def _known_engine(cls, value: str) -> str:
+        schemes = ("memory://", "redis://", "rediss://", "redis+cluster://", "redis+sentinel://", "unix://")
+        if not value.startswith(schemes):
+            raise ValueError(f"it must start with one of {', '.join(schemes)}")
+        return value
 
     @field_validator("log_level")
     @classmethod

@@ -15,6 +15,7 @@ from instrumentation import semconv
 from instrumentation.outcome import error_type, mark_recorded, message_of, recorded_since
 from instrumentation.recording import OpenSpan
 from instrumentation.scope import Scope, cancel_request, current_scope, leave_scope
+from instrumentation.suppression import without_spans
 from instrumentation.telemetry import active
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,7 +48,8 @@ def server_middleware(*, untraced: Collection[str] = ()) -> Callable[..., Awaita
         route = _route(request)
         observed = _Request(request, route)
         if route in untraced:
-            return await observed.count(handler)
+            with without_spans():
+                return await observed.count(handler)
         token = attach(propagate.extract(request.headers))
         try:
             return await observed.trace(handler)

@@ -63,6 +63,14 @@ class Problem(Exception):  # noqa: N818  (the RFC's word)
         )
 
 
+def invalid_parameter(field: str, value: str, bound: str) -> Problem:
+    """A parameter outside the body is wrong: in the path, the query or a header."""
+    shown = value[:100]
+    message = f"{field} is {shown!r}: it must be {bound}."
+    errors = [{"field": field, "value": shown, "bound": bound, "message": message}]
+    return Problem(422, "invalid-parameters", "Invalid parameters", message, {"errors": errors})
+
+
 @web.middleware
 async def problem_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn every error into a problem document."""

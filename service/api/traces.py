@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from aiohttp import web
 from opentelemetry.sdk.trace import ReadableSpan
 
-from service.api.problems import Problem
+from service.api.problems import Problem, invalid_parameter
 from service.console.otlp_json import to_otlp_json
 from service.console.span_store import SpanStore
 from service.console.trace_text import render_trace
@@ -33,17 +33,17 @@ class TraceRoutes:
         """The last traces, the newest first."""
         text = request.query.get("limit", str(DEFAULT_LIMIT))
         if not text.isascii() or not text.isdecimal() or len(text) > 4 or not 1 <= int(text) <= MAX_LIMIT:
-            raise _invalid("limit", text, f"a whole number from 1 to {MAX_LIMIT}")
+            raise invalid_parameter("limit", text, f"a whole number from 1 to {MAX_LIMIT}")
         return await _otlp_response(self._store.latest(int(text)))
 
     async def one(self, request: web.Request) -> web.Response:
         """One trace, also while it grows; as text for ``?format=text``."""
         form = request.query.get("format", "json")
         if form not in ("json", "text"):
-            raise _invalid("format", form, "json or text")
+            raise invalid_parameter("format", form, "json or text")
         trace_id = request.match_info["trace_id"]
         if not _TRACE_ID.fullmatch(trace_id):
-            raise _invalid("trace_id", trace_id, "32 hexadecimal digits")
+            raise invalid_parameter("trace_id", trace_id, "32 hexadecimal digits")
         spans = self._store.get(int(trace_id, 16))
         if spans is None:
             raise Problem(
@@ -55,13 +55,6 @@ class TraceRoutes:
         if form == "text":
             return web.Response(text=render_trace(spans, time.time_ns()))
         return await _otlp_response(spans)
-
-
-def _invalid(field: str, value: str, bound: str) -> Problem:
-    shown = value[:100]
-    message = f"{field} is {shown!r}: it must be {bound}."
-    errors = [{"field": field, "value": shown, "bound": bound, "message": message}]
-    return Problem(422, "invalid-parameters", "Invalid parameters", message, {"errors": errors})
 
 
 async def _otlp_response(spans: Sequence[ReadableSpan]) -> web.Response:

@@ -5,11 +5,10 @@ from typing import Any
 
 from aiohttp import web
 
-from instrumentation import message_of
-from instrumentation.outcome import error_type_of
 from service.api.problems import Problem
 from service.api.validation import read_params
-from service.runs.inline import DrainingError, InlineRun, InlineRuns, TooManyRunsError
+from service.runs.inline import DrainingError, InlineRuns, TooManyRunsError
+from service.runs.run import WorkflowRun
 from service.workflows import WORKFLOWS
 from service.workflows.definition import WorkflowDefinition
 
@@ -36,14 +35,7 @@ class WorkflowRoutes:
         try:
             run = await self._runs.run(definition, params)
         except TooManyRunsError as error:
-            raise Problem(
-                429,
-                "too-many-runs",
-                "Too many runs",
-                f"{error}; RETRYSCOPE_MAX_RUNS_IN_FLIGHT sets it. Nothing was started.",
-                {"bound": error.limit},
-                {"Retry-After": "1"},
-            ) from None
+            raise too_many_runs(error, "RETRYSCOPE_MAX_RUNS_IN_FLIGHT") from None
         except DrainingError:
             raise draining() from None
         return _answer(run)
@@ -79,6 +71,18 @@ def find_workflow(name: str) -> WorkflowDefinition[Any]:
     return definition
 
 
+def too_many_runs(error: TooManyRunsError, setting: str) -> Problem:
+    """The answer beyond a bound on runs."""
+    return Problem(
+        429,
+        "too-many-runs",
+        "Too many runs",
+        f"{error}; {setting} sets it. Nothing was started.",
+        {"bound": error.limit},
+        {"Retry-After": "1"},
+    )
+
+
 def draining() -> Problem:
     """The answer to everything new while the service shuts down."""
     return Problem(
@@ -98,16 +102,14 @@ _PROBLEMS: Mapping[str, tuple[int, str, str]] = {
 }
 
 
-def _answer(run: InlineRun) -> web.Response:
+def _answer(run: WorkflowRun) -> web.Response:
     result = run.result()
     if result.outcome == "success":
         return web.json_response(result.members())
     status, kind, title = _PROBLEMS[result.outcome]
-    error = run.error
-    assert error is not None
     members = result.members()
     detail = title
-    if result.outcome != "cancelled":
-        detail = message_of(error)
-        members["error"] = {"type": error_type_of(result.outcome, error), "message": detail}
+    if error := run.error_members():
+        detail = error["message"]
+        members["error"] = error
     raise Problem(status, kind, title, detail, members)

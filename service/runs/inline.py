@@ -4,9 +4,9 @@ import asyncio
 from random import SystemRandom
 from typing import Any
 
-from instrumentation import request_cancel, workflow
-from service.runs.result import Counts, RunResult, TaskResult
-from service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
+from instrumentation import request_cancel
+from service.runs.run import WorkflowRun
+from service.workflows.definition import WorkflowDefinition, WorkflowParams
 
 
 class TooManyRunsError(Exception):
@@ -19,53 +19,6 @@ class TooManyRunsError(Exception):
 
 class DrainingError(Exception):
     """The service is shutting down and starts nothing new."""
-
-
-class InlineRun:
-    """One run.
-
-    Attributes:
-        error: What ended it, unless it returned.
-    """
-
-    def __init__(self, definition: WorkflowDefinition[Any], params: WorkflowParams, seed: int) -> None:
-        self._definition = definition
-        self._params = params
-        self._context = RunContext(seed, params.time_scale)
-        deadline = params.run_deadline()
-        self._workflow = workflow(
-            definition.name, deadline=None if deadline is None else self._context.scaled(deadline)
-        )
-        self._seconds = 0.0
-        self.error: BaseException | None = None
-
-    async def execute(self) -> None:
-        """Run it; an error is kept, a cancellation raised."""
-        try:
-            async with self._workflow:
-                await self._definition.run(self._params, self._context)
-        except Exception as error:
-            self.error = error
-        except asyncio.CancelledError as cancel:
-            self.error = cancel
-            raise
-        finally:
-            self._seconds = self._workflow.seconds
-
-    def result(self) -> RunResult:
-        """Its answer, once it has ended."""
-        outcome = self._workflow.outcome
-        assert outcome is not None
-        span = self._workflow.span
-        tasks = [TaskResult.of(report) for report in self._context.reports if report.outcome is not None]
-        return RunResult(
-            workflow=self._definition.name,
-            outcome=outcome,
-            trace_id=f"{span.trace_id:032x}" if span.is_valid else None,
-            duration_seconds=round(self._seconds, 6),
-            counts=Counts.of(tasks),
-            tasks=tasks,
-        )
 
 
 class InlineRuns:
@@ -86,7 +39,7 @@ class InlineRuns:
         """Runs that have started and not ended."""
         return len(self._tasks)
 
-    async def run(self, definition: WorkflowDefinition[Any], params: WorkflowParams) -> InlineRun:
+    async def run(self, definition: WorkflowDefinition[Any], params: WorkflowParams) -> WorkflowRun:
         """Run a workflow to its end; a cancel of the caller cancels the run and waits for its cleanup.
 
         Returns:
@@ -101,7 +54,7 @@ class InlineRuns:
             raise DrainingError
         if len(self._tasks) >= self._limit:
             raise TooManyRunsError(self._limit)
-        run = InlineRun(definition, params, self._seed(params))
+        run = WorkflowRun(definition, params, self._seed(params))
         # A task of its own: a shutdown can cancel the run while the request lives on and gets an answer.
         task = asyncio.create_task(run.execute())
         self._tasks.add(task)

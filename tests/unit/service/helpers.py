@@ -24,9 +24,14 @@ from opentelemetry.sdk.trace import TracerProvider
 import instrumentation
 from instrumentation.telemetry import install
 from service.api.openapi import openapi_document
-from service.app import RUNS, create_app, serve
+from service.app import create_app
 from service.console.span_store import SpanStore
+from service.process import serve
+from service.runs.background import BackgroundRuns
+from service.runs.engine import Engine
 from service.runs.inline import InlineRuns
+from service.runs.metrics import RunMetrics
+from service.runs.store import RunStore
 from service.settings import Settings
 from tests.support.clock import virtual_time_ns
 from tests.support.recorded import Recorded, render_changes
@@ -107,16 +112,16 @@ class Api:
     """The service, and calls to it."""
 
     def __init__(
-        self, app: Application, client: TestClient[Request, Application], recorded: Recorded, store: SpanStore
+        self,
+        runs: InlineRuns,
+        client: TestClient[Request, Application],
+        recorded: Recorded,
+        store: SpanStore,
     ) -> None:
-        self.app = app
+        self.runs = runs
         self.client = client
         self.recorded = recorded
         self.store = store
-
-    @property
-    def runs(self) -> InlineRuns:
-        return self.app[RUNS]
 
     async def call(
         self,
@@ -210,9 +215,18 @@ async def serving(recorded: Recorded, store: SpanStore, **settings: Any) -> Asyn
     """Serve the application with these settings."""
     asyncio.get_running_loop().set_default_executor(InlineExecutor())
     with patch("service.app.openapi_document", return_value=DOCUMENT):  # it takes longer than most tests
-        app = create_app(Settings(**settings), store, recorded.registry)
+        given = Settings(**settings)
+        inline = InlineRuns(given.max_runs_in_flight)
+        app = create_app(given, store, inline, _no_background(recorded), recorded.registry)
     async with TestClient(TestServer(app), timeout=ClientTimeout(total=None)) as client:
-        yield Api(app, client, recorded, store)
+        yield Api(inline, client, recorded, store)
+
+
+def _no_background(recorded: Recorded) -> BackgroundRuns:
+    """An engine that nobody has started: virtual time and its threads don't go together."""
+    engine = Engine("memory://", connections=1, redelivery_seconds=1)
+    metrics = RunMetrics(recorded.registry)
+    return BackgroundRuns(engine, RunStore(engine), metrics, limit=1, retention=1)
 
 
 class InlineExecutor(ThreadPoolExecutor):
@@ -273,13 +287,19 @@ async def served(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncItera
     provider.add_span_processor(recorded.log)
     setup = partial(
         instrumentation.setup,
-        registry=recorded.registry,
         tracer_provider=provider,
         time_ns=virtual_time_ns,
     )
     monkeypatch.setattr(instrumentation, "setup", setup)
     ready = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(Settings(**{"port": 0, **settings}), ready.set_result))
+    serving = asyncio.create_task(
+        serve(
+            Settings(**{"port": 0, **settings}),
+            ready.set_result,
+            with_worker=False,
+            registry=recorded.registry,
+        )
+    )
     try:
         url = await ready
         async with ClientSession(url, headers={"Host": HOST, "User-Agent": "test"}) as session:

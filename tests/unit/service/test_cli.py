@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 import pytest
 
-from service import app, cli
+from service import cli, process
 from service.settings import Settings
 
 ANY = "0.0.0.0"  # noqa: S104 - refused, or not really listened on
@@ -31,11 +31,11 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """The settings with which the service was started; it ends at once."""
     started: list[Settings] = []
 
-    async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    async def serve(settings: Settings, on_ready: Callable[[str], None], *, with_worker: bool) -> None:
         started.append(settings)
         on_ready(f"http://{settings.host}:{settings.port}")
 
-    monkeypatch.setattr(app, "serve", serve)
+    monkeypatch.setattr(process, "serve", serve)
     return started
 
 
@@ -136,10 +136,10 @@ class TestServe:
     ) -> None:
         """With what the service said about it."""
 
-        async def serve(settings: Settings, on_ready: Callable[[str], None]) -> None:
-            raise app.AddressInUseError("can't listen")
+        async def serve(settings: Settings, on_ready: Callable[[str], None], *, with_worker: bool) -> None:
+            raise process.AddressInUseError("can't listen")
 
-        monkeypatch.setattr(app, "serve", serve)
+        monkeypatch.setattr(process, "serve", serve)
         assert cli.main(["serve"]) == 2
         assert capsys.readouterr().err == "retryscope: can't listen\n"
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.runs.inline import DrainingError, InlineRun, InlineRuns, TooManyRunsError
+from service.runs.inline import DrainingError, InlineRuns, TooManyRunsError
+from service.runs.run import WorkflowRun
 from service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 from tests.support.recorded import Recorded, recording
 
@@ -38,7 +39,7 @@ def sleeping(seconds: float, cleanup: float = 0) -> WorkflowDefinition[WorkflowP
     return doing(run)
 
 
-async def start(runs: InlineRuns, definition: WorkflowDefinition[Any]) -> asyncio.Task[InlineRun]:
+async def start(runs: InlineRuns, definition: WorkflowDefinition[Any]) -> asyncio.Task[WorkflowRun]:
     """A run that has begun."""
     task = asyncio.create_task(runs.run(definition, WorkflowParams()))
     await asyncio.sleep(0)

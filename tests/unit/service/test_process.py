@@ -9,10 +9,11 @@ import socket
 
 import pytest
 from aiohttp import ClientConnectorError
+from prometheus_client import CollectorRegistry
 from yarl import URL
 
 import instrumentation
-from service.app import AddressInUseError, serve
+from service.process import AddressInUseError, serve
 from service.settings import Settings
 from tests.unit.service.helpers import served
 
@@ -139,7 +140,7 @@ async def test_an_address_that_cannot_be_listened_on_is_named(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(AddressInUseError) as refused:
-            await serve(Settings(host=host, port=port), lambda url: None)
+            await serve(Settings(host=host, port=port), lambda url: None, registry=CollectorRegistry())
     message = str(refused.value)
     assert message.startswith(f"can't listen on {host}:{port}: ")
     assert reason in message

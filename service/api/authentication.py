@@ -1,0 +1,35 @@
+"""The API token: one bearer token, compared in constant time."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from service.api.problems import Problem
+
+OPEN = frozenset({"/health/live", "/health/ready"})
+"""Routes without a token: an orchestrator's probes have none, and they say nothing about the runs."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def token_middleware(token: str) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """An aiohttp middleware that refuses every request without ``Authorization: Bearer <token>``."""
+    expected = token.encode()
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in OPEN:
+            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+            right = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), expected)
+            if scheme.lower() != "bearer" or not right:
+                raise Problem(
+                    401,
+                    "unauthorized",
+                    "API token needed",
+                    "Send the API token as `Authorization: Bearer TOKEN`; RETRYSCOPE_API_TOKEN sets it.",
+                    headers={"WWW-Authenticate": 'Bearer realm="retryscope"'},
+                )
+        return await handler(request)
+
+    return middleware

@@ -1,0 +1,220 @@
+"""``/runs``: background runs, at any process that shares the engine."""
+
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final, get_args
+
+from aiohttp import web
+
+from instrumentation.outcome import OUTCOMES
+from service.api.problems import Problem, invalid_parameter
+from service.api.validation import read_params
+from service.api.workflows import draining, find_workflow, too_many_runs
+from service.runs.background import BackgroundRuns, Filter, IdempotencyConflictError
+from service.runs.engine import EngineError
+from service.runs.inline import InlineRuns, TooManyRunsError
+from service.runs.record import RunRecord, RunState
+from service.runs.store import Cursor
+from service.workflows import WORKFLOWS
+
+DEFAULT_LIMIT: Final = 20
+MAX_LIMIT: Final = 100
+HEARTBEAT_SECONDS: Final = 10.0
+MAX_KEY_LENGTH: Final = 200
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class RunRoutes:
+    """The routes of background runs."""
+
+    def __init__(self, runs: BackgroundRuns, inline: InlineRuns, max_body_bytes: int) -> None:
+        self._runs = runs
+        self._inline = inline
+        self._max_body_bytes = max_body_bytes
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes to add to an application."""
+        return [
+            web.post("/workflows/{workflow}/runs", engine_errors(self.submit)),
+            web.get("/runs", engine_errors(self.list)),
+            web.get("/runs/{id}", engine_errors(self.one)),
+            web.get("/runs/{id}/events", engine_errors(self.events)),
+            web.post("/runs/{id}/cancel", engine_errors(self.cancel)),
+        ]
+
+    async def submit(self, request: web.Request) -> web.Response:
+        """Start a run in the background."""
+        definition = find_workflow(request.match_info["workflow"])
+        key = request.headers.get("Idempotency-Key")
+        if key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH:
+            raise invalid_parameter("Idempotency-Key", key, f"1 to {MAX_KEY_LENGTH} characters long")
+        params = await read_params(request, definition.params, self._max_body_bytes)
+        if self._inline.draining:
+            raise draining()
+        try:
+            run_id, new = await self._runs.submit(definition, params, key)
+        except TooManyRunsError as error:
+            raise too_many_runs(error, "RETRYSCOPE_MAX_ACTIVE_RUNS") from None
+        except IdempotencyConflictError as error:
+            raise Problem(
+                422,
+                "idempotency-conflict",
+                "Idempotency key used with another body",
+                f"Idempotency-Key: {error}; use a new key for a new run.",
+                {"run": error.run_id},
+            ) from None
+        record = await self._known(run_id)
+        headers = {"Location": f"/runs/{run_id}", "Idempotent-Replayed": "false" if new else "true"}
+        return web.json_response(_as_json(record), status=202, headers=headers)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """Runs, the newest first."""
+        wanted = Filter(
+            workflow=_choice(request, "workflow", tuple(WORKFLOWS)),
+            state=_choice(request, "state", get_args(RunState)),
+            outcome=_choice(request, "outcome", OUTCOMES),
+            since=_since(request),
+        )
+        records, behind = await self._runs.list(wanted, _cursor(request), _limit(request))
+        document: dict[str, Any] = {"runs": [_as_json(each) for each in records]}
+        document["cursor"] = None if behind is None else f"{behind.score}_{behind.run_id}"
+        return web.json_response(document)
+
+    async def one(self, request: web.Request) -> web.Response:
+        """One run."""
+        return web.json_response(_as_json(await self._known(request.match_info["id"])))
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        """Ask for a run to be cancelled."""
+        run_id = request.match_info["id"]
+        verdict, state = await self._runs.cancel(run_id)
+        if verdict == "unknown":
+            raise _unknown(run_id)
+        if verdict == "ended":
+            raise Problem(
+                409,
+                "run-ended",
+                "The run has ended",
+                f"Run {run_id} has ended before, in the state {state}.",
+                {"state": state},
+            )
+        return web.json_response(_as_json(await self._known(run_id)), status=202)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """The run's events as they happen, as server-sent events."""
+        run_id = request.match_info["id"]
+        await self._known(run_id)
+        after = _last_event_id(request) + 1
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        await response.prepare(request)
+        with suppress(ConnectionResetError):  # the reader has gone
+            async for item in self._runs.follow(run_id, after, HEARTBEAT_SECONDS):
+                await response.write(_sse(item))
+            await response.write_eof()
+        return response
+
+    async def _known(self, run_id: str) -> RunRecord:
+        record = await self._runs.get(run_id)
+        if record is None:
+            raise _unknown(run_id)
+        return record
+
+
+def _sse(item: tuple[int, dict[str, Any]] | None) -> bytes:
+    """An event, or a comment as heartbeat, in the form of a text/event-stream."""
+    if item is None:
+        return b": still here\n\n"
+    position, event = item
+    return f"id: {position}\nevent: {event['event']}\ndata: {json.dumps(event)}\n\n".encode()
+
+
+def engine_errors(handler: Handler) -> Handler:
+    """Answer 503 while the engine can't be reached."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except (EngineError, ConnectionError, TimeoutError):
+            raise Problem(
+                503,
+                "engine-unavailable",
+                "The engine of background runs can't be reached",
+                "Nothing is known about the request's effect; repeat it with the same Idempotency-Key.",
+                headers={"Retry-After": "1"},
+            ) from None
+
+    return guarded
+
+
+def _as_json(record: RunRecord) -> dict[str, Any]:
+    document = record.model_dump(mode="json", exclude_none=True)
+    document["links"] = {
+        "self": f"/runs/{record.id}",
+        "events": f"/runs/{record.id}/events",
+        "cancel": f"/runs/{record.id}/cancel",
+    }
+    if record.trace_id is not None:
+        document["links"]["trace"] = f"/traces/{record.trace_id}"
+    return document
+
+
+def _unknown(run_id: str) -> Problem:
+    detail = f"There is no run {run_id[:100]!r} (any more)."
+    return Problem(404, "unknown-run", "Unknown run", detail)
+
+
+def _choice(request: web.Request, name: str, known: tuple[str, ...]) -> str | None:
+    value = request.query.get(name)
+    if value is not None and value not in known:
+        raise invalid_parameter(name, value, f"one of {', '.join(known)}")
+    return value
+
+
+def _limit(request: web.Request) -> int:
+    text = request.query.get("limit", str(DEFAULT_LIMIT))
+    if not text.isascii() or not text.isdecimal() or len(text) > 4 or not 1 <= int(text) <= MAX_LIMIT:
+        raise invalid_parameter("limit", text, f"a whole number from 1 to {MAX_LIMIT}")
+    return int(text)
+
+
+def _since(request: web.Request) -> datetime | None:
+    text = request.query.get("since")
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid_parameter("since", text, "a time as 2026-01-31T12:00:00Z") from None
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _cursor(request: web.Request) -> Cursor | None:
+    text = request.query.get("cursor")
+    if text is None:
+        return None
+    score, separator, run_id = text.partition("_")
+    try:
+        float(score)
+    except ValueError:
+        separator = ""
+    if not separator:
+        raise invalid_parameter("cursor", text, "the cursor of an earlier answer")
+    return Cursor(score, run_id)
+
+
+def _last_event_id(request: web.Request) -> int:
+    text = request.headers.get("Last-Event-ID", "")
+    if not text:
+        return -1
+    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+        raise invalid_parameter("Last-Event-ID", text, "the id of an event of this run")
+    return int(text)

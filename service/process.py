@@ -1,0 +1,176 @@
+"""A process of the service: started, kept until a signal ends it, drained, flushed."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Any, Final
+
+from aiohttp import web
+from prometheus_client import REGISTRY, CollectorRegistry
+
+import instrumentation
+from service.app import create_app, create_worker_app
+from service.console.span_store import SpanStore
+from service.runs.background import BackgroundRuns
+from service.runs.engine import Engine
+from service.runs.events import RunEvents
+from service.runs.housekeeping import keep_house
+from service.runs.inline import InlineRuns
+from service.runs.metrics import RunMetrics
+from service.runs.store import RunStore
+from service.runs.worker import RunWorker
+from service.settings import Settings
+
+UNFINISHED_SECONDS: Final = 2.0
+"""How long a shutdown waits, after the runs, for requests that are still being sent or answered."""
+
+_log = logging.getLogger("service")
+
+
+class AddressInUseError(Exception):
+    """The port is taken, or the address is not this machine's."""
+
+
+async def serve(
+    settings: Settings,
+    on_ready: Callable[[str], None],
+    *,
+    with_worker: bool = True,
+    registry: CollectorRegistry = REGISTRY,
+) -> None:
+    """Serve the API, by default with a worker, until SIGTERM or SIGINT; a second signal ends it at once.
+
+    Args:
+        settings: Where to listen, the engine, and the limits.
+        on_ready: Called with the base URL once requests are accepted.
+        with_worker: Run background runs in this process too.
+        registry: Where the metrics are registered.
+
+    Raises:
+        AddressInUseError: The address can't be listened on.
+    """
+    await _run(settings, on_ready, registry, settings.port, with_api=True, with_worker=with_worker)
+
+
+async def work(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    """Run background runs of the engine until SIGTERM or SIGINT; a second signal ends it at once."""
+    await _run(settings, on_ready, REGISTRY, settings.worker_port, with_api=False, with_worker=True)
+
+
+async def _run(
+    settings: Settings,
+    on_ready: Callable[[str], None],
+    registry: CollectorRegistry,
+    port: int,
+    *,
+    with_api: bool,
+    with_worker: bool,
+) -> None:
+    spans = SpanStore(settings.max_traces, settings.max_spans)
+    events = RunEvents()
+    instrumentation.setup(service_name="retryscope", registry=registry, span_processors=[spans, events])
+    stop = _stop_on_signals()
+    inline = InlineRuns(settings.max_runs_in_flight)
+    metrics = RunMetrics(registry)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, instrumentation.shutdown, settings.flush_seconds)
+        engine = await stack.enter_async_context(_engine(settings))
+        store = RunStore(engine)
+        background = BackgroundRuns(
+            engine,
+            store,
+            metrics,
+            limit=settings.max_active_runs,
+            retention=settings.run_retention_seconds,
+        )
+        worker = RunWorker(f"{socket.gethostname()}#{os.getpid()}", engine, store, events, metrics)
+        engine.register(worker.handle)
+        if with_api:
+            app = create_app(settings, spans, inline, background, registry)
+        else:
+            app = create_worker_app(settings, inline, registry)
+        url = await stack.enter_async_context(_listening(app, settings.host, port))
+        house = keep_house(
+            background,
+            store,
+            worker if with_worker else None,
+            metrics,
+            retention=settings.run_retention_seconds,
+            max_finished=settings.max_finished_runs,
+        )
+        await stack.enter_async_context(_in_background(house))
+        draining = [partial(inline.drain, settings.drain_seconds)]
+        if with_worker:
+            await stack.enter_async_context(_in_background(events.keep_flushing(store)))
+            working = engine.working(worker.name, settings.worker_concurrency)
+            intake = await stack.enter_async_context(working)
+            draining.append(partial(worker.drain, settings.drain_seconds, intake))
+        on_ready(url)
+        await stop.wait()
+        _log.info("shutting down: %d runs in flight", inline.in_flight + worker.in_flight)
+        await asyncio.gather(*(drain() for drain in draining))
+    _log.info("shut down")
+
+
+def _engine(settings: Settings) -> Engine:
+    return Engine(
+        settings.engine_url,
+        connections=3 * settings.worker_concurrency + 200,
+        redelivery_seconds=settings.redelivery_seconds,
+    )
+
+
+@asynccontextmanager
+async def _listening(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
+    # A client that goes away cancels its run: aiohttp's default is to let the handler go on.
+    runner = web.AppRunner(
+        app, handler_cancellation=True, access_log=None, shutdown_timeout=UNFINISHED_SECONDS
+    )
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise AddressInUseError(
+                f"can't listen on {host}:{port}: {error.strerror or error};"
+                " choose another address with --host and --port, or RETRYSCOPE_HOST and RETRYSCOPE_PORT"
+                " (a worker: RETRYSCOPE_WORKER_PORT)"
+            ) from error
+        yield _base_url(runner)
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def _in_background(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(coroutine)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _base_url(runner: web.AppRunner) -> str:
+    host, port = runner.addresses[0][:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        if stop.is_set():
+            os._exit(128 + number)  # asked twice: at once, whatever is still running
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+    return stop

@@ -1,0 +1,190 @@
+"""Background runs as a client sees them: submit, read, follow, cancel."""
+
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from random import SystemRandom
+from typing import Any, Final
+
+from opentelemetry import propagate
+from opentelemetry.trace import get_current_span
+
+from service.runs.engine import Engine
+from service.runs.feed import EventFeed
+from service.runs.inline import TooManyRunsError
+from service.runs.message import RunMessage
+from service.runs.metrics import RunMetrics
+from service.runs.patience import for_client
+from service.runs.record import RunRecord
+from service.runs.store import Cursor, RunStore
+from service.workflows.definition import WorkflowDefinition, WorkflowParams
+
+SCAN_LIMIT: Final = 2_000
+"""Records that one listing looks at to find those that a filter wants."""
+RECONCILE_AFTER: Final = 5.0
+"""Seconds after which a stored run that the engine has not got is handed to it again."""
+
+
+class IdempotencyConflictError(Exception):
+    """The idempotency key was used with another body."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"the key belongs to run {run_id}, which was submitted with another body")
+        self.run_id = run_id
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which runs a listing wants; None: any."""
+
+    workflow: str | None = None
+    state: str | None = None
+    outcome: str | None = None
+    since: datetime | None = None
+
+    def takes(self, record: RunRecord) -> bool:
+        """Whether the record is one of those."""
+        return (
+            self.workflow in (None, record.workflow)
+            and self.state in (None, record.state)
+            and self.outcome in (None, record.outcome)
+            and (self.since is None or record.submitted_at >= self.since)
+        )
+
+
+class BackgroundRuns:
+    """The background runs of an engine.
+
+    Args:
+        engine: What delivers them.
+        store: Where their records are.
+        metrics: Counts.
+        limit: Most runs queued and running at a time.
+        retention: Seconds for which idempotency keys are remembered.
+    """
+
+    def __init__(
+        self, engine: Engine, store: RunStore, metrics: RunMetrics, *, limit: int, retention: float
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._metrics = metrics
+        self._limit = limit
+        self._retention = retention
+        self._feed = EventFeed(store)
+        self._random = SystemRandom()
+
+    async def submit(
+        self, definition: WorkflowDefinition[Any], params: WorkflowParams, idempotency_key: str | None
+    ) -> tuple[str, bool]:
+        """Store a run and hand it to the engine.
+
+        Returns:
+            The run's id, and whether it is new: the same key and body before give the same run.
+
+        Raises:
+            IdempotencyConflictError: The key was used with another body.
+            TooManyRunsError: Too many runs are active; nothing was stored.
+            EngineError: The engine can't be reached.
+        """
+        run_id = str(uuid.uuid4())
+        given = params.model_dump(mode="json")
+        traceparent: dict[str, str] = {}
+        propagate.inject(traceparent)
+        now = round(time.time(), 6)
+        message = RunMessage(
+            id=run_id,
+            workflow=definition.name,
+            params=given,
+            seed=self._random.getrandbits(53) if params.seed is None else params.seed,
+            submitted_at=now,
+            traceparent=traceparent,
+        ).model_dump_json()
+        span = get_current_span().get_span_context()
+        submitted = await for_client(
+            self._store.submit,
+            run_id,
+            {
+                "id": run_id,
+                "workflow": definition.name,
+                "params": json.dumps(given),
+                "state": "queued",
+                "submitted_at": f"{now:.6f}",
+                "trace_id": f"{span.trace_id:032x}" if span.is_valid else "",
+                "message": message,
+            },
+            limit=self._limit,
+            idempotency_key=idempotency_key,
+            body=f"{definition.name} {json.dumps(given, sort_keys=True)}",
+            retention=self._retention,
+        )
+        if submitted.verdict == "full":
+            raise TooManyRunsError(self._limit)
+        if submitted.verdict == "conflict":
+            raise IdempotencyConflictError(submitted.run_id)
+        if submitted.verdict == "new":
+            self._metrics.reached(definition.name, "queued")
+            await self._hand_over(run_id, message)
+        return submitted.run_id, submitted.verdict == "new"
+
+    async def reconcile(self) -> None:
+        """Hand runs to the engine whose submitter died, or lost the engine, before it could."""
+        for run_id in await self._store.not_enqueued(RECONCILE_AFTER):
+            message = await self._store.get_field(run_id, "message")
+            if message is not None:
+                await self._hand_over(run_id, message)
+
+    async def _hand_over(self, run_id: str, message: str) -> None:
+        await for_client(self._engine.enqueue, run_id, message)
+        await for_client(self._store.enqueued, run_id)
+
+    async def get(self, run_id: str) -> RunRecord | None:
+        """One run."""
+        return await for_client(self._store.get, run_id)
+
+    async def list(
+        self, wanted: Filter, cursor: Cursor | None, limit: int
+    ) -> tuple[list[RunRecord], Cursor | None]:
+        """Runs, the newest first, and where to go on; a page may be short and still not be the last."""
+        found: list[RunRecord] = []
+        looked = 0
+        while looked < SCAN_LIMIT:
+            page, behind = await for_client(self._store.page, cursor, limit)
+            for record in page:
+                looked += 1
+                cursor = Cursor(f"-{record.submitted_at.timestamp():.6f}", record.id)
+                if wanted.since is not None and record.submitted_at < wanted.since:
+                    return found, None
+                if wanted.takes(record):
+                    found.append(record)
+                    if len(found) == limit:
+                        return found, cursor
+            if behind is None:
+                return found, None
+            cursor = behind
+        return found, cursor
+
+    async def cancel(self, run_id: str) -> tuple[str, str]:
+        """Ask for a run to be cancelled, wherever it runs.
+
+        Returns:
+            ``unknown``, ``ended``, ``cancelled`` (it was still waiting) or ``cancelling``; and the state
+            in which it was.
+        """
+        verdict, state = await for_client(self._store.request_cancel, run_id)
+        if verdict in ("cancelled", "cancelling"):
+            await for_client(self._engine.cancel, run_id)
+        if verdict == "cancelled":
+            record = await self.get(run_id)
+            if record is not None:
+                self._metrics.reached(record.workflow, "cancelled", "cancelled")
+        return verdict, state
+
+    def follow(
+        self, run_id: str, after: int, heartbeat: float
+    ) -> AsyncIterator[tuple[int, dict[str, Any]] | None]:
+        """The events of a run; see :meth:`EventFeed.follow`."""
+        return self._feed.follow(run_id, after, heartbeat)

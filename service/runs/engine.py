@@ -1,0 +1,128 @@
+"""The engine of background runs. The only module that knows docket.
+
+``memory://`` is an engine of this process alone; ``redis://`` (also cluster and sentinel) one that any
+number of processes share, with the same code.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any, Final, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import docket.docket
+import docket.worker
+from docket import Docket, Worker
+from opentelemetry.trace import NoOpTracer
+from redis.exceptions import RedisError
+
+EngineError = RedisError
+"""What a call raises while the engine can't be reached."""
+
+RUN_TASK: Final = "run_workflow"
+EXECUTION_TTL: Final = timedelta(minutes=15)
+
+Handler = Callable[[str], Awaitable[None]]
+"""Runs one message; called again with the same message where a delivery got lost."""
+
+# docket traces itself with links between traces of its own. Here a run is a child of the request that
+# submitted it, and docket's spans would only stand beside it.
+docket.docket.tracer = NoOpTracer()
+docket.worker.tracer = NoOpTracer()
+logging.getLogger("docket").setLevel(logging.WARNING)  # it logs each task's start and end
+
+
+class Engine:
+    """A connection to the engine.
+
+    Args:
+        url: ``memory://`` or a Redis URL.
+        connections: Most connections to Redis; a worker needs about two for each run at a time.
+        redelivery_seconds: After how long without a sign of life a worker's runs go to another one.
+    """
+
+    def __init__(self, url: str, *, connections: int, redelivery_seconds: float) -> None:
+        self.shared: Final = not url.startswith("memory:")
+        self._docket = Docket(
+            name="retryscope",
+            url=_with_connections(url, connections) if self.shared else url,
+            execution_ttl=EXECUTION_TTL,
+        )
+        self._redelivery = timedelta(seconds=redelivery_seconds)
+
+    async def __aenter__(self) -> Self:
+        await self._docket.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        with suppress(EngineError):
+            await self._docket.__aexit__(None, None, None)
+
+    def redis(self) -> AbstractAsyncContextManager[Any]:
+        """A client of the Redis, or of its in-memory stand-in, that the engine runs on."""
+        return self._docket.redis()
+
+    def key(self, suffix: str) -> str:
+        """A key of our own beside the engine's."""
+        return self._docket.key(f"retryscope:{suffix}")
+
+    async def enqueue(self, run_id: str, message: str) -> None:
+        """Hand a run to the workers; a run that is waiting already is not added again."""
+        await self._docket.add(RUN_TASK, key=run_id)(message)
+
+    async def cancel(self, run_id: str) -> None:
+        """Take a waiting run back, or cancel the coroutine of a running one, wherever it runs."""
+        await self._docket.cancel(run_id)
+
+    def register(self, handler: Handler) -> None:
+        """Say what runs a message; producers and workers alike."""
+
+        async def run_workflow(message: str) -> None:
+            await handler(message)
+
+        self._docket.register(run_workflow, names=[RUN_TASK])
+
+    @asynccontextmanager
+    async def working(self, name: str, concurrency: int) -> AsyncIterator["Intake"]:
+        """Take runs from the engine and run them; what runs at the end of the block is awaited."""
+        async with Worker(
+            self._docket,
+            name=name,
+            concurrency=concurrency,
+            redelivery_timeout=self._redelivery,
+            reconnection_delay=timedelta(seconds=1),
+            minimum_check_interval=timedelta(milliseconds=100),
+            schedule_automatic_tasks=False,
+        ) as worker:
+            running = asyncio.create_task(worker.run_forever(), name="engine worker")
+            try:
+                yield Intake(worker, running)
+            finally:
+                running.cancel()
+                await asyncio.wait([running])
+
+
+class Intake:
+    """What a worker takes from the engine."""
+
+    def __init__(self, worker: Worker, running: asyncio.Task[None]) -> None:
+        self._worker = worker
+        self._running = running
+
+    def pause(self) -> None:
+        """Take nothing new; what runs stays this worker's, and can still be cancelled by its id."""
+        self._worker.concurrency = 0
+
+    def stop(self) -> None:
+        """A delivery that is cancelled from now on goes back to the engine."""
+        self._running.cancel()
+
+
+def _with_connections(url: str, connections: int) -> str:
+    """The URL with a bound on connections, unless it has one: the default breaks at 1,000 runs at once."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    query.setdefault("max_connections", str(connections))
+    return urlunsplit(parts._replace(query=urlencode(query)))

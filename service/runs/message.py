@@ -1,0 +1,16 @@
+"""What travels through the engine: one JSON string, nothing that could be code."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class RunMessage(BaseModel):
+    """A run, as a worker gets it."""
+
+    id: str
+    workflow: str
+    params: dict[str, Any]
+    seed: int
+    submitted_at: float
+    traceparent: dict[str, str]

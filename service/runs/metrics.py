@@ -1,0 +1,73 @@
+"""Counts of background runs."""
+
+import time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from instrumentation import semconv
+from service.runs.message import RunMessage
+from service.runs.result import RunResult
+from service.workflows import WORKFLOWS
+
+_OUTCOMES = {
+    "queued": ("",),
+    "running": ("",),
+    "cancelling": ("",),
+    "succeeded": ("success",),
+    "failed": ("error", "exhausted", "timeout"),
+    "cancelled": ("cancelled",),
+    "lost": ("",),
+}
+
+
+class RunMetrics:
+    """The metrics of background runs in this process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        runs, duration, wait = semconv.RUNS, semconv.RUN_DURATION, semconv.RUN_QUEUE_WAIT_DURATION
+        self._runs = Counter(runs.name, runs.help, runs.labels, registry=registry)
+        self._duration = Histogram(
+            duration.name, duration.help, duration.labels, buckets=duration.buckets, registry=registry
+        )
+        self._wait = Histogram(wait.name, wait.help, wait.labels, buckets=wait.buckets, registry=registry)
+        flight = semconv.RUNS_IN_FLIGHT
+        self._in_flight = Gauge(flight.name, flight.help, flight.labels, registry=registry)
+        self.active = Gauge(semconv.RUNS_ACTIVE.name, semconv.RUNS_ACTIVE.help, registry=registry)
+        depth = semconv.RUN_QUEUE_DEPTH
+        self.queue_depth = Gauge(depth.name, depth.help, registry=registry)
+        again, late = semconv.RUN_REDELIVERIES, semconv.RUN_LATE_RESULTS
+        self._redeliveries = Counter(again.name, again.help, again.labels, registry=registry)
+        self._late = Counter(late.name, late.help, late.labels, registry=registry)
+        for name in WORKFLOWS:  # so that a rate() sees the first increment
+            for state, outcomes in _OUTCOMES.items():
+                for outcome in outcomes:
+                    self._runs.labels(name, state, outcome)
+            for state in ("succeeded", "failed", "cancelled"):
+                self._duration.labels(name, state)
+            for family in (self._wait, self._in_flight, self._redeliveries, self._late):
+                family.labels(name)
+
+    def reached(self, workflow: str, state: str, outcome: str = "") -> None:
+        """A run has got into a state."""
+        self._runs.labels(workflow, state, outcome).inc()
+
+    def started(self, message: RunMessage, delivery: int) -> None:
+        """A delivery has started here."""
+        self.reached(message.workflow, "running")
+        self._in_flight.labels(message.workflow).inc()
+        if delivery == 1:
+            self._wait.labels(message.workflow).observe(max(0.0, time.time() - message.submitted_at))
+        else:
+            self._redeliveries.labels(message.workflow).inc()
+
+    def left(self, workflow: str) -> None:
+        """A delivery is over here, whatever came of it."""
+        self._in_flight.labels(workflow).dec()
+
+    def ended(self, workflow: str, state: str, result: RunResult, *, in_time: bool) -> None:
+        """A run has ended, unless another delivery had ended it before."""
+        if not in_time:
+            self._late.labels(workflow).inc()
+            return
+        self.reached(workflow, state, result.outcome)
+        self._duration.labels(workflow, state).observe(result.duration_seconds)

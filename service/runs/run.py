@@ -1,0 +1,84 @@
+"""One run of a workflow, whoever asked for it."""
+
+import asyncio
+from typing import Any
+
+from opentelemetry.trace import SpanContext
+
+from instrumentation import message_of, workflow
+from instrumentation.outcome import error_type_of
+from instrumentation.recording import Attributes
+from service.runs.result import Counts, RunResult, TaskResult
+from service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
+
+
+class WorkflowRun:
+    """One run.
+
+    Args:
+        definition: What runs.
+        params: Its parameters.
+        seed: Of its random sources.
+        attributes: Further attributes of its span.
+        redelivery_of: Span of an earlier try of the same run.
+
+    Attributes:
+        error: What ended it, unless it returned.
+    """
+
+    def __init__(
+        self,
+        definition: WorkflowDefinition[Any],
+        params: WorkflowParams,
+        seed: int,
+        *,
+        attributes: Attributes | None = None,
+        redelivery_of: SpanContext | None = None,
+    ) -> None:
+        self._definition = definition
+        self._params = params
+        self._context = RunContext(seed, params.time_scale)
+        deadline = params.run_deadline()
+        self._workflow = workflow(
+            definition.name,
+            deadline=None if deadline is None else self._context.scaled(deadline),
+            attributes=attributes,
+            redelivery_of=redelivery_of,
+        )
+        self._seconds = 0.0
+        self.error: BaseException | None = None
+
+    async def execute(self) -> None:
+        """Run it; an error is kept, a cancellation raised."""
+        try:
+            async with self._workflow:
+                await self._definition.run(self._params, self._context)
+        except Exception as error:
+            self.error = error
+        except asyncio.CancelledError as cancel:
+            self.error = cancel
+            raise
+        finally:
+            self._seconds = self._workflow.seconds
+
+    def error_members(self) -> dict[str, str] | None:
+        """Why it failed, as JSON members; None after a success or a cancellation."""
+        outcome = self._workflow.outcome
+        if self.error is None or outcome is None or outcome == "cancelled":
+            return None
+        return {"type": error_type_of(outcome, self.error), "message": message_of(self.error)}
+
+    def result(self) -> RunResult:
+        """Its answer, once it has ended."""
+        outcome = self._workflow.outcome
+        assert outcome is not None
+        span = self._workflow.span
+        tasks = [TaskResult.of(report) for report in self._context.reports if report.outcome is not None]
+        return RunResult(
+            workflow=self._definition.name,
+            outcome=outcome,
+            trace_id=f"{span.trace_id:032x}" if span.is_valid else None,
+            duration_seconds=round(self._seconds, 6),
+            counts=Counts.of(tasks),
+            tasks=tasks,
+        )

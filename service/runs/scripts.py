@@ -1,0 +1,140 @@
+"""The changes of a run's state, each one Lua script: it happens whole or not at all.
+
+The first final state wins, and only the last delivery can write it. A script may be repeated when the answer
+to it got lost. Only commands are used that Redis and docket's in-memory stand-in both have, so times come
+from outside, and JSON is put together by hand.
+"""
+
+_PRELUDE = """
+local final = {succeeded=true, failed=true, cancelled=true, lost=true}
+local function say(events, now, state, delivery)
+  redis.call('RPUSH', events, '{"event": "state", "time": ' .. now .. ', "state": "' .. state ..
+    '", "delivery": ' .. delivery .. '}')
+end
+"""
+
+SUBMIT = (
+    _PRELUDE
+    + """
+local record, same, active, index, pending, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local id, now, limit, body, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+if body ~= '' then
+  local known = redis.call('HGET', same, 'run')
+  if known then
+    if redis.call('HGET', same, 'body') ~= body then return {'conflict', known} end
+    return {'known', known}
+  end
+end
+if redis.call('EXISTS', record) == 1 then return {'new', id} end
+if redis.call('ZCARD', active) >= limit then return {'full', ''} end
+for i = 6, #ARGV, 2 do redis.call('HSET', record, ARGV[i], ARGV[i + 1]) end
+redis.call('ZADD', active, now, id)
+redis.call('ZADD', index, '-' .. now, id)
+redis.call('ZADD', pending, now, id)
+if body ~= '' then
+  redis.call('HSET', same, 'run', id)
+  redis.call('HSET', same, 'body', body)
+  redis.call('EXPIRE', same, ttl)
+end
+say(events, now, 'queued', 0)
+return {'new', id}
+"""
+)
+
+START = (
+    _PRELUDE
+    + """
+local record, running, events = KEYS[1], KEYS[2], KEYS[3]
+local now, worker, most, id = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local state = redis.call('HGET', record, 'state')
+if not state or final[state] then return {'ended', '0'} end
+local delivery = redis.call('HINCRBY', record, 'delivery', 1)
+if state == 'cancelling' then return {'abandoned', tostring(delivery)} end
+if delivery > most then return {'lost', tostring(delivery)} end
+redis.call('HSET', record, 'state', 'running')
+redis.call('HSET', record, 'worker', worker)
+redis.call('HSET', record, 'delivered_at', now)
+if delivery == 1 then redis.call('HSET', record, 'started_at', now) end
+redis.call('ZADD', running, now, id)
+say(events, now, 'running', delivery)
+return {'run', tostring(delivery)}
+"""
+)
+
+FINISH = (
+    _PRELUDE
+    + """
+local record, active, finished, running, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local id, now, delivery = ARGV[1], ARGV[2], ARGV[3]
+local state = redis.call('HGET', record, 'state')
+if not state or redis.call('HGET', record, 'delivery') ~= delivery then return 'late' end
+if final[state] then
+  if redis.call('HGET', record, 'ended_by') == delivery then return 'done' end
+  return 'late'
+end
+redis.call('HSET', record, 'ended_at', now)
+redis.call('HSET', record, 'ended_by', delivery)
+for i = 4, #ARGV, 2 do redis.call('HSET', record, ARGV[i], ARGV[i + 1]) end
+redis.call('ZREM', active, id)
+redis.call('ZREM', running, id)
+redis.call('ZADD', finished, now, id)
+say(events, now, redis.call('HGET', record, 'state'), delivery)
+return 'done'
+"""
+)
+
+HAND_BACK = (
+    _PRELUDE
+    + """
+local record, running, events = KEYS[1], KEYS[2], KEYS[3]
+local now, delivery, id = ARGV[1], ARGV[2], ARGV[3]
+local state = redis.call('HGET', record, 'state')
+if not state or final[state] or redis.call('HGET', record, 'delivery') ~= delivery then return 'late' end
+redis.call('HSET', record, 'state', 'queued')
+redis.call('HINCRBY', record, 'handed_back', 1)
+redis.call('ZREM', running, id)
+say(events, now, 'queued', delivery)
+return 'done'
+"""
+)
+
+CANCEL = (
+    _PRELUDE
+    + """
+local record, active, finished, pending, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local id, now = ARGV[1], ARGV[2]
+local state = redis.call('HGET', record, 'state')
+if not state then return {'unknown', ''} end
+if final[state] then return {'ended', state} end
+local delivery = redis.call('HGET', record, 'delivery') or '0'
+if not redis.call('HGET', record, 'cancel_requested_at') then
+  redis.call('HSET', record, 'cancel_requested_at', now)
+end
+if state == 'queued' then
+  redis.call('HSET', record, 'state', 'cancelled')
+  redis.call('HSET', record, 'outcome', 'cancelled')
+  redis.call('HSET', record, 'ended_at', now)
+  redis.call('ZREM', active, id)
+  redis.call('ZREM', pending, id)
+  redis.call('ZADD', finished, now, id)
+  say(events, now, 'cancelled', delivery)
+  return {'cancelled', state}
+end
+if state ~= 'cancelling' then say(events, now, 'cancelling', delivery) end
+redis.call('HSET', record, 'state', 'cancelling')
+return {'cancelling', state}
+"""
+)
+
+
+ADD_EVENTS = """
+local events, most = KEYS[1], tonumber(ARGV[1])
+for i = 2, #ARGV do
+  if redis.call('LLEN', events) >= most then return end
+  redis.call('RPUSH', events, ARGV[i])
+end
+"""
+
+PAGE = """
+return redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', '0', ARGV[2])
+"""

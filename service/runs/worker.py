@@ -1,0 +1,182 @@
+"""Running what the engine delivers."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from opentelemetry import propagate
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import SpanContext, TraceFlags
+
+from instrumentation import request_cancel, semconv
+from service.runs.engine import Engine, Intake
+from service.runs.events import RunEvents, current_run
+from service.runs.message import RunMessage
+from service.runs.metrics import RunMetrics
+from service.runs.patience import for_run
+from service.runs.run import WorkflowRun
+from service.runs.store import RunStore, Started
+from service.workflows import WORKFLOWS
+
+T = TypeVar("T")
+
+_log = logging.getLogger("service")
+
+_STATES = {"success": "succeeded", "cancelled": "cancelled"}
+
+
+class RunWorker:
+    """Runs deliveries, writes their results, and gives them back or cancels them at a shutdown.
+
+    Args:
+        name: Shown in the records of its runs.
+        engine: Where the deliveries come from.
+        store: Where the records are.
+        events: Collects what happens inside the runs.
+        metrics: Counts.
+    """
+
+    def __init__(
+        self, name: str, engine: Engine, store: RunStore, events: RunEvents, metrics: RunMetrics
+    ) -> None:
+        self.name = name
+        self._engine = engine
+        self._store = store
+        self._events = events
+        self._metrics = metrics
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._shutting_down = False
+
+    @property
+    def in_flight(self) -> int:
+        """Runs of this worker that have started and not ended."""
+        return len(self._tasks)
+
+    async def handle(self, text: str) -> None:
+        """Run one delivery; the engine calls this, and cancels it when somebody cancels the run."""
+        message = RunMessage.model_validate_json(text)
+        started = await for_run(self._store.start, message.id, self.name)
+        if started.verdict == "ended":
+            return
+        if started.verdict != "run":
+            await self._mark_lost(message, started)
+            return
+        self._metrics.started(message, started.delivery)
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks[message.id] = task
+        try:
+            await self._run(message, started.delivery)
+        finally:
+            del self._tasks[message.id]
+            self._metrics.left(message.workflow)
+
+    async def drain(self, limit: float, intake: Intake) -> None:
+        """Wait up to ``limit`` seconds for what runs, then cancel it: a shared engine gets it back."""
+        intake.pause()
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=limit)
+        self._shutting_down = True
+        intake.stop()
+        running = set(self._tasks.values())
+        for task in running:
+            request_cancel(task, "shutdown")
+        if running:
+            await asyncio.wait(running)
+
+    async def carry_out_cancels(self) -> None:
+        """Cancel the runs here whose cancel was requested while the message about it was lost."""
+        for run_id in await self._store.to_cancel(list(self._tasks)):
+            task = self._tasks.get(run_id)
+            if task is not None and not task.cancelling():
+                request_cancel(task, "request")
+
+    async def _run(self, message: RunMessage, delivery: int) -> None:
+        run = WorkflowRun(
+            WORKFLOWS[message.workflow],
+            WORKFLOWS[message.workflow].params.model_validate(message.params),
+            message.seed,
+            attributes={
+                semconv.RUN_ID: message.id,
+                semconv.RUN_DELIVERY: delivery,
+                semconv.RUN_QUEUE_WAIT: round(time.time() - message.submitted_at, 6),
+            },
+            redelivery_of=await self._first_try(message.id) if delivery > 1 else None,
+        )
+        context = attach(propagate.extract(message.traceparent))
+        token = current_run.set(message.id)
+        try:
+            await run.execute()
+        except asyncio.CancelledError:
+            await _to_the_end(self._cancelled(message, delivery, run))
+            raise
+        finally:
+            current_run.reset(token)
+            detach(context)
+        await _to_the_end(self._ended(message, delivery, run))
+
+    async def _cancelled(self, message: RunMessage, delivery: int, run: WorkflowRun) -> None:
+        if self._shutting_down and self._engine.shared:
+            await self._flush(message.id)
+            if await for_run(self._store.hand_back, message.id, delivery):
+                self._metrics.reached(message.workflow, "queued")
+            return
+        await self._ended(message, delivery, run)
+
+    async def _ended(self, message: RunMessage, delivery: int, run: WorkflowRun) -> None:
+        result = run.result()
+        state = _STATES.get(result.outcome, "failed")
+        fields = {
+            "state": state,
+            "outcome": result.outcome,
+            "result": json.dumps(result.members()),
+        }
+        if error := run.error_members():
+            fields["error"] = json.dumps(error)
+        await self._flush(message.id)
+        done = await for_run(self._store.finish, message.id, delivery, fields)
+        self._metrics.ended(message.workflow, state, result, in_time=done)
+
+    async def _mark_lost(self, message: RunMessage, started: Started) -> None:
+        why = (
+            "its worker died while the run was being cancelled"
+            if started.verdict == "abandoned"
+            else f"it was delivered {started.delivery - 1} times and ended its worker each time"
+        )
+        error = {"type": "lost", "message": why}
+        fields = {"state": "lost", "error": json.dumps(error)}
+        if await for_run(self._store.finish, message.id, started.delivery, fields):
+            self._metrics.reached(message.workflow, "lost")
+        _log.error("run %s is lost: %s", message.id, why, extra={semconv.RUN_ID: message.id})
+
+    async def _flush(self, run_id: str) -> None:
+        """Events before the change of state that they led to."""
+        await for_run(self._events.flush, self._store, run_id)
+
+    async def _first_try(self, run_id: str) -> SpanContext | None:
+        for event in await self._store.events(run_id, 0):
+            if event["event"] == semconv.SPAN_WORKFLOW:
+                return SpanContext(
+                    int(event["trace_id"], 16),
+                    int(event["span_id"], 16),
+                    True,
+                    TraceFlags(TraceFlags.SAMPLED),
+                )
+        return None
+
+
+async def _to_the_end(coroutine: Awaitable[T]) -> T:
+    """Await to the end even if cancels arrive: what a run came to must be written down."""
+    task = asyncio.ensure_future(coroutine)
+    cancel: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as arrived:
+            cancel = arrived
+    if cancel is not None and not task.cancelled() and task.exception() is None:
+        raise cancel
+    return task.result()
