@@ -93,6 +93,7 @@ async def cleanup(
     result = running.finish("timed_out", left_behind=True)
     if scope is not None and scope.report is not None:
         scope.report.cleanup_seconds += result.seconds
+        scope.report.cleanup_outcome = result.outcome
     if cancel is not None and result.outcome != "completed":
         reason = "" if result.error is None else f": {result.error!r}"
         cancel.add_note(f"cleanup of {operation.name} {result.outcome}{reason}")

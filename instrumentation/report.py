@@ -9,7 +9,7 @@ from typing import Generic, ParamSpec, TypeVar
 
 from opentelemetry.trace import SpanContext
 
-from .outcome import Outcome, outcome_of
+from .outcome import CleanupOutcome, Outcome, outcome_of
 from .scope import Scope, current_scope, leave_scope
 
 T = TypeVar("T")
@@ -28,6 +28,7 @@ class Report(Generic[T]):
         attempts: Attempts made, 0 while none has started.
         backoff_seconds: Time spent waiting between attempts, in seconds.
         cleanup_seconds: Time spent cleaning up after a cancel, in seconds.
+        cleanup_outcome: How the last cleanup ended; None without one.
         span: The task's own span, once it has started.
     """
 
@@ -38,6 +39,7 @@ class Report(Generic[T]):
     attempts: int = 0
     backoff_seconds: float = 0.0
     cleanup_seconds: float = 0.0
+    cleanup_outcome: CleanupOutcome | None = None
     span: SpanContext | None = field(default=None, repr=False)
     _ended: tuple[Outcome, BaseException | None] = field(default=("success", None), repr=False)
 

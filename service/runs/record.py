@@ -31,6 +31,9 @@ class RunRecord(BaseModel):
     delivery: int = Field(0, description="Deliveries so far; more than one after a crash or a shutdown.")
     handed_back: int = Field(0, description="How often a shutdown gave the run back to the engine.")
     trace_id: str | None = None
+    cleanups: dict[str, int] | None = Field(
+        None, description="Cleanups of cancelled tasks by how they ended: completed, failed, timed_out."
+    )
     result: dict[str, Any] | None = Field(None, description="As an inline run answers.")
     error: dict[str, str] | None = None
 
@@ -54,7 +57,7 @@ class RunRecord(BaseModel):
 
 _PLAIN: Final = ("id", "workflow", "state", "outcome", "worker", "delivery", "handed_back", "trace_id")
 _TIMES: Final = ("submitted_at", "started_at", "delivered_at", "cancel_requested_at", "ended_at")
-_JSON: Final = ("params", "result", "error")
+_JSON: Final = ("params", "cleanups", "result", "error")
 
 
 def _time(text: str) -> datetime:

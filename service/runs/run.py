@@ -68,6 +68,11 @@ class WorkflowRun:
             return None
         return {"type": error_type_of(outcome, self.error), "message": message_of(self.error)}
 
+    def cleanups(self) -> dict[str, int]:
+        """How many of its tasks had a cleanup that ended how."""
+        ended = [each.cleanup_outcome for each in self._context.reports if each.cleanup_outcome is not None]
+        return {outcome: ended.count(outcome) for outcome in sorted(set(ended))}
+
     def result(self) -> RunResult:
         """Its answer, once it has ended."""
         outcome = self._workflow.outcome

@@ -134,6 +134,8 @@ class RunWorker:
             "outcome": result.outcome,
             "result": json.dumps(result.members()),
         }
+        if cleanups := run.cleanups():
+            fields["cleanups"] = json.dumps(cleanups)
         if error := run.error_members():
             fields["error"] = json.dumps(error)
         await self._flush(message.id)

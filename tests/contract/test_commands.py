@@ -143,6 +143,7 @@ class TestCi:
     def test_runs_make_test_and_ends_as_it_ends(self, machine: Machine) -> None:
         machine.add_python()
         machine.add("prometheus", "exit 0")
+        machine.add("redis-server", "exit 0")
         result = machine.run(".ci/run")
         assert (result.returncode, result.stdout) == (7, "3 passed\n")
         assert machine.calls == ["make test CI=true DEBIAN_FRONTEND="]
@@ -154,7 +155,7 @@ class TestCi:
         update, install, test = machine.calls
         assert update.startswith("apt-get update ")
         assert install.startswith("apt-get install --yes ")
-        assert " prometheus python3 python3-venv " in install
+        assert " prometheus redis-server python3 python3-venv " in install
         assert install.endswith("DEBIAN_FRONTEND=noninteractive")
         assert test.startswith("make test CI=1 ")
 

@@ -1,14 +1,16 @@
 """What the integration tests share: the real service, and a collector of our own."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.support.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.support.process import Service
+from tests.support.redis import RedisServer, redis_server
 
 
 @contextmanager
@@ -51,3 +53,20 @@ def collector() -> Iterator[OtlpReceiver]:
     """A collector that takes everything."""
     with otlp_receiver() as receiver:
         yield receiver
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    """A client for many requests at once."""
+    connector = aiohttp.TCPConnector(limit=400)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(120)) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def redis(
+    system_tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisServer]:
+    """A Redis for the tests of one file."""
+    with redis_server(system_tool("redis-server"), tmp_path_factory.mktemp("redis")) as server:
+        yield server

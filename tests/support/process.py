@@ -111,20 +111,23 @@ class Call:
 
 
 class Service:
-    """A running ``retryscope serve`` on a free port.
+    """A running ``retryscope serve``, or ``retryscope worker``, on a free port.
 
     Args:
         folder: Where its output goes.
+        arguments: The command and its options; by default ``serve``.
         variables: Environment variables for it.
     """
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        command, *options = arguments or ("serve",)
+        self._is_worker = command == "worker"
         self._stdout = folder / "stdout"
         self._stderr = folder / "stderr"
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [COMMAND, "serve", "--port", "0"],
+                [COMMAND, command, "--port", "0", *options],
                 cwd=folder,
                 env=environment(**variables),
                 stdin=subprocess.DEVNULL,
@@ -139,7 +142,7 @@ class Service:
 
         def announced() -> re.Match[str] | None:
             assert self.process.poll() is None, f"it ended with {self.process.returncode}: {self.output}"
-            return re.search(r"listens on http://127\.0\.0\.1:(\d+) ", self.stderr)
+            return re.search(r"(?:listens|/health) on http://127\.0\.0\.1:(\d+)\s", self.stderr)
 
         self.port = int(wait_until(announced, "the service prints its address")[1])
         assert self.get("/health/ready").status == 200
@@ -242,8 +245,11 @@ class Service:
         """Nothing was printed that should not be there."""
         output = self.output
         assert [words for words in SUSPICIOUS if words in output] == [], output
-        assert self.stderr.count("Retryscope listens on") == 1, output
-        assert self.stderr.rstrip().endswith("/docs"), output
+        if self._is_worker:
+            assert re.fullmatch(r"Retryscope worker; \S+ and \S+ on \S+\n", self.stderr), output
+        else:
+            assert self.stderr.count("Retryscope listens on") == 1, output
+            assert self.stderr.rstrip().endswith("/docs"), output
         for line in self.logs:
             assert {"timestamp", "level", "logger", "message", "service.name"} <= line.keys(), line
 

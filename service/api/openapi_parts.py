@@ -1,0 +1,87 @@
+"""What the OpenAPI document repeats: references, answers, problems."""
+
+from typing import Any, Final
+
+REF: Final = "#/components/schemas/{model}"
+PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "RFC 9457. A run that failed carries the members of RunResult as well.",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "value": {},
+                    "bound": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+TRACE_ID_HEADER: Final = {"X-Trace-Id": {"description": "The request's trace.", "schema": {"type": "string"}}}
+
+
+def problems(*statuses: int) -> dict[str, Any]:
+    """The answers of an operation that are problems, among them the one for whatever else goes wrong."""
+    return {**{str(status): _problem(status) for status in statuses}, "default": _problem(500)}
+
+
+def ref(model: str) -> dict[str, str]:
+    """A reference to a schema among the components."""
+    return {"$ref": REF.format(model=model)}
+
+
+def get(
+    operation_id: str,
+    summary: str,
+    parameters: list[dict[str, Any]] | None = None,
+    failures: tuple[int, ...] = (),
+    media_types: tuple[str, ...] = ("application/json",),
+    schema: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A GET operation."""
+    content = {each: {"schema": schema or {}} for each in media_types}
+    operation: dict[str, Any] = {
+        "operationId": operation_id,
+        "summary": summary,
+        "responses": {
+            "200": {"description": "Done.", "content": content},
+            **problems(*failures),
+        },
+    }
+    if parameters:
+        operation["parameters"] = parameters
+    return operation
+
+
+_PROBLEM_TEXTS = {
+    400: "The body is not JSON.",
+    401: "The API token is missing or wrong.",
+    404: "There is no such thing.",
+    409: "The run has ended before; state says how.",
+    413: "The body is too large.",
+    415: "The body is not sent as JSON.",
+    422: "A parameter is wrong; errors names field, value and bound.",
+    429: "Too many runs are in flight.",
+    500: "The service has a bug; its log has the details.",
+    502: "The workflow failed, or its retries were exhausted.",
+    503: "The service is shutting down, or the engine of background runs can't be reached.",
+    504: "The workflow ran past its own deadline.",
+}
+
+
+def _problem(status: int) -> dict[str, Any]:
+    return {
+        "description": _PROBLEM_TEXTS[status],
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
