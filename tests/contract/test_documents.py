@@ -1,0 +1,81 @@
+"""What README and the documents say is so."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from instrumentation import semconv
+from service.settings import Settings
+from service.workflows import WORKFLOWS
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("code", _blocks("python"))
+def test_each_python_example_runs(code: str, tmp_path: Path) -> None:
+    """The examples are programs; they end well and say nothing on stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "{'price': 499, 'stock': 3}\n"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_name_in_a_document_exists(page: Path) -> None:
+    """A metric or an attribute that is named like one of ours is one of ours."""
+    text = page.read_text()
+    assert set(re.findall(r"\b(?:resilience|retryscope_run|retryscope_runs)_\w+", text)) <= _series()
+    known = semconv.ATTRIBUTES.keys() | semconv.EVENTS.keys()
+    assert set(re.findall(r"\b(?:resilience|retryscope\.run)\.[\w.]+\w", text)) <= known
+
+
+def _series() -> set[str]:
+    suffixes = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count", ""]}
+    return {metric.name + suffix for metric in semconv.METRICS.values() for suffix in suffixes[metric.type]}
+
+
+def test_the_settings_table_is_the_settings() -> None:
+    """Every variable, with its default, and none that does not exist."""
+    rows = dict(re.findall(r"^\| `(RETRYSCOPE_\w+)` \| (\S+) \|", README, flags=re.MULTILINE))
+    assert rows == {
+        f"RETRYSCOPE_{name.upper()}": _shown(field.default) for name, field in Settings.model_fields.items()
+    }
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return "(none)"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    """Of this repository; a fragment is a heading of the page."""
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+        name, _, fragment = target.partition("#")
+        file = page.parent / name
+        assert file.is_file(), target
+        headings = re.findall(r"^#+ (.*)$", file.read_text(), flags=re.MULTILINE)
+        assert not fragment or fragment in [each.lower().replace(" ", "-") for each in headings], target
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_each_workflow_is_explained_with_all_its_parameters(name: str) -> None:
+    """A heading for each workflow; below it every parameter, and a trace."""
+    section = re.search(rf"^### `{name}`.*?(?=^###? )", README, flags=re.DOTALL | re.MULTILINE)
+    assert section is not None
+    own = WORKFLOWS[name].params.model_fields.keys() - {"seed", "time_scale"}
+    assert [parameter for parameter in sorted(own) if f"`{parameter}`" not in section[0]] == []
+    assert f"workflow {name}" in section[0]
