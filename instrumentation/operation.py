@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
 
 from . import semconv
 
 _declared: dict[tuple[str, str], Operation] = {}
-_listeners: list[Callable[[Operation], None]] = []
+_on_declare: list[Callable[[Operation], None]] = []
+_on_fold: list[Callable[[], None]] = []
 
 
 class Operation:
@@ -17,7 +17,8 @@ class Operation:
 
     The name becomes part of span names and a metric label, so it must come from a small fixed set:
     never build it from arguments, ids or URLs. What varies from call to call goes into a task's ``name``.
-    Declaring it creates its metric series at zero, so that a ``rate()`` sees the first increment.
+    Declaring it creates its metric series at zero, so that a ``rate()`` sees the first increment. Declared
+    again under the same names it is the same object.
 
     Args:
         name: For example ``"price"`` or ``"API Call"``.
@@ -38,19 +39,28 @@ class Operation:
 
     __slots__ = ("attributes", "error_types", "name", "workflow")
 
-    def __init__(self, name: str, *, workflow: str, error_types: tuple[str, ...] = ()) -> None:
+    name: str
+    workflow: str
+    error_types: tuple[str, ...]
+    attributes: Mapping[str, str]
+
+    def __new__(cls, name: str, *, workflow: str, error_types: tuple[str, ...] = ()) -> Operation:
+        """Declare it, or return what was declared under these names before."""
+        known = _declared.get((workflow, name))
+        if known is not None:
+            return known
         for what, value in (("name", name), ("workflow", workflow)):
             if not value or len(value) > 100:
                 raise ValueError(f"Operation {what} must have 1 to 100 characters, got {value!r}")
-        self.name: Final = name
-        self.workflow: Final = workflow
-        self.error_types: Final = error_types
-        self.attributes: Final[Mapping[str, str]] = MappingProxyType(
-            {semconv.WORKFLOW: workflow, semconv.OPERATION: name}
-        )
+        self = super().__new__(cls)
+        self.name = name
+        self.workflow = workflow
+        self.error_types = error_types
+        self.attributes = MappingProxyType({semconv.WORKFLOW: workflow, semconv.OPERATION: name})
         _declared[workflow, name] = self
-        for listener in _listeners:
+        for listener in _on_declare:
             listener(self)
+        return self
 
     def __repr__(self) -> str:
         return f"Operation({self.name!r}, workflow={self.workflow!r})"
@@ -67,9 +77,8 @@ class Operation:
             return known
         if name == semconv.OTHER:
             return Operation(semconv.OTHER, workflow=workflow)
-        from .telemetry import active  # the telemetry holds operations, so it can't be imported above
-
-        active().metrics.folded("operation")
+        for listener in _on_fold:
+            listener()
         return Operation.lookup(semconv.OTHER, workflow=workflow)
 
 
@@ -78,6 +87,7 @@ def declared() -> tuple[Operation, ...]:
     return tuple(_declared.values())
 
 
-def on_declare(listener: Callable[[Operation], None]) -> None:
-    """Call ``listener`` with every operation declared from now on."""
-    _listeners.append(listener)
+def observe(*, declared: Callable[[Operation], None], folded: Callable[[], None]) -> None:
+    """Call ``declared`` with every operation declared from now on, ``folded`` for every undeclared name."""
+    _on_declare.append(declared)
+    _on_fold.append(folded)

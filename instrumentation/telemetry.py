@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from . import semconv
 from .metrics import Metrics, metrics_for
-from .operation import Operation, declared, on_declare
+from .operation import Operation, declared, observe
 from .outcome import Outcome, status_rule
 from .recording import Recorder
 from .tracing import TracerRecorder
@@ -88,4 +88,4 @@ def _declare(operation: Operation) -> None:
         _active.metrics.of(operation)
 
 
-on_declare(_declare)
+observe(declared=_declare, folded=lambda: active().metrics.folded("operation"))
