@@ -14,13 +14,13 @@ TRY = """\
 Retryscope listens on {url}  (Ctrl-C drains and ends it, a second one ends it at once)
 
 Try, in another terminal:
-  curl {url}/workflows                          what can be run
-  curl -X POST {url}/workflows/retry            a flaky call, retried with backoff
+  curl {url}/workflows                            what can be run
+  curl -X POST {url}/workflows/retry              a flaky call, retried with backoff
+  curl '{url}/traces/TRACE_ID?format=text'        the trace that an answer names
+  curl -X POST {url}/workflows/cancellation/runs  a run in the background, followed by
+  curl -N {url}/runs/RUN_ID/events                what happens in it, as it happens
+  curl {url}/metrics                              for Prometheus
   curl --json '{{"time_scale": 0.01, "seed": 1}}' {url}/workflows/timeouts
-  curl '{url}/traces/TRACE_ID?format=text'      the trace that an answer names
-  curl -X POST {url}/workflows/cancellation/runs    a run in the background; follow it with
-  curl -N {url}/runs/RUN_ID/events              what happens in it, as it happens
-  curl {url}/metrics                            for Prometheus
 In a browser: {url}/docs
 """
 
@@ -31,6 +31,9 @@ OPTIONS = {
     "worker_concurrency": "--concurrency",
 }
 """Settings that are options of the commands too."""
+
+SECRET = {"api_token": "too short or no text", "engine_url": "no URL of an engine"}
+"""What is said of settings that hold a secret: their value is never repeated."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -141,7 +144,7 @@ def _announce_worker(url: str) -> None:
 def _describe(location: tuple[int | str, ...], value: object, message: str) -> str:
     name = ".".join(str(part) for part in location)
     option = f", {OPTIONS[name]}" if name in OPTIONS else ""
-    shown = "too short or no text" if name == "api_token" else f"{value!r}"  # a secret is never repeated
+    shown = SECRET.get(name, f"{value!r}")
     return f"{name} (RETRYSCOPE_{name.upper()}{option}) is {shown}: {message}"
 
 
