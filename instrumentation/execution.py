@@ -185,9 +185,15 @@ class OperationExecution(Execution):
         if self.attempts == 0:  # no retry inside has counted its own: the execution was one attempt
             self.attempts = 1
             attempt: Outcome = "error" if outcome == "exhausted" else outcome
-            failing = None if error is None else exemplar
-            self.metrics.attempt(attempt, error_type_of(outcome, error), failing)
+            kind = error_type_of(outcome, error)
+            self.metrics.attempt(attempt, kind, None if error is None else exemplar)
+            if error is not None and outcome != "cancelled" and _log.isEnabledFor(logging.DEBUG):
+                self._log_failure(error, outcome, kind)
         self.metrics.ended(outcome, self.loop.time() - self.started, self.attempts, exemplar)
+
+    def _log_failure(self, error: BaseException, outcome: Outcome, kind: str) -> None:
+        attributes = {**self.operation.attributes, semconv.OUTCOME: outcome, semconv.ERROR_TYPE: kind}
+        _log.debug("%s failed: %s", self.operation.name, message_of(error), extra=attributes)
 
     def _count_cancel(self, cause: CancelCause) -> None:
         if self.host is self:

@@ -305,7 +305,7 @@ class TestStart:
             ended = serve_in_vain("--port", str(port))
         assert ended.status == 2
         assert re.fullmatch(
-            rf"retryscope: can't listen on 127\.0\.0\.1:{port}: .*in use; .*--port.*RETRYSCOPE_PORT\n",
+            rf"retryscope: can't listen on 127\.0\.0\.1:{port}: .*in use; .*--port.*RETRYSCOPE_PORT.*\n",
             ended.stderr,
         )
         for line in ended.stdout.splitlines():
@@ -352,18 +352,26 @@ class TestStart:
         curl.add_argument("url")
         curl.add_argument("-X", dest="method", default="GET")
         curl.add_argument("--json")
-        trace_id = service.run("retry", failure_rate=0, time_scale=0.01).body["trace_id"]
+        curl.add_argument("-N", action="store_true")
+        base = f"http://127.0.0.1:{service.port}"
+        known = {"TRACE_ID": service.run("retry", failure_rate=0, time_scale=0.01).body["trace_id"]}
         for command in commands:
-            options = curl.parse_args(shlex.split(command.replace("TRACE_ID", trace_id)))
-            base = f"http://127.0.0.1:{service.port}"
+            for placeholder, value in known.items():
+                command = command.replace(placeholder, value)
+            options = curl.parse_args(shlex.split(command))
             assert options.url.startswith(base)
             path = options.url.removeprefix(base)
-            method = "POST" if options.json else options.method
-            body = json.loads(options.json) if options.json else None
-            call = service.call(method, path, body)
-            if method == "GET" or body is not None:
+            if options.json:
+                call = service.call("POST", path, json.loads(options.json))
                 assert call.answer().status == 200, command
+            elif options.method == "GET":
+                assert service.call("GET", path).status() == 200, command
+            elif path.endswith("/runs"):
+                answer = service.call("POST", path).answer()
+                assert answer.status == 202, command
+                known["RUN_ID"] = answer.headers["Location"].removeprefix("/runs/")
             else:  # takes seconds, with the document's durations
+                call = service.call(options.method, path)
                 service.wait_for_runs_in_flight(1)
                 call.disconnect()
         docs = re.search(r"http://\S+/docs", service.stderr)

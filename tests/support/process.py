@@ -105,6 +105,14 @@ class Call:
         finally:
             self._connection.close()
 
+    def status(self) -> int:
+        """Wait for the head of the answer only, and go away: of a stream nobody knows when it ends."""
+        try:
+            with self._connection.getresponse() as response:
+                return response.status
+        finally:
+            self._connection.close()
+
     def disconnect(self) -> None:
         """Go away without waiting for the answer."""
         self._connection.close()
@@ -263,10 +271,10 @@ class Ended:
     stderr: str
 
 
-def serve_in_vain(*arguments: str, **variables: str) -> Ended:
-    """Run ``retryscope serve`` where it must end by itself, at once, because something is wrong."""
+def serve_in_vain(*arguments: str, command: str = "serve", **variables: str) -> Ended:
+    """Run ``retryscope serve``, or another command, where it must end by itself, at once, because something is wrong."""
     with subprocess.Popen(
-        [COMMAND, "serve", *arguments],
+        [COMMAND, command, *arguments],
         env=environment(**variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -276,7 +284,7 @@ def serve_in_vain(*arguments: str, **variables: str) -> Ended:
     ) as process:
         assert process.stderr is not None
         first = process.stderr.readline()
-        if first.startswith("Retryscope listens"):
+        if first.startswith("Retryscope "):
             process.kill()
         stdout, rest = process.communicate(timeout=LIMIT)
         return Ended(process.returncode, stdout, first + rest)

@@ -1,6 +1,7 @@
 """Log lines as JSON, each naming its trace, with the same keys as span attributes."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from instrumentation import RetryPolicy, cancellable, retry, semconv, task
+from instrumentation import RetryPolicy, cancellable, retry, semconv, task, timeout
 from instrumentation.logs import JsonFormatter, configure_logs
 from tests.support.clock import run
 from tests.support.recorded import Recorded
@@ -144,6 +145,30 @@ def test_each_step_has_its_level_its_span_and_the_keys_of_span_attributes(
     expected = [first, named(recorded, "retry price"), second, named(recorded, "retry price")]
     expected += [named(recorded, "cleanup stock"), named(recorded, "task stock")]
     assert [line["span_id"] for line in written] == [span_id(span) for span in expected]
+
+
+def test_a_failure_without_retry_is_a_failed_attempt_too(recorded: Recorded, output: Output) -> None:
+    """DEBUG, with the outcome and the type of the error, in the operation's own span."""
+    output.configure()
+
+    async def main() -> None:
+        with contextlib.suppress(ValueError):
+            async with task(PRICE):
+                raise ValueError("no")
+        with contextlib.suppress(TimeoutError):
+            async with timeout(PRICE, 1):
+                await asyncio.sleep(2)
+
+    run(main())
+    spans = recorded.spans()
+    said = [
+        (line["level"], line["message"], line["resilience.outcome"], line["error.type"], line["span_id"])
+        for line in output.lines()
+    ]
+    assert said == [
+        ("DEBUG", "price failed: no", "error", "ValueError", span_id(spans[0])),
+        ("DEBUG", "price failed: price timed out after 1 s", "timeout", "timeout", span_id(spans[1])),
+    ]
 
 
 def test_an_exception_is_a_field_named_as_on_spans(output: Output) -> None:
