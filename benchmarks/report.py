@@ -23,14 +23,14 @@ def render(result: Result) -> str:
 
 
 def render_goals(goals: Sequence[Goal]) -> str:
-    width = max(len(goal.claim) for goal in goals)
-    lines = ["", f"  {'goal':5} {'':{width}} {'measured':>9} {'quartiles':>17} {'at most':>8}"]
+    width = max((len(goal.claim) for goal in goals), default=0)
+    lines = ["", f"  {'goal':5} {'':{width}} {'measured':>9} {'quartiles':>17} {'bound':>14}"]
     for goal in goals:
         spread = f"{goal.spread[0]:.2f} .. {goal.spread[1]:.2f}" if goal.spread else ""
         must = " (required)" if goal.required else ""
         lines.append(
-            f"  {goal.name:5} {goal.claim:{width}} {goal.value:9.2f} {spread:>17} {goal.bound:8.2f}"
-            f"  {goal.verdict}{must}"
+            f"  {goal.name:5} {goal.claim:{width}} {goal.value:9.2f} {spread:>17}"
+            f" {goal.sense:>8} {goal.bound:5.2f}  {goal.verdict}{must}"
         )
     return "\n".join(lines)
 
