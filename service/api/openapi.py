@@ -58,18 +58,20 @@ def _paths() -> dict[str, Any]:
         "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
     }
     return {
-        "/workflows": {"get": get("listWorkflows", "The workflows with their schemas and defaults.")},
+        "/workflows": {
+            "get": get("listWorkflows", "The workflows with their schemas and defaults.", None, (401,))
+        },
         **{f"/workflows/{name}": {"post": _run(each)} for name, each in WORKFLOWS.items()},
         **background_paths(),
         "/traces": {
-            "get": get("listTraces", "The last traces, the newest first, as OTLP JSON.", [limit], (422,))
+            "get": get("listTraces", "The last traces, the newest first, as OTLP JSON.", [limit], (401, 422))
         },
         "/traces/{trace_id}": {
             "get": get(
                 "getTrace",
                 "One trace as OTLP JSON, or as a text waterfall, also while it runs.",
                 [trace_id, form],
-                (404, 422),
+                (401, 404, 422),
                 ("application/json", "text/plain"),
             )
         },
@@ -77,6 +79,7 @@ def _paths() -> dict[str, Any]:
             "get": get(
                 "getMetrics",
                 "Prometheus metrics; OpenMetrics, with exemplars, by Accept.",
+                failures=(401,),
                 media_types=("text/plain", "application/openmetrics-text"),
             )
         },

@@ -1,8 +1,9 @@
 """``/runs``: background runs, at any process that shares the engine."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, get_args
 
@@ -23,6 +24,7 @@ DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
 HEARTBEAT_SECONDS: Final = 10.0
 MAX_KEY_LENGTH: Final = 200
+_CURSOR: Final = re.compile(r"-[0-9]{1,12}(\.[0-9]{1,12})?_[0-9a-f-]{1,40}")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -117,8 +119,9 @@ class RunRoutes:
         )
         await response.prepare(request)
         with suppress(ConnectionResetError):  # the reader has gone
-            async for item in self._runs.follow(run_id, after, HEARTBEAT_SECONDS):
-                await response.write(_sse(item))
+            async with aclosing(self._runs.follow(run_id, after, HEARTBEAT_SECONDS)) as items:
+                async for item in items:
+                    await response.write(_sse(item))
             await response.write_eof()
         return response
 
@@ -201,13 +204,9 @@ def _cursor(request: web.Request) -> Cursor | None:
     text = request.query.get("cursor")
     if text is None:
         return None
-    score, separator, run_id = text.partition("_")
-    try:
-        float(score)
-    except ValueError:
-        separator = ""
-    if not separator:
+    if not _CURSOR.fullmatch(text):
         raise invalid_parameter("cursor", text, "the cursor of an earlier answer")
+    score, _, run_id = text.partition("_")
     return Cursor(score, run_id)
 
 

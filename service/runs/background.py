@@ -3,7 +3,7 @@
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 from random import SystemRandom
@@ -134,7 +134,9 @@ class BackgroundRuns:
         """Hand runs to the engine whose submitter died, or lost the engine, before it could."""
         for run_id in await self._store.not_enqueued(RECONCILE_AFTER):
             message = await self._store.get_field(run_id, "message")
-            if message is not None:
+            if message is None:  # forgotten since
+                await self._store.enqueued(run_id)
+            else:
                 await self._hand_over(run_id, message)
 
     async def _hand_over(self, run_id: str, message: str) -> None:
@@ -185,6 +187,6 @@ class BackgroundRuns:
 
     def follow(
         self, run_id: str, after: int, heartbeat: float
-    ) -> AsyncIterator[tuple[int, dict[str, Any]] | None]:
+    ) -> AsyncGenerator[tuple[int, dict[str, Any]] | None]:
         """The events of a run; see :meth:`EventFeed.follow`."""
         return self._feed.follow(run_id, after, heartbeat)

@@ -9,13 +9,16 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
-from typing import Any, Final, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Any, Final, Self, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import docket.docket
 import docket.worker
 from docket import Docket, Worker
 from opentelemetry.trace import NoOpTracer
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff
 from redis.exceptions import RedisError
 
 EngineError = RedisError
@@ -23,6 +26,7 @@ EngineError = RedisError
 
 RUN_TASK: Final = "run_workflow"
 EXECUTION_TTL: Final = timedelta(minutes=15)
+RECONNECT_SECONDS: Final = 0.5
 
 Handler = Callable[[str], Awaitable[None]]
 """Runs one message; called again with the same message where a delivery got lost."""
@@ -49,6 +53,13 @@ class Engine:
             name="retryscope",
             url=_with_connections(url, connections) if self.shared else url,
             execution_ttl=EXECUTION_TTL,
+        )
+        # A worker has one of its own, which waits while Redis is away: docket's worker would take nothing new
+        # after an outage until all that it was running has ended.
+        self._worker_docket = (
+            Docket(name="retryscope", url=self._docket.url, execution_ttl=EXECUTION_TTL)
+            if self.shared
+            else self._docket
         )
         self._redelivery = timedelta(seconds=redelivery_seconds)
 
@@ -82,34 +93,68 @@ class Engine:
         async def run_workflow(message: str) -> None:
             await handler(message)
 
-        self._docket.register(run_workflow, names=[RUN_TASK])
+        for each in {self._docket, self._worker_docket}:
+            each.register(run_workflow, names=[RUN_TASK])
 
     @asynccontextmanager
     async def working(self, name: str, concurrency: int) -> AsyncIterator["Intake"]:
         """Take runs from the engine and run them; what runs at the end of the block is awaited."""
-        async with Worker(
-            self._docket,
-            name=name,
-            concurrency=concurrency,
-            redelivery_timeout=self._redelivery,
-            reconnection_delay=timedelta(seconds=1),
-            minimum_check_interval=timedelta(milliseconds=100),
-            schedule_automatic_tasks=False,
-        ) as worker:
+        patience = _Patience()
+        async with (
+            self._waiting_docket(patience) as docket,
+            Worker(
+                docket,
+                name=name,
+                concurrency=concurrency,
+                redelivery_timeout=self._redelivery,
+                reconnection_delay=timedelta(seconds=1),
+                minimum_check_interval=timedelta(milliseconds=100),
+                schedule_automatic_tasks=False,
+            ) as worker,
+        ):
             running = asyncio.create_task(worker.run_forever(), name="engine worker")
             try:
-                yield Intake(worker, running)
+                yield Intake(worker, running, patience)
             finally:
+                patience.give_up()
                 running.cancel()
                 await asyncio.wait([running])
+
+    @asynccontextmanager
+    async def _waiting_docket(self, patience: "_Patience") -> AsyncIterator[Docket]:
+        if not self.shared:
+            yield self._docket
+            return
+        await self._worker_docket.__aenter__()
+        try:
+            async with self._worker_docket.redis() as redis:
+                cast(Redis, redis).set_retry(patience)
+            yield self._worker_docket
+        finally:
+            with suppress(EngineError):
+                await self._worker_docket.__aexit__(None, None, None)
+
+
+class _Patience(Retry):
+    """Calls are repeated for as long as Redis is away, until it is time to shut down."""
+
+    def __init__(self) -> None:
+        super().__init__(ConstantBackoff(RECONNECT_SECONDS), -1)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # each connection would get a copy, which nobody could tell to give up
+
+    def give_up(self) -> None:
+        self._retries = 0
 
 
 class Intake:
     """What a worker takes from the engine."""
 
-    def __init__(self, worker: Worker, running: asyncio.Task[None]) -> None:
+    def __init__(self, worker: Worker, running: asyncio.Task[None], patience: "_Patience") -> None:
         self._worker = worker
         self._running = running
+        self._patience = patience
 
     def pause(self) -> None:
         """Take nothing new; what runs stays this worker's, and can still be cancelled by its id."""
@@ -117,12 +162,12 @@ class Intake:
 
     def stop(self) -> None:
         """A delivery that is cancelled from now on goes back to the engine."""
+        self._patience.give_up()
         self._running.cancel()
 
 
 def _with_connections(url: str, connections: int) -> str:
     """The URL with a bound on connections, unless it has one: the default breaks at 1,000 runs at once."""
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
+    query = dict(parse_qsl(urlsplit(url).query))
     query.setdefault("max_connections", str(connections))
-    return urlunsplit(parts._replace(query=urlencode(query)))
+    return f"{url.partition('?')[0].partition('#')[0]}?{urlencode(query)}"

@@ -121,7 +121,7 @@ class RunEvents(SpanProcessor):
         """Flush again and again, until cancelled."""
         while True:
             await asyncio.sleep(FLUSH_SECONDS)
-            with suppress(EngineError):  # what can't be stored now waits for the next time
+            with suppress(EngineError, OSError):  # what can't be stored now waits for the next time
                 await self.flush(store)
 
 

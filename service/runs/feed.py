@@ -1,7 +1,7 @@
 """Following the events of runs: one reader of the engine per run, however many clients follow it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ class EventFeed:
 
     async def follow(
         self, run_id: str, after: int, heartbeat: float
-    ) -> AsyncIterator[tuple[int, dict[str, Any]] | None]:
+    ) -> AsyncGenerator[tuple[int, dict[str, Any]] | None]:
         """The events of a run from position ``after`` on, until its final state.
 
         Yields:
@@ -88,7 +88,7 @@ class _Channel:
             pause = POLL_SECONDS
             try:
                 more = await self._store.events(self._run_id, len(self.events))
-            except EngineError:
+            except (EngineError, OSError):
                 more, pause = [], POLL_SECONDS_UNREACHABLE
             if more:
                 self.events.extend(more)

@@ -13,11 +13,17 @@ ENGINE_CALL = Operation("engine_call", workflow="runs", error_types=("Connection
 
 # A client waits for the answer: a restart of Redis is bridged, an outage is said so.
 _for_client = retry(
-    ENGINE_CALL, RetryPolicy(max_attempts=4, base_delay=0.1, max_delay=0.5, retry_on=(EngineError, OSError))
+    ENGINE_CALL,
+    RetryPolicy(
+        max_attempts=5, base_delay=0.1, max_delay=0.5, jitter="none", retry_on=(EngineError, OSError)
+    ),
 )
 # A run that was delivered must start, and what it came to must be kept.
 _for_run = retry(
-    ENGINE_CALL, RetryPolicy(max_attempts=100, base_delay=0.1, max_delay=2.0, retry_on=(EngineError, OSError))
+    ENGINE_CALL,
+    RetryPolicy(
+        max_attempts=100, base_delay=0.1, max_delay=2.0, jitter="none", retry_on=(EngineError, OSError)
+    ),
 )
 
 

@@ -21,6 +21,7 @@ local id, now, limit, body, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], 
 if body ~= '' then
   local known = redis.call('HGET', same, 'run')
   if known then
+    if known == id then return {'new', id} end
     if redis.call('HGET', same, 'body') ~= body then return {'conflict', known} end
     return {'known', known}
   end
@@ -35,6 +36,7 @@ if body ~= '' then
   redis.call('HSET', same, 'run', id)
   redis.call('HSET', same, 'body', body)
   redis.call('EXPIRE', same, ttl)
+  redis.call('HSET', record, 'same', same)
 end
 say(events, now, 'queued', 0)
 return {'new', id}
@@ -45,12 +47,18 @@ START = (
     _PRELUDE
     + """
 local record, running, events = KEYS[1], KEYS[2], KEYS[3]
-local now, worker, most, id = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local now, worker, most, id, call = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local state = redis.call('HGET', record, 'state')
 if not state or final[state] then return {'ended', '0'} end
+if redis.call('HGET', record, 'start_call') == call then
+  return {redis.call('HGET', record, 'start_verdict'), redis.call('HGET', record, 'delivery')}
+end
 local delivery = redis.call('HINCRBY', record, 'delivery', 1)
-if state == 'cancelling' then return {'abandoned', tostring(delivery)} end
-if delivery > most then return {'lost', tostring(delivery)} end
+local verdict = 'run'
+if state == 'cancelling' then verdict = 'abandoned' elseif delivery > most then verdict = 'lost' end
+redis.call('HSET', record, 'start_call', call)
+redis.call('HSET', record, 'start_verdict', verdict)
+if verdict ~= 'run' then return {verdict, tostring(delivery)} end
 redis.call('HSET', record, 'state', 'running')
 redis.call('HSET', record, 'worker', worker)
 redis.call('HSET', record, 'delivered_at', now)
@@ -90,6 +98,8 @@ local record, running, events = KEYS[1], KEYS[2], KEYS[3]
 local now, delivery, id = ARGV[1], ARGV[2], ARGV[3]
 local state = redis.call('HGET', record, 'state')
 if not state or final[state] or redis.call('HGET', record, 'delivery') ~= delivery then return 'late' end
+if state == 'cancelling' then return 'cancelling' end
+if state == 'queued' then return 'done' end
 redis.call('HSET', record, 'state', 'queued')
 redis.call('HINCRBY', record, 'handed_back', 1)
 redis.call('ZREM', running, id)
@@ -136,5 +146,16 @@ end
 """
 
 PAGE = """
-return redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', '0', ARGV[2])
+return redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', ARGV[2], ARGV[3])
+"""
+
+FORGET = """
+local record, events, index, finished = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id = ARGV[1]
+local same = redis.call('HGET', record, 'same')
+if same and redis.call('HGET', same, 'run') == id then redis.call('DEL', same) end
+redis.call('DEL', record)
+redis.call('DEL', events)
+redis.call('ZREM', index, id)
+redis.call('ZREM', finished, id)
 """

@@ -19,6 +19,9 @@ MAX_DELIVERIES: Final = 5
 MAX_EVENTS: Final = 10_000
 """Events kept of one run."""
 
+HandedBack = Literal["done", "late", "cancelling"]
+"""``late``: another delivery has overtaken this one; ``cancelling``: it is to be cancelled instead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
@@ -54,6 +57,10 @@ class Cursor:
 
     score: str
     run_id: str
+
+    def is_behind(self, other: "Cursor") -> bool:
+        """Whether it comes after the other one; runs of the same microsecond share a score."""
+        return (float(self.score), self.run_id) > (float(other.score), other.run_id)
 
 
 class RunStore:
@@ -114,10 +121,10 @@ class RunStore:
             ids = await redis.zrangebyscore(self._pending, 0, time.time() - older_than)
         return [each.decode() for each in ids]
 
-    async def start(self, run_id: str, worker: str) -> Started:
-        """Count a delivery and say whether the run may start."""
+    async def start(self, run_id: str, worker: str, call: str) -> Started:
+        """Count a delivery and say whether the run may start; again with the same ``call``, say it again."""
         keys = (self._record(run_id), self._running, self._events(run_id))
-        arguments = (f"{time.time():.6f}", worker, str(MAX_DELIVERIES), run_id)
+        arguments = (f"{time.time():.6f}", worker, str(MAX_DELIVERIES), run_id, call)
         verdict, delivery = await self._script(scripts.START, keys, arguments)
         return Started(verdict.decode(), int(delivery))
 
@@ -134,11 +141,12 @@ class RunStore:
         done = await self._script(scripts.FINISH, keys, (run_id, f"{time.time():.6f}", str(delivery), *flat))
         return bool(done == b"done")
 
-    async def hand_back(self, run_id: str, delivery: int) -> bool:
-        """The run waits for another worker; False if another delivery has overtaken this one."""
+    async def hand_back(self, run_id: str, delivery: int) -> HandedBack:
+        """Let the run wait for another worker, unless somebody wants it cancelled."""
         keys = (self._record(run_id), self._running, self._events(run_id))
-        done = await self._script(scripts.HAND_BACK, keys, (f"{time.time():.6f}", str(delivery), run_id))
-        return bool(done == b"done")
+        verdict = await self._script(scripts.HAND_BACK, keys, (f"{time.time():.6f}", str(delivery), run_id))
+        handed_back: HandedBack = verdict.decode()
+        return handed_back
 
     async def request_cancel(self, run_id: str) -> tuple[str, str]:
         """Note a cancel: ``unknown``, ``ended``, ``cancelled`` (it was waiting) or ``cancelling``.
@@ -156,11 +164,6 @@ class RunStore:
         verdict, state = await self._script(scripts.CANCEL, keys, (run_id, f"{time.time():.6f}"))
         return verdict.decode(), state.decode()
 
-    async def set_fields(self, run_id: str, fields: Mapping[str, str]) -> None:
-        """Write further fields of a record."""
-        async with self._engine.redis() as redis:
-            await redis.hset(self._record(run_id), mapping=dict(fields))
-
     async def get_field(self, run_id: str, field: str) -> str | None:
         """One field of a record that is not part of what is shown."""
         async with self._engine.redis() as redis:
@@ -176,21 +179,26 @@ class RunStore:
     async def page(self, cursor: Cursor | None, size: int) -> tuple[list[RunRecord], Cursor | None]:
         """Up to ``size`` records after the cursor, the newest first, and the cursor behind them."""
         start = "-inf" if cursor is None else cursor.score
-        flat = await self._script(scripts.PAGE, (self._index,), (start, str(size + 1)))
-        found = [
-            Cursor(score.decode(), run_id.decode())
-            for run_id, score in zip(flat[::2], flat[1::2], strict=True)
-        ]
-        if cursor is not None:  # the score may be shared
-            found = [each for each in found if (each.score, each.run_id) != (cursor.score, cursor.run_id)]
+        found: list[Cursor] = []
+        offset = 0
+        while len(found) < size:
+            flat = await self._script(scripts.PAGE, (self._index,), (start, str(offset), str(size + 1)))
+            rows = [
+                Cursor(score.decode(), run_id.decode())
+                for run_id, score in zip(flat[::2], flat[1::2], strict=True)
+            ]
+            found += [each for each in rows if cursor is None or each.is_behind(cursor)]
+            if len(rows) <= size:
+                break
+            offset += len(rows)
         found = found[:size]
         async with self._engine.redis() as redis:
             pipeline = redis.pipeline()
             for each in found:
                 pipeline.hgetall(self._record(each.run_id))
-            rows = await pipeline.execute() if found else []
+            records = await pipeline.execute() if found else []
         behind = found[-1] if len(found) == size else None
-        return [RunRecord.of_hash(row) for row in rows if row], behind
+        return [RunRecord.of_hash(each) for each in records if each], behind
 
     async def counts(self) -> tuple[int, int]:
         """Runs that have not ended, and those of them that a worker has."""
@@ -223,13 +231,8 @@ class RunStore:
             stale = await redis.zrangebyscore(self._finished, 0, time.time() - older_than)
             surplus = await redis.zcard(self._finished) - keep
             excess = await redis.zrange(self._finished, 0, surplus - 1) if surplus > 0 else []
-            gone = {*stale, *excess}
-            if gone:
-                pipeline = redis.pipeline()
-                for each in gone:
-                    run_id = each.decode()
-                    pipeline.delete(self._record(run_id), self._events(run_id))
-                    pipeline.zrem(self._index, run_id)
-                    pipeline.zrem(self._finished, run_id)
-                await pipeline.execute()
+        gone = sorted({each.decode() for each in (*stale, *excess)})
+        for run_id in gone:
+            keys = (self._record(run_id), self._events(run_id), self._index, self._finished)
+            await self._script(scripts.FORGET, keys, (run_id,))
         return len(gone)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import time
+import uuid
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
@@ -47,7 +48,7 @@ class RunWorker:
         self._store = store
         self._events = events
         self._metrics = metrics
-        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._tasks: dict[asyncio.Task[Any], str] = {}
         self._shutting_down = False
 
     @property
@@ -58,30 +59,24 @@ class RunWorker:
     async def handle(self, text: str) -> None:
         """Run one delivery; the engine calls this, and cancels it when somebody cancels the run."""
         message = RunMessage.model_validate_json(text)
-        started = await for_run(self._store.start, message.id, self.name)
-        if started.verdict == "ended":
-            return
-        if started.verdict != "run":
-            await self._mark_lost(message, started)
-            return
-        self._metrics.started(message, started.delivery)
+        if self._shutting_down:  # it came too late to be drained
+            raise asyncio.CancelledError
         task = asyncio.current_task()
         assert task is not None
-        self._tasks[message.id] = task
+        self._tasks[task] = message.id
         try:
-            await self._run(message, started.delivery)
+            await self._deliver(message, task)
         finally:
-            del self._tasks[message.id]
-            self._metrics.left(message.workflow)
+            del self._tasks[task]
 
     async def drain(self, limit: float, intake: Intake) -> None:
         """Wait up to ``limit`` seconds for what runs, then cancel it: a shared engine gets it back."""
         intake.pause()
         if self._tasks:
-            await asyncio.wait(self._tasks.values(), timeout=limit)
+            await asyncio.wait(list(self._tasks), timeout=limit)
         self._shutting_down = True
         intake.stop()
-        running = set(self._tasks.values())
+        running = set(self._tasks)
         for task in running:
             request_cancel(task, "shutdown")
         if running:
@@ -89,22 +84,49 @@ class RunWorker:
 
     async def carry_out_cancels(self) -> None:
         """Cancel the runs here whose cancel was requested while the message about it was lost."""
-        for run_id in await self._store.to_cancel(list(self._tasks)):
-            task = self._tasks.get(run_id)
-            if task is not None and not task.cancelling():
+        wanted = set(await self._store.to_cancel(list(self._tasks.values())))
+        for task, run_id in list(self._tasks.items()):
+            if run_id in wanted and not task.cancelling():
                 request_cancel(task, "request")
 
-    async def _run(self, message: RunMessage, delivery: int) -> None:
+    async def _deliver(self, message: RunMessage, task: asyncio.Task[Any]) -> None:
+        (started, first_try), cancel = await _despite_cancels(self._start(message))
+        if started.verdict != "run":
+            if started.verdict != "ended":
+                await _to_the_end(self._mark_lost(message, started))
+            if cancel is not None:
+                raise cancel
+            return
+        if cancel is not None:  # meant for the run, which has to write down what became of it
+            task.cancel(*cancel.args)
+        self._metrics.started(message, started.delivery)
+        try:
+            await self._run(message, started.delivery, first_try)
+        finally:
+            self._metrics.left(message.workflow)
+
+    async def _start(self, message: RunMessage) -> tuple[Started, SpanContext | None]:
+        started = await for_run(self._store.start, message.id, self.name, uuid.uuid4().hex)
+        again = started.verdict == "run" and started.delivery > 1
+        return started, await self._first_try(message.id) if again else None
+
+    async def _run(self, message: RunMessage, delivery: int, first_try: SpanContext | None) -> None:
+        try:
+            definition = WORKFLOWS[message.workflow]
+            params = definition.params.model_validate(message.params)
+        except (KeyError, ValueError) as error:  # submitted to another version of the service
+            await _to_the_end(self._mark_refused(message, delivery, error))
+            return
         run = WorkflowRun(
-            WORKFLOWS[message.workflow],
-            WORKFLOWS[message.workflow].params.model_validate(message.params),
+            definition,
+            params,
             message.seed,
             attributes={
                 semconv.RUN_ID: message.id,
                 semconv.RUN_DELIVERY: delivery,
                 semconv.RUN_QUEUE_WAIT: round(time.time() - message.submitted_at, 6),
             },
-            redelivery_of=await self._first_try(message.id) if delivery > 1 else None,
+            redelivery_of=first_try,
         )
         context = attach(propagate.extract(message.traceparent))
         token = current_run.set(message.id)
@@ -121,9 +143,11 @@ class RunWorker:
     async def _cancelled(self, message: RunMessage, delivery: int, run: WorkflowRun) -> None:
         if self._shutting_down and self._engine.shared:
             await self._flush(message.id)
-            if await for_run(self._store.hand_back, message.id, delivery):
+            handed_back = await for_run(self._store.hand_back, message.id, delivery)
+            if handed_back == "done":
                 self._metrics.reached(message.workflow, "queued")
-            return
+            if handed_back != "cancelling":
+                return
         await self._ended(message, delivery, run)
 
     async def _ended(self, message: RunMessage, delivery: int, run: WorkflowRun) -> None:
@@ -154,12 +178,19 @@ class RunWorker:
             self._metrics.reached(message.workflow, "lost")
         _log.error("run %s is lost: %s", message.id, why, extra={semconv.RUN_ID: message.id})
 
+    async def _mark_refused(self, message: RunMessage, delivery: int, error: Exception) -> None:
+        why = {"type": type(error).__name__, "message": f"this version of the service can't run it: {error}"}
+        fields = {"state": "failed", "outcome": "error", "error": json.dumps(why)}
+        if await for_run(self._store.finish, message.id, delivery, fields):
+            self._metrics.reached(message.workflow, "failed", "error")
+        _log.error("run %s: %s", message.id, why["message"], extra={semconv.RUN_ID: message.id})
+
     async def _flush(self, run_id: str) -> None:
         """Events before the change of state that they led to."""
         await for_run(self._events.flush, self._store, run_id)
 
     async def _first_try(self, run_id: str) -> SpanContext | None:
-        for event in await self._store.events(run_id, 0):
+        for event in await for_run(self._store.events, run_id, 0):
             if event["event"] == semconv.SPAN_WORKFLOW:
                 return SpanContext(
                     int(event["trace_id"], 16),
@@ -172,13 +203,19 @@ class RunWorker:
 
 async def _to_the_end(coroutine: Awaitable[T]) -> T:
     """Await to the end even if cancels arrive: what a run came to must be written down."""
+    result, cancel = await _despite_cancels(coroutine)
+    if cancel is not None:
+        raise cancel
+    return result
+
+
+async def _despite_cancels(coroutine: Awaitable[T]) -> tuple[T, asyncio.CancelledError | None]:
+    """Await to the end; returns also the first cancel that arrived meanwhile."""
     task = asyncio.ensure_future(coroutine)
     cancel: asyncio.CancelledError | None = None
     while not task.done():
         try:
             await asyncio.wait((task,))
         except asyncio.CancelledError as arrived:
-            cancel = arrived
-    if cancel is not None and not task.cancelled() and task.exception() is None:
-        raise cancel
-    return task.result()
+            cancel = cancel or arrived
+    return task.result(), cancel

@@ -34,6 +34,14 @@ def virtual_loop() -> VirtualLoop:
     return loop
 
 
+def real_loop() -> asyncio.AbstractEventLoop:
+    """A new loop on which time passes by itself."""
+    loop = asyncio.new_event_loop()
+    if eager_tasks and sys.version_info >= (3, 12):
+        loop.set_task_factory(asyncio.eager_task_factory)
+    return loop
+
+
 def run(main: Coroutine[Any, Any, T], loop_factory: Callable[[], VirtualLoop] = virtual_loop) -> T:
     """Run a coroutine on a new virtual loop, as ``asyncio.run`` does."""
     with asyncio.Runner(loop_factory=loop_factory) as runner:

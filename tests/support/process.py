@@ -272,7 +272,7 @@ class Ended:
 
 
 def serve_in_vain(*arguments: str, command: str = "serve", **variables: str) -> Ended:
-    """Run ``retryscope serve``, or another command, where it must end by itself, at once, because something is wrong."""
+    """Run a command that must end by itself, at once, because something is wrong."""
     with subprocess.Popen(
         [COMMAND, command, *arguments],
         env=environment(**variables),

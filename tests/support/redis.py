@@ -1,4 +1,4 @@
-"""A Redis of the tests' own, from the system's package: started, stopped and started again on the same data."""
+"""A Redis of the tests' own, from the system's package: started, stopped, started again on its data."""
 
 import socket
 import subprocess
@@ -33,7 +33,16 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, with the data that it had, and wait until it answers."""
-        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
+        arguments = [
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self._folder),
+            "--save",
+            "",
+        ]
         durable = ["--appendonly", "yes", "--appendfsync", "always"]
         with (self._folder / "output").open("ab") as output:
             self._process = subprocess.Popen(

@@ -64,18 +64,18 @@ def cluster_on(
     apis: int = 1,
     workers: int = 1,
     concurrency: int = 1200,
-    **variables: str,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Cluster]:
     """Processes of their own for API and workers; at the end they must end well, if they still run."""
-    variables = {**_variables(redis), **variables}
+    environment = {**_variables(redis), **(variables or {})}
     with ExitStack() as stack:
         cluster = Cluster([], [], folder, redis)
         for number in range(1, apis + 1):
-            cluster.apis.append(Service(folder / f"api-{number}", "serve", "--no-worker", **variables))
+            cluster.apis.append(Service(folder / f"api-{number}", "serve", "--no-worker", **environment))
             stack.callback(cluster.apis[-1].kill)
         for number in range(1, workers + 1):
             options = ("worker", "--concurrency", str(concurrency))
-            cluster.workers.append(Service(folder / f"worker-{number}", *options, **variables))
+            cluster.workers.append(Service(folder / f"worker-{number}", *options, **environment))
             stack.callback(cluster.workers[-1].kill)
         for service in (*cluster.apis, *cluster.workers):
             service.wait_until_ready()
@@ -116,6 +116,17 @@ async def record(http: aiohttp.ClientSession, service: Service, run_id: str) -> 
     answer = await call(http, service, "GET", f"/runs/{run_id}")
     assert answer.status == 200, answer
     return answer.body
+
+
+async def wait_for_delivery(http: aiohttp.ClientSession, service: Service, run_id: str, number: int) -> Any:
+    """Wait until a run has been delivered so often; its record."""
+    end = time.monotonic() + LIMIT
+    while True:
+        found = await record(http, service, run_id)
+        if found["delivery"] >= number:
+            return found
+        assert time.monotonic() < end, f"waited {LIMIT:g} s in vain for delivery {number}: {found}"
+        await asyncio.sleep(0.02)
 
 
 async def wait_for_state(

@@ -9,7 +9,18 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT
 from prometheus_client import CollectorRegistry
 
 import instrumentation
-from instrumentation import RetryPolicy, cancellable, cleanup, gather, retry, settle, task, timeout, workflow
+from instrumentation import (
+    RetryPolicy,
+    cancellable,
+    cleanup,
+    gather,
+    retry,
+    semconv,
+    settle,
+    task,
+    timeout,
+    workflow,
+)
 from instrumentation.recording import NullRecorder, Recorder
 from instrumentation.telemetry import active
 from instrumentation.tracing import TracerRecorder
@@ -64,6 +75,7 @@ def test_a_null_span_has_no_ids() -> None:
     recorder.event(span, "name", {})
     recorder.exception(span, ValueError())
     recorder.link(span, INVALID_SPAN_CONTEXT)
+    recorder.link(span, INVALID_SPAN_CONTEXT, semconv.LINK_REDELIVERY_OF)
     recorder.end(span, {})
 
 

@@ -291,7 +291,7 @@ def test_a_span_that_does_not_record_formats_no_stack_trace(monkeypatch: pytest.
 
 
 def test_a_cancel_links_to_who_asked_at_the_start_or_later(recorded: Recorded) -> None:
-    """One kind of link."""
+    """The same kind of link; a later one may be of another kind."""
 
     async def main() -> None:
         recorder = active().recorder
@@ -299,6 +299,7 @@ def test_a_cancel_links_to_who_asked_at_the_start_or_later(recorded: Recorded) -
         early = recorder.start("cleanup price", {}, cancelled_by=target, current=False)
         late = recorder.start("task price", {}, current=False)
         recorder.link(late, target)
+        recorder.link(late, target, semconv.LINK_REDELIVERY_OF)
         recorder.end(early, {})
         recorder.end(late, {})
 
@@ -310,4 +311,5 @@ def test_a_cancel_links_to_who_asked_at_the_start_or_later(recorded: Recorded) -
     ] == [
         (2, {"resilience.link.kind": "cancelled_by"}),
         (2, {"resilience.link.kind": "cancelled_by"}),
+        (2, {"resilience.link.kind": "redelivery_of"}),
     ]

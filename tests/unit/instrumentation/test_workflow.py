@@ -95,3 +95,33 @@ def test_a_workflow_without_deadline_has_none(recorded: Recorded) -> None:
 
     run(main())
     assert attribute(recorded, "workflow checkout", "resilience.deadline") is None
+
+
+def test_a_workflow_has_the_attributes_that_it_is_given(recorded: Recorded) -> None:
+    """From its start on; its name stays its own."""
+
+    async def main() -> None:
+        async with workflow("checkout", attributes={"shop.cart": 7}):
+            (started,) = recorded.log.started
+            assert (started.attributes or {})["shop.cart"] == 7
+
+    run(main())
+    assert attribute(recorded, "workflow checkout", "shop.cart") == 7
+    assert attribute(recorded, "workflow checkout", "resilience.workflow") == "checkout"
+
+
+def test_a_redelivery_links_to_the_earlier_try(recorded: Recorded) -> None:
+    """The kind of the link says so; without one there is none."""
+
+    async def main() -> None:
+        async with workflow("checkout") as first:
+            pass
+        async with workflow("checkout", redelivery_of=first.span):
+            pass
+
+    run(main())
+    first, second = recorded.spans()
+    assert first.links == ()
+    (link,) = second.links
+    assert link.context == first.context
+    assert dict(link.attributes or {}) == {"resilience.link.kind": "redelivery_of"}

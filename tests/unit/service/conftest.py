@@ -1,4 +1,7 @@
-"""Every test of the service runs on a virtual clock, with telemetry in memory."""
+"""Every test of the service runs on a virtual clock, with telemetry in memory.
+
+A module that sets ``REAL_LOOP = True`` runs on a real event loop: virtual time does not wait for an engine.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -7,7 +10,7 @@ import pytest
 
 from instrumentation import operation
 from service.console.span_store import SpanStore
-from tests.support.clock import virtual_loop
+from tests.support.clock import real_loop, virtual_loop
 from tests.support.recorded import Recorded, recording
 from tests.unit.service.helpers import Api, serving
 
@@ -16,6 +19,8 @@ from tests.unit.service.helpers import Api, serving
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if getattr(getattr(item, "module", None), "REAL_LOOP", False):
+        return {"real": real_loop}
     return {"virtual": virtual_loop}
 
 

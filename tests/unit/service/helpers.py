@@ -211,13 +211,17 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(recorded: Recorded, store: SpanStore, **settings: Any) -> AsyncIterator[Api]:
-    """Serve the application with these settings."""
-    asyncio.get_running_loop().set_default_executor(InlineExecutor())
+async def serving(
+    recorded: Recorded, store: SpanStore, background: BackgroundRuns | None = None, **settings: Any
+) -> AsyncIterator[Api]:
+    """Serve the application with these settings; with an engine on a real loop, with real threads."""
+    if background is None:
+        asyncio.get_running_loop().set_default_executor(InlineExecutor())
     with patch("service.app.openapi_document", return_value=DOCUMENT):  # it takes longer than most tests
         given = Settings(**settings)
         inline = InlineRuns(given.max_runs_in_flight)
-        app = create_app(given, store, inline, _no_background(recorded), recorded.registry)
+        given_background = background or _no_background(recorded)
+        app = create_app(given, store, inline, given_background, recorded.registry)
     async with TestClient(TestServer(app), timeout=ClientTimeout(total=None)) as client:
         yield Api(inline, client, recorded, store)
 

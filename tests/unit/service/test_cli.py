@@ -10,6 +10,7 @@ import pytest
 from service import cli, process
 from service.settings import Settings
 
+TOKEN = "0123456789abcdef"  # noqa: S105 - of these tests
 ANY = "0.0.0.0"  # noqa: S104 - refused, or not really listened on
 
 
@@ -27,15 +28,35 @@ def _the_process_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+def workers() -> list[bool]:
+    """For each start of the service, whether with a worker."""
+    return []
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, workers: list[bool]) -> list[Settings]:
     """The settings with which the service was started; it ends at once."""
     started: list[Settings] = []
 
     async def serve(settings: Settings, on_ready: Callable[[str], None], *, with_worker: bool) -> None:
         started.append(settings)
+        workers.append(with_worker)
         on_ready(f"http://{settings.host}:{settings.port}")
 
     monkeypatch.setattr(process, "serve", serve)
+    return started
+
+
+@pytest.fixture
+def worked(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """The settings with which a worker was started; it ends at once."""
+    started: list[Settings] = []
+
+    async def work(settings: Settings, on_ready: Callable[[str], None]) -> None:
+        started.append(settings)
+        on_ready(f"http://{settings.host}:{settings.worker_port}")
+
+    monkeypatch.setattr(process, "work", work)
     return started
 
 
@@ -63,12 +84,48 @@ class TestServe:
     def test_refuses_an_address_that_others_can_reach(
         self, host: str, served: list[Settings], capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """There is no authentication; the message names the way out."""
+        """Anybody could start runs; the message names the ways out."""
         assert cli.main(["serve", "--host", host]) == 2
         assert served == []
         err = capsys.readouterr().err
         assert f"host {host} can be reached from other machines" in err
         assert "RETRYSCOPE_ALLOW_REMOTE=true" in err
+        assert "RETRYSCOPE_API_TOKEN" in err
+
+    def test_listens_for_others_with_a_token(
+        self, served: list[Settings], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Which is never printed."""
+        monkeypatch.setenv("RETRYSCOPE_API_TOKEN", TOKEN)
+        assert cli.main(["serve", "--host", ANY]) == 0
+        assert served[0].host == ANY
+        assert TOKEN not in "".join(capsys.readouterr())
+
+    @pytest.mark.parametrize(
+        ("name", "text"), [("API_TOKEN", "too-short"), ("ENGINE_URL", "http://:too-short@host")]
+    )
+    def test_a_wrong_secret_is_named_but_not_repeated(
+        self,
+        name: str,
+        text: str,
+        served: list[Settings],
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        """Messages end up in logs."""
+        monkeypatch.setenv(f"RETRYSCOPE_{name}", text)
+        assert cli.main(["serve"]) == 2
+        err = capsys.readouterr().err
+        assert f"RETRYSCOPE_{name}" in err
+        assert "too-short" not in err
+
+    def test_with_and_without_a_worker(self, served: list[Settings], workers: list[bool]) -> None:
+        """By default with one."""
+        assert cli.main(["serve"]) == 0
+        assert cli.main(["serve", "--no-worker"]) == 0
+        assert cli.main(["serve", "--concurrency", "7"]) == 0
+        assert workers == [True, False, True]
+        assert [settings.worker_concurrency for settings in served] == [100, 100, 7]
 
     def test_listens_for_others_when_told_so(
         self, served: list[Settings], monkeypatch: pytest.MonkeyPatch
@@ -142,6 +199,58 @@ class TestServe:
         monkeypatch.setattr(process, "serve", serve)
         assert cli.main(["serve"]) == 2
         assert capsys.readouterr().err == "retryscope: can't listen\n"
+
+
+class TestWorker:
+    @pytest.fixture(autouse=True)
+    def _shared(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RETRYSCOPE_ENGINE_URL", "redis://127.0.0.1:6379/0")
+
+    def test_its_options(self, worked: list[Settings], capsys: pytest.CaptureFixture[str]) -> None:
+        """A port of its own, beside that of an API."""
+        assert cli.main(["worker"]) == 0
+        assert cli.main(["worker", "--port", "9001", "--host", "127.0.0.2", "--concurrency", "7"]) == 0
+        first, second = worked
+        assert (first.host, first.worker_port, first.port, first.worker_concurrency) == (
+            "127.0.0.1",
+            8081,
+            8080,
+            100,
+        )
+        assert (second.host, second.worker_port, second.worker_concurrency) == ("127.0.0.2", 9001, 7)
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.splitlines()[0] == "Retryscope worker; /metrics and /health on http://127.0.0.1:8081"
+
+    def test_needs_a_shared_engine(
+        self, worked: list[Settings], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Nobody could hand it a run."""
+        monkeypatch.delenv("RETRYSCOPE_ENGINE_URL")
+        assert cli.main(["worker"]) == 2
+        assert worked == []
+        assert "RETRYSCOPE_ENGINE_URL" in capsys.readouterr().err
+
+    def test_refuses_an_address_that_others_can_reach(
+        self, worked: list[Settings], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """As the API does."""
+        assert cli.main(["worker", "--host", ANY]) == 2
+        assert worked == []
+
+    @pytest.mark.parametrize("number", ["0", "-1", "10001"])
+    def test_a_wrong_concurrency_is_named(
+        self, number: str, worked: list[Settings], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """With its option."""
+        assert cli.main(["worker", "--concurrency", number]) == 2
+        assert worked == []
+        assert "--concurrency" in capsys.readouterr().err
+
+    def test_has_no_option_without_a_worker(self, worked: list[Settings]) -> None:
+        """That is the API's."""
+        with pytest.raises(SystemExit):
+            cli.main(["worker", "--no-worker"])
 
 
 @pytest.mark.parametrize(

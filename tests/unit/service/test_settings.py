@@ -27,6 +27,14 @@ def test_the_defaults() -> None:
         "flush_seconds": 5.0,
         "max_traces": 500,
         "max_spans": 200_000,
+        "api_token": None,
+        "engine_url": "memory://",
+        "worker_concurrency": 100,
+        "worker_port": 8081,
+        "max_active_runs": 20_000,
+        "max_finished_runs": 20_000,
+        "run_retention_seconds": 86_400,
+        "redelivery_seconds": 15.0,
     }
     assert Settings().is_local
 
@@ -44,6 +52,14 @@ def test_the_defaults() -> None:
         ("FLUSH_SECONDS", "0.5", 0.5),
         ("MAX_TRACES", "1", 1),
         ("MAX_SPANS", "1", 1),
+        ("ENGINE_URL", "redis://:secret@host:1/2", "redis://:secret@host:1/2"),
+        ("ENGINE_URL", "unix:///run/redis.sock", "unix:///run/redis.sock"),
+        ("WORKER_CONCURRENCY", "1", 1),
+        ("WORKER_PORT", "0", 0),
+        ("MAX_ACTIVE_RUNS", "1", 1),
+        ("MAX_FINISHED_RUNS", "1", 1),
+        ("RUN_RETENTION_SECONDS", "1", 1.0),
+        ("REDELIVERY_SECONDS", "1.5", 1.5),
     ],
 )
 def test_a_variable_sets_its_field(
@@ -78,6 +94,17 @@ def test_a_variable_sets_its_field(
         ("MAX_TRACES", "100001"),
         ("MAX_SPANS", "0"),
         ("MAX_SPANS", "10000001"),
+        ("ENGINE_URL", "http://host"),
+        ("ENGINE_URL", ""),
+        ("WORKER_CONCURRENCY", "0"),
+        ("WORKER_CONCURRENCY", "10001"),
+        ("WORKER_PORT", "65536"),
+        ("MAX_ACTIVE_RUNS", "0"),
+        ("MAX_FINISHED_RUNS", "0"),
+        ("RUN_RETENTION_SECONDS", "0.5"),
+        ("RUN_RETENTION_SECONDS", "inf"),
+        ("REDELIVERY_SECONDS", "0.5"),
+        ("REDELIVERY_SECONDS", "nan"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
@@ -102,3 +129,16 @@ def test_what_only_this_machine_can_reach(host: str) -> None:
 def test_what_others_may_reach(host: str) -> None:
     """An empty host is every address; a name may be any."""
     assert not Settings(host=host).is_local
+
+
+def test_a_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only who asks for the secret gets it; a short one is refused."""
+    monkeypatch.setenv("RETRYSCOPE_API_TOKEN", "0123456789abcdef")
+    settings = Settings()
+    assert settings.api_token is not None
+    assert settings.api_token.get_secret_value() == "0123456789abcdef"
+    for text in (repr(settings), str(settings.model_dump()), settings.model_dump_json()):
+        assert "0123456789" not in text
+    monkeypatch.setenv("RETRYSCOPE_API_TOKEN", "0123456789abcde")
+    with pytest.raises(ValidationError, match="at least 16"):
+        Settings()

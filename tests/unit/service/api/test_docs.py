@@ -78,11 +78,13 @@ async def test_its_commands_work(api: Api) -> None:
     """What the page tells to paste into a shell is a valid request."""
     text = unescape((await api.get("/docs")).text)
     commands = re.findall("<pre>(curl .*?)</pre>", text, re.DOTALL)
-    assert len(commands) == 5
+    assert len(commands) == 10
     for command in commands:
         curl, option, body, url = shlex.split(command)
         assert (curl, option) == ("curl", "--json")
         path = url.removeprefix("http://127.0.0.1:8080")
+        if path.endswith("/runs"):  # the same body in the background; there is no engine here
+            path = path.removesuffix("/runs")
         assert (await api.call("POST", path, content=body)).status in {200, 502}
 
 

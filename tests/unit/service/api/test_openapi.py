@@ -27,11 +27,11 @@ async def test_every_route_is_documented_and_every_documented_one_is_there(api: 
     """Workflows are documented one by one, since each has a schema of its own."""
     routes = {
         (route.method, route.resource.canonical)
-        for route in api.app.router.routes()
+        for route in api.client.app.router.routes()
         if route.resource is not None and route.method != "HEAD"
     }
     documented = {
-        (method.upper(), re.sub(f"/workflows/({'|'.join(WORKFLOWS)})", "/workflows/{workflow}", path))
+        (method.upper(), re.sub(f"/workflows/({'|'.join(WORKFLOWS)})\\b", "/workflows/{workflow}", path))
         for path, methods in DOCUMENT["paths"].items()
         for method in methods
     }
@@ -50,6 +50,6 @@ def test_operation_ids_differ() -> None:
 async def test_the_examples_can_be_sent(api: Api) -> None:
     """They are the defaults."""
     for path, methods in DOCUMENT["paths"].items():
-        if "post" in methods:
+        if re.fullmatch(r"/workflows/\w+", path):  # in the background: the same ones
             example = methods["post"]["requestBody"]["content"]["application/json"]["example"]
             assert (await api.call("POST", path, example)).status in {200, 502}

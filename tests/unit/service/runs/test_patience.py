@@ -1,0 +1,78 @@
+"""How long the engine is waited for, and that nobody sees it in his trace."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from instrumentation import workflow
+from service.runs.engine import EngineError
+from service.runs.patience import for_client, for_run
+from tests.support.recorded import Recorded
+from tests.unit.service.runs.helpers import away
+
+
+def failing(times: int, error: type[Exception] = EngineError) -> Callable[[str], Awaitable[str]]:
+    """Fails so often, then answers."""
+    left = [times]
+
+    async def call(value: str) -> str:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise error("away")
+        return value
+
+    return call
+
+
+def clock() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def test_a_client_waits_for_a_moment(recorded: Recorded) -> None:
+    """Four more tries within a good second."""
+    assert await for_client(failing(4), "value") == "value"
+    assert clock() == pytest.approx(1.2)
+
+
+async def test_a_client_is_told_of_an_outage(recorded: Recorded) -> None:
+    """Before it gives up itself."""
+    with pytest.raises(EngineError, match="connection refused"):
+        await for_client(_async_away)
+    assert clock() == pytest.approx(1.2)
+
+
+async def _async_away() -> None:
+    away()
+
+
+@pytest.mark.parametrize("error", [EngineError, ConnectionError, OSError])
+async def test_a_run_waits_for_minutes(recorded: Recorded, error: type[Exception]) -> None:
+    """An outage of two minutes loses nothing."""
+    assert await for_run(failing(70, error), "value") == "value"
+    assert clock() > 120
+
+
+async def test_a_run_gives_up_in_the_end(recorded: Recorded) -> None:
+    with pytest.raises(EngineError):
+        await for_run(_async_away)
+    assert 190 < clock() < 600
+
+
+async def test_a_bug_is_not_repeated(recorded: Recorded) -> None:
+    """Only what an engine that is away raises."""
+    for call in (for_client, for_run):
+        with pytest.raises(ValueError, match="away"):
+            await call(failing(1, ValueError), "value")
+    assert clock() == 0
+
+
+async def test_it_is_counted_but_traced_nowhere(recorded: Recorded) -> None:
+    """Retries of a store are not part of what a run does."""
+    with recorded.changes() as changes:
+        async with workflow("retry"):
+            await for_client(failing(1), "value")
+    assert recorded.outline() == "workflow retry\n"
+    retries = [name for name in changes if name.startswith("resilience_attempts_total")]
+    assert sum(changes[name] for name in retries) == 2
+    assert all('operation="engine_call"' in name for name in retries)

@@ -1,0 +1,89 @@
+"""One run, whoever asked for it: errors kept, cancels raised, its answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from opentelemetry.trace import SpanContext, TraceFlags
+
+from instrumentation import Operation, cancellable
+from service.runs.run import WorkflowRun
+from service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
+from service.workflows.retry import RETRY, RetryParams
+from tests.support.recorded import Recorded
+
+
+def doing(run: Callable[[WorkflowParams, RunContext], Awaitable[None]]) -> WorkflowDefinition[WorkflowParams]:
+    return WorkflowDefinition("test", "A test.", WorkflowParams, run)
+
+
+async def test_a_success(recorded: Recorded) -> None:
+    """No error, no cleanups."""
+    run = WorkflowRun(RETRY, RetryParams(failure_rate=0, duration=2), 1)
+    await run.execute()
+    assert run.error is None
+    assert run.error_members() is None
+    assert run.cleanups() == {}
+    assert (run.result().outcome, run.result().duration_seconds) == ("success", 2)
+
+
+async def test_an_error_is_kept_with_its_kind(recorded: Recorded) -> None:
+    """Not raised."""
+
+    async def fail(params: WorkflowParams, context: RunContext) -> None:
+        raise KeyError("sku")
+
+    run = WorkflowRun(doing(fail), WorkflowParams(), 1)
+    await run.execute()
+    assert isinstance(run.error, KeyError)
+    assert run.error_members() == {"type": "KeyError", "message": "'sku'"}
+
+
+async def test_a_deadline_is_scaled_and_its_error_is_a_timeout(recorded: Recorded) -> None:
+    """As every other duration."""
+    run = WorkflowRun(RETRY, RetryParams(failure_rate=0, duration=60, deadline=10, time_scale=0.1), 1)
+    await run.execute()
+    assert asyncio.get_running_loop().time() == 1
+    assert (run.error_members() or {})["type"] == "timeout"
+    assert run.result().outcome == "timeout"
+
+
+async def test_a_cancel_is_raised_and_no_error_of_the_run(recorded: Recorded) -> None:
+    """Its cleanups are told by how they ended."""
+    work = Operation("work", workflow="test")
+
+    async def hold(params: WorkflowParams, context: RunContext) -> None:
+        async def broken() -> None:
+            raise OSError("no cleanup")
+
+        cleanups = (lambda: asyncio.sleep(1), lambda: asyncio.sleep(1), broken, lambda: asyncio.sleep(60))
+        tasks = [cancellable(work, asyncio.sleep, 60, on_cancel=each, cleanup_timeout=5) for each in cleanups]
+        context.reports.extend(each.report for each in tasks)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            for each in tasks:
+                each.cancel()
+            await asyncio.wait([each.task for each in tasks])
+
+    run = WorkflowRun(doing(hold), WorkflowParams(), 1)
+    task = asyncio.create_task(run.execute())
+    await asyncio.sleep(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert isinstance(run.error, asyncio.CancelledError)
+    assert run.error_members() is None
+    assert run.result().outcome == "cancelled"
+    assert run.cleanups() == {"completed": 2, "failed": 1, "timed_out": 1}
+
+
+async def test_its_span_has_what_it_is_given(recorded: Recorded) -> None:
+    """Attributes, and a link to an earlier try."""
+    earlier = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1))
+    params = RetryParams(failure_rate=0, duration=0)
+    run = WorkflowRun(RETRY, params, 1, attributes={"retryscope.run.id": "a"}, redelivery_of=earlier)
+    await run.execute()
+    span = recorded.spans()[0]
+    assert (span.attributes or {})["retryscope.run.id"] == "a"
+    assert [link.context.span_id for link in span.links] == [2]

@@ -1,0 +1,489 @@
+"""What a worker makes of a delivery: what it writes, and what it does when a cancel or a shutdown comes."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import pytest
+from opentelemetry.trace import SpanContext
+
+from instrumentation import request_cancel
+from service.runs.engine import Engine, Intake
+from service.runs.events import RunEvents
+from service.runs.message import RunMessage
+from service.runs.metrics import RunMetrics
+from service.runs.record import RunRecord
+from service.runs.store import RunStore
+from service.runs.worker import RunWorker
+from tests.support.recorded import Recorded
+from tests.unit.service.runs.helpers import away, states, submit, until
+
+REAL_LOOP = True
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+PARENT = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+HELD = {"durations": [60.0], "cancel_after": 60.0, "cleanup": 0.02}
+"""Runs until it is cancelled."""
+
+
+class OfEngine:
+    """What a worker wants to know of its engine."""
+
+    def __init__(self, *, shared: bool) -> None:
+        self.shared = shared
+
+
+class OfIntake:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pause(self) -> None:
+        self.told.append("pause")
+
+    def stop(self) -> None:
+        self.told.append("stop")
+
+
+class Bench:
+    """A worker, and deliveries to it without an engine."""
+
+    def __init__(self, store: RunStore, events: RunEvents, metrics: RunMetrics, recorded: Recorded) -> None:
+        self.store = store
+        self.events = events
+        self.metrics = metrics
+        self.recorded = recorded
+        self.engine = OfEngine(shared=True)
+        self.intake = OfIntake()
+        self.worker = self.another("w1")
+
+    def another(self, name: str) -> RunWorker:
+        engine = cast(Engine, self.engine)
+        return RunWorker(name, engine, self.store, self.events, self.metrics)
+
+    async def submit(self, workflow: str, **params: Any) -> str:
+        """Store a run with the id ``a``; the message for it."""
+        message = RunMessage(
+            id="a", workflow=workflow, params=params, seed=1, submitted_at=time.time(), traceparent=PARENT
+        )
+        await submit(self.store, "a")
+        return message.model_dump_json()
+
+    async def held(self) -> tuple[str, asyncio.Task[None]]:
+        """A run that goes on until it is cancelled, and its delivery."""
+        text = await self.submit("cancellation", **HELD)
+        task = asyncio.create_task(self.worker.handle(text))
+        await until(lambda: any(span.name == "task long_running_task" for span in self.recorded.log.started))
+        return text, task
+
+    async def drain(self, limit: float) -> None:
+        await self.worker.drain(limit, cast(Intake, self.intake))
+
+    async def record(self) -> RunRecord:
+        record = await self.store.get("a")
+        assert record is not None
+        return record
+
+    def count(self, name: str, **labels: str) -> float:
+        return sum(
+            value
+            for (sample, found), value in self.recorded.samples().items()
+            if sample == name and labels.items() <= dict(found).items()
+        )
+
+
+@pytest.fixture
+def bench(runs: RunStore, events: RunEvents, metrics: RunMetrics, timed: Recorded) -> Bench:
+    return Bench(runs, events, metrics, timed)
+
+
+async def cancelled(task: asyncio.Task[None]) -> bool:
+    await asyncio.wait([task])
+    return task.cancelled()
+
+
+async def test_a_success_is_written_with_all_that_is_known(bench: Bench) -> None:
+    """Result, times, worker; the metrics count it."""
+    await bench.worker.handle(await bench.submit("retry", failure_rate=0.0, duration=0.0))
+    record = await bench.record()
+    assert (record.state, record.outcome, record.worker, record.delivery) == (
+        "succeeded",
+        "success",
+        "w1",
+        1,
+    )
+    assert record.result is not None
+    assert record.result["counts"]["succeeded"] == 1
+    assert record.result["trace_id"] == PARENT["traceparent"].split("-")[1]
+    assert record.error is None
+    assert bench.worker.in_flight == 0
+    assert bench.count("retryscope_runs_total", state="succeeded", outcome="success") == 1
+    assert bench.count("retryscope_runs_in_flight") == 0
+    assert bench.count("retryscope_run_duration_seconds_count", state="succeeded") == 1
+    assert bench.count("retryscope_run_queue_wait_seconds_count") == 1
+
+
+async def test_its_span_is_a_child_of_the_request(bench: Bench) -> None:
+    """With the run's id, its delivery and how long it waited."""
+    await bench.worker.handle(await bench.submit("retry", failure_rate=0.0, duration=0.0))
+    span = bench.recorded.spans()[0]
+    assert span.name == "workflow retry"
+    assert span.parent is not None
+    assert f"{span.parent.span_id:016x}" == PARENT["traceparent"].split("-")[2]
+    attributes = span.attributes or {}
+    assert attributes["retryscope.run.id"] == "a"
+    assert attributes["retryscope.run.delivery"] == 1
+    assert 0 <= cast(float, attributes["retryscope.run.queue_wait"]) < 5
+    assert span.links == ()
+
+
+async def test_its_events_are_there_before_its_final_state(bench: Bench) -> None:
+    """In the order in which they happened."""
+    await bench.worker.handle(
+        await bench.submit("retry", failure_rate=1.0, max_retries=1, duration=0.0, base_delay=0.0)
+    )
+    shown = [
+        event["state"] if event["event"] == "state" else f"{event['event']} {event['phase']}"
+        for event in await bench.store.events("a", 0)
+    ]
+    assert shown[:4] == ["queued", "running", "workflow started", "retry started"]
+    assert shown[-3:] == ["retry ended", "workflow ended", "failed"]
+    assert shown.count("attempt started") == shown.count("attempt ended") == 2
+
+
+@pytest.mark.parametrize(
+    ("params", "outcome", "error"),
+    [
+        ({"failure_rate": 1.0, "max_retries": 0, "duration": 0.0}, "exhausted", "ApiUnavailableError"),
+        ({"failure_rate": 0.0, "duration": 60.0, "deadline": 0.02}, "timeout", "timeout"),
+    ],
+)
+async def test_a_failure_is_written_with_its_error(
+    bench: Bench, params: dict[str, Any], outcome: str, error: str
+) -> None:
+    """The delivery itself ends well: it is not to be repeated."""
+    await bench.worker.handle(await bench.submit("retry", **params))
+    record = await bench.record()
+    assert (record.state, record.outcome) == ("failed", outcome)
+    assert record.error is not None
+    assert record.error["type"] == error
+    assert bench.count("retryscope_runs_total", state="failed", outcome=outcome) == 1
+
+
+@pytest.mark.parametrize(
+    ("workflow", "params", "why"),
+    [("gone", {}, "gone"), ("retry", {"max_retries": "many"}, "max_retries")],
+)
+async def test_what_another_version_has_submitted_fails(
+    bench: Bench, workflow: str, params: dict[str, Any], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A workflow or a parameter that this one does not know; nobody waits for ever."""
+    await bench.worker.handle(await bench.submit(workflow, **params))
+    record = await bench.record()
+    assert (record.state, record.outcome) == ("failed", "error")
+    assert record.error is not None
+    assert why in record.error["message"]
+    assert bench.count("retryscope_runs_in_flight") == 0
+    assert "can't run it" in caplog.text
+
+
+class TestCancel:
+    async def test_the_run_is_cancelled_when_its_cleanup_has_ended(self, bench: Bench) -> None:
+        """The record says how the cleanup went."""
+        _, task = await bench.held()
+        await bench.store.request_cancel("a")
+        request_cancel(task, "request")
+        await asyncio.sleep(0.005)
+        assert (await bench.record()).state == "cancelling"
+        assert await cancelled(task)
+        record = await bench.record()
+        assert (record.state, record.outcome, record.cleanups) == ("cancelled", "cancelled", {"completed": 1})
+        assert record.error is None
+        assert await states(bench.store, "a") == ["queued", "running", "cancelling", "cancelled"]
+        assert bench.worker.in_flight == 0
+
+    async def test_a_second_cancel_does_not_stop_the_writing(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What became of it must be kept."""
+        writing, go_on = asyncio.Event(), asyncio.Event()
+        finish = bench.store.finish
+
+        async def slow(*args: Any) -> bool:
+            writing.set()
+            await go_on.wait()
+            return await finish(*args)
+
+        monkeypatch.setattr(bench.store, "finish", slow)
+        _, task = await bench.held()
+        task.cancel()
+        await writing.wait()
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0)
+        assert not task.done()
+        go_on.set()
+        assert await cancelled(task)
+        assert (await bench.record()).state == "cancelled"
+
+    async def test_a_cancel_while_a_success_is_written_comes_too_late(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The success stays; the cancel goes on to who asked."""
+        writing = asyncio.Event()
+        finish = bench.store.finish
+
+        async def slow(*args: Any) -> bool:
+            writing.set()
+            await asyncio.sleep(0.01)
+            return await finish(*args)
+
+        monkeypatch.setattr(bench.store, "finish", slow)
+        text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
+        task = asyncio.create_task(bench.worker.handle(text))
+        await writing.wait()
+        task.cancel()
+        assert await cancelled(task)
+        assert (await bench.record()).state == "succeeded"
+
+    async def test_a_cancel_while_it_is_being_started(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is carried out as soon as there is something to cancel."""
+        starting, go_on = asyncio.Event(), asyncio.Event()
+        start = bench.store.start
+
+        async def slow(*args: Any) -> Any:
+            started = await start(*args)
+            starting.set()
+            await go_on.wait()
+            return started
+
+        monkeypatch.setattr(bench.store, "start", slow)
+        text = await bench.submit("cancellation", **HELD)
+        task = asyncio.create_task(bench.worker.handle(text))
+        await starting.wait()
+        await bench.store.request_cancel("a")
+        request_cancel(task, "request")
+        await asyncio.sleep(0)
+        go_on.set()
+        assert await cancelled(task)
+        assert (await bench.record()).state == "cancelled"
+        assert bench.count("retryscope_runs_in_flight") == 0
+
+    async def test_a_cancel_of_what_has_ended_goes_on(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """There is nothing to be written."""
+        starting = asyncio.Event()
+        start = bench.store.start
+
+        async def slow(*args: Any) -> Any:
+            starting.set()
+            await asyncio.sleep(0.01)
+            return await start(*args)
+
+        monkeypatch.setattr(bench.store, "start", slow)
+        text = await bench.submit("cancellation", **HELD)
+        await bench.store.request_cancel("a")
+        task = asyncio.create_task(bench.worker.handle(text))
+        await starting.wait()
+        task.cancel()
+        assert await cancelled(task)
+        assert await states(bench.store, "a") == ["queued", "cancelled"]
+
+    async def test_a_cancel_whose_message_was_lost_is_carried_out(self, bench: Bench) -> None:
+        """Once; what nobody wants cancelled goes on."""
+        _, task = await bench.held()
+        await bench.worker.carry_out_cancels()
+        await asyncio.sleep(0)
+        assert not task.cancelling()
+        await bench.store.request_cancel("a")
+        await bench.worker.carry_out_cancels()
+        await bench.worker.carry_out_cancels()
+        assert task.cancelling() == 1
+        assert await cancelled(task)
+        assert (await bench.record()).state == "cancelled"
+
+
+class TestShutdown:
+    async def test_what_ends_in_time_is_not_disturbed(self, bench: Bench) -> None:
+        """Nothing new is taken meanwhile."""
+        text = await bench.submit("retry", failure_rate=0.0, duration=0.03)
+        task = asyncio.create_task(bench.worker.handle(text))
+        await until(lambda: bench.worker.in_flight == 1)
+        await bench.drain(5)
+        await task
+        assert (await bench.record()).state == "succeeded"
+        assert bench.intake.told == ["pause", "stop"]
+
+    async def test_a_shared_engine_gets_the_rest_back(self, bench: Bench) -> None:
+        """It waits again, with its cleanup done; the record tells."""
+        _, task = await bench.held()
+        await bench.drain(0.01)
+        assert task.cancelled()
+        record = await bench.record()
+        assert (record.state, record.handed_back, record.outcome) == ("queued", 1, None)
+        assert await states(bench.store, "a") == ["queued", "running", "queued"]
+        assert bench.count("retryscope_runs_total", state="queued") == 1
+
+    async def test_on_an_embedded_engine_the_rest_is_cancelled(self, bench: Bench) -> None:
+        """There is nobody to hand it to."""
+        bench.engine.shared = False
+        _, task = await bench.held()
+        await bench.drain(0.01)
+        assert task.cancelled()
+        record = await bench.record()
+        assert (record.state, record.handed_back) == ("cancelled", 0)
+        assert record.cleanups == {"completed": 1}
+
+    async def test_a_run_that_is_being_cancelled_is_not_handed_back(self, bench: Bench) -> None:
+        """Somebody has been told that it will be."""
+        _, task = await bench.held()
+        await bench.store.request_cancel("a")
+        await bench.drain(0.01)
+        assert task.cancelled()
+        assert (await bench.record()).state == "cancelled"
+
+    async def test_a_delivery_that_another_one_has_overtaken_writes_nothing(self, bench: Bench) -> None:
+        """It was frozen; the run is the other worker's now."""
+        await bench.held()
+        await bench.store.start("a", "w2", "other call")
+        await bench.drain(0.01)
+        record = await bench.record()
+        assert (record.state, record.worker, record.handed_back) == ("running", "w2", 0)
+
+    async def test_a_delivery_that_comes_after_it_is_not_started(self, bench: Bench) -> None:
+        """The engine gives it to another worker."""
+        await bench.drain(0.01)
+        text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
+        task = asyncio.create_task(bench.worker.handle(text))
+        assert await cancelled(task)
+        assert (await bench.record()).delivery == 0
+
+
+class TestRedelivery:
+    async def test_it_links_to_the_first_try(self, bench: Bench) -> None:
+        """Its span is a child of the same request, and says which delivery it is."""
+        text, task = await bench.held()
+        await bench.drain(0.01)
+        assert task.cancelled()
+        other = asyncio.create_task(bench.another("w2").handle(text))
+        await until(lambda: [s.name for s in bench.recorded.log.started].count("workflow cancellation") == 2)
+        other.cancel()
+        await cancelled(other)
+        first, second = (span for span in bench.recorded.spans() if span.name == "workflow cancellation")
+        (link,) = second.links
+        assert isinstance(first.context, SpanContext)
+        assert link.context.span_id == first.context.span_id
+        assert dict(link.attributes or {}) == {"resilience.link.kind": "redelivery_of"}
+        assert (second.attributes or {})["retryscope.run.delivery"] == 2
+        assert (await bench.record()).worker == "w2"
+        assert bench.count("retryscope_run_redeliveries_total", workflow="cancellation") == 1
+        assert bench.count("retryscope_run_queue_wait_seconds_count") == 1
+
+    async def test_without_a_trace_of_the_first_try_there_is_no_link(self, bench: Bench) -> None:
+        """Its worker died too early."""
+        text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
+        await bench.store.start("a", "dead", "other call")
+        await bench.worker.handle(text)
+        assert bench.recorded.spans()[0].links == ()
+        assert (await bench.record()).delivery == 2
+
+    async def test_two_deliveries_at_one_worker(self, bench: Bench) -> None:
+        """It was frozen and got its own run again: the last one counts, the other is late."""
+        text, first = await bench.held()
+        second = asyncio.create_task(bench.worker.handle(text))
+        await until(lambda: [s.name for s in bench.recorded.log.started].count("workflow cancellation") == 2)
+        assert bench.worker.in_flight == 2
+        first.cancel()
+        assert await cancelled(first)
+        assert (await bench.record()).state == "running"
+        assert bench.count("retryscope_run_late_results_total") == 1
+        second.cancel()
+        assert await cancelled(second)
+        assert (await bench.record()).state == "cancelled"
+        assert bench.worker.in_flight == 0
+
+    async def test_what_has_ended_is_left_alone(self, bench: Bench) -> None:
+        """Nothing is counted."""
+        text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
+        await bench.worker.handle(text)
+        before = await bench.record()
+        await bench.worker.handle(text)
+        assert await bench.record() == before
+        assert len([s for s in bench.recorded.spans() if s.name == "workflow retry"]) == 1
+
+    async def test_after_too_many_it_is_lost(self, bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+        """Its record says why."""
+        text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
+        for delivery in range(5):
+            await bench.store.start("a", "dead", f"call {delivery}")
+        await bench.worker.handle(text)
+        record = await bench.record()
+        assert record.state == "lost"
+        assert record.error == {
+            "type": "lost",
+            "message": "it was delivered 5 times and ended its worker each time",
+        }
+        assert bench.recorded.spans() == []
+        assert bench.count("retryscope_runs_total", state="lost") == 1
+        assert "run a is lost" in caplog.text
+
+    async def test_a_cancel_that_its_worker_did_not_survive(self, bench: Bench) -> None:
+        """The run does not start again; whether it cleaned up nobody knows."""
+        text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
+        await bench.store.start("a", "dead", "other call")
+        await bench.store.request_cancel("a")
+        await bench.worker.handle(text)
+        record = await bench.record()
+        assert record.state == "lost"
+        assert record.error is not None
+        assert "worker died while the run was being cancelled" in record.error["message"]
+
+
+def flaky(fn: Callable[..., Awaitable[Any]], failures: int) -> Callable[..., Awaitable[Any]]:
+    """Fails that often, first without an effect, then after it: the answer got lost."""
+    left = [failures]
+
+    async def call(*args: Any) -> Any:
+        left[0] -= 1
+        if left[0] >= 0:
+            if left[0] % 2:
+                await fn(*args)
+            away()
+        return await fn(*args)
+
+    return call
+
+
+async def test_an_engine_that_is_away_for_a_moment_changes_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even when answers get lost: one delivery, one end."""
+    for name in ("start", "finish", "add_events"):
+        monkeypatch.setattr(bench.store, name, flaky(getattr(bench.store, name), 4))
+    await bench.worker.handle(await bench.submit("retry", failure_rate=0.0, duration=0.0))
+    record = await bench.record()
+    assert (record.state, record.delivery) == ("succeeded", 1)
+    assert await states(bench.store, "a") == ["queued", "running", "succeeded"]
+    assert bench.count("retryscope_runs_total", state="succeeded") == 1
+
+
+async def test_the_result_is_that_of_an_inline_run(bench: Bench) -> None:
+    """Null members included."""
+    await bench.worker.handle(await bench.submit("retry", failure_rate=0.0, duration=0.0))
+    text = await bench.store.get_field("a", "result")
+    assert text is not None
+    assert set(json.loads(text)) == {
+        "workflow",
+        "outcome",
+        "trace_id",
+        "duration_seconds",
+        "counts",
+        "tasks",
+    }
