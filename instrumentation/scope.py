@@ -1,6 +1,6 @@
 """What an execution hands down to everything it awaits: deadline, enclosing timer, cause of a cancel.
 
-A chain of immutable scopes in one context variable. ``create_task`` copies the context, so a child task
+A chain of scopes in one context variable. ``create_task`` copies the context, so a child task
 sees the scopes of the code that created it.
 """
 

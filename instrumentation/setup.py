@@ -20,7 +20,7 @@ from .export import BATCH_SIZE, EXPORT_TIMEOUT_MILLIS, QUEUE_SIZE, SCHEDULE_DELA
 from .metrics import Metrics, metrics_for
 from .outcome import Outcome, status_rule
 from .recording import NullRecorder, Recorder
-from .resource import service_name_of_environment
+from .resource import HashedOnce, service_name_of_environment
 from .telemetry import Telemetry, install, tracing_failure_counter
 from .tracing import TracerRecorder
 
@@ -106,7 +106,7 @@ def _own_provider(
 ) -> tuple[trace.TracerProvider, _Installed]:
     global _made_global
     named = {} if service_name is None or service_name_of_environment() else {SERVICE_NAME: service_name}
-    provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
+    provider = TracerProvider(resource=HashedOnce(Resource.create(named)), shutdown_on_exit=False)
     for processor in processors:
         provider.add_span_processor(processor)
     exporter = _otlp_export(metrics)

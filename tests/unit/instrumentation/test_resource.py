@@ -1,8 +1,9 @@
 """Who this process is, in traces and in logs alike."""
 
 import pytest
+from opentelemetry.sdk.resources import Resource
 
-from instrumentation.resource import service_name_of_environment
+from instrumentation.resource import HashedOnce, service_name_of_environment
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,21 @@ def test_the_environment_names_the_service_or_nobody_does(
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     assert service_name_of_environment() == name
+
+
+def test_a_resource_hashed_once_is_the_same_resource() -> None:
+    """Equal and of the same hash, so that spans of either are grouped together; another one is another."""
+    plain = Resource({"service.name": "shop", "cents": 499})
+    once = HashedOnce(plain)
+    assert once == plain
+    assert plain == once
+    assert {once: 1}[HashedOnce(plain)] == 1
+    assert once != HashedOnce(Resource({"service.name": "cart"}))
+
+
+def test_its_hash_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK asks for it with every span that it encodes."""
+    once = HashedOnce(Resource({"service.name": "shop"}))
+    before = hash(once)
+    monkeypatch.setattr(Resource, "__hash__", lambda self: pytest.fail("hashed again"))
+    assert hash(once) == before

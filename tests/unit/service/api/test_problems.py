@@ -8,7 +8,7 @@ from service.api import workflows
 from tests.unit.service.helpers import DOCUMENT, Api
 
 ROUTES = [
-    (path.replace("{trace_id}", "0" * 32), method.upper())
+    (path.replace("{trace_id}", "0" * 32).replace("{id}", "7"), method.upper())
     for path, methods in DOCUMENT["paths"].items()
     for method in methods
 ]
