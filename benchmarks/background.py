@@ -195,7 +195,7 @@ class _Group:
 
 
 async def _runs_elsewhere(message: str) -> None:
-    raise NotImplementedError
+    raise AssertionError(f"this process only submits, but got {message}")
 
 
 def _run_submission(engine: Engine) -> Callable[[], Awaitable[None]]:

@@ -75,15 +75,12 @@ def debug_loop() -> VirtualLoop:
     return loop
 
 
-needs_eager_tasks = pytest.mark.skipif(
-    sys.version_info < (3, 12), reason="tasks can start eagerly from Python 3.12 on"
-)
+LOOPS = {"debug": debug_loop}
+if sys.version_info >= (3, 12):  # before, no task can start eagerly
+    LOOPS["eager"] = eager_loop
 
 
-@pytest.mark.parametrize(
-    "make_loop",
-    [pytest.param(eager_loop, marks=needs_eager_tasks, id="eager"), pytest.param(debug_loop, id="debug")],
-)
+@pytest.mark.parametrize("make_loop", LOOPS.values(), ids=LOOPS)
 def test_eager_tasks_and_debug_mode_change_nothing(
     recorded: Recorded, make_loop: Callable[[], VirtualLoop]
 ) -> None:
