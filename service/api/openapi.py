@@ -8,6 +8,7 @@ from pydantic.json_schema import models_json_schema
 
 from service.api.openapi_parts import PROBLEM_SCHEMA, REF, TRACE_ID_HEADER, get, problems, ref
 from service.api.openapi_runs import background_paths, parameters_body
+from service.api.paging import LIMIT_PARAMETER
 from service.runs.record import RunRecord
 from service.runs.result import RunResult
 from service.workflows import WORKFLOWS
@@ -52,11 +53,6 @@ def _paths() -> dict[str, Any]:
         "in": "query",
         "schema": {"type": "string", "enum": ["json", "text"], "default": "json"},
     }
-    limit = {
-        "name": "limit",
-        "in": "query",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
-    }
     return {
         "/workflows": {
             "get": get("listWorkflows", "The workflows with their schemas and defaults.", None, (401,))
@@ -64,7 +60,12 @@ def _paths() -> dict[str, Any]:
         **{f"/workflows/{name}": {"post": _run(each)} for name, each in WORKFLOWS.items()},
         **background_paths(),
         "/traces": {
-            "get": get("listTraces", "The last traces, the newest first, as OTLP JSON.", [limit], (401, 422))
+            "get": get(
+                "listTraces",
+                "The last traces, the newest first, as OTLP JSON.",
+                [LIMIT_PARAMETER],
+                (401, 422),
+            )
         },
         "/traces/{trace_id}": {
             "get": get(

@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 from instrumentation.outcome import OUTCOMES
 from service.api.openapi_parts import TRACE_ID_HEADER, get, problems, ref
+from service.api.paging import LIMIT_PARAMETER
 from service.runs.record import RunRecord, RunState
 from service.workflows import WORKFLOWS
 from service.workflows.definition import WorkflowDefinition
@@ -75,11 +76,7 @@ def _filters() -> list[dict[str, Any]]:
         *({"name": name, "in": "query", "schema": {"enum": known}} for name, known in choices.items()),
         {"name": "since", "in": "query", "schema": {"type": "string", "format": "date-time"}},
         {"name": "cursor", "in": "query", "schema": {"type": "string"}},
-        {
-            "name": "limit",
-            "in": "query",
-            "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
-        },
+        LIMIT_PARAMETER,
     ]
 
 

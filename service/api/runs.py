@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 from aiohttp import web
 
 from instrumentation.outcome import OUTCOMES
+from service.api.paging import page_limit
 from service.api.problems import Problem, invalid_parameter
 from service.api.validation import read_params
 from service.api.workflows import draining, find_workflow, too_many_runs
@@ -20,8 +21,6 @@ from service.runs.record import RunRecord, RunState
 from service.runs.store import Cursor
 from service.workflows import WORKFLOWS
 
-DEFAULT_LIMIT: Final = 20
-MAX_LIMIT: Final = 100
 HEARTBEAT_SECONDS: Final = 10.0
 MAX_KEY_LENGTH: Final = 200
 _CURSOR: Final = re.compile(r"-[0-9]{1,12}(\.[0-9]{1,12})?_[0-9a-f-]{1,40}")
@@ -80,7 +79,7 @@ class RunRoutes:
             outcome=_choice(request, "outcome", OUTCOMES),
             since=_since(request),
         )
-        records, behind = await self._runs.list(wanted, _cursor(request), _limit(request))
+        records, behind = await self._runs.list(wanted, _cursor(request), page_limit(request))
         document: dict[str, Any] = {"runs": [_as_json(each) for each in records]}
         document["cursor"] = None if behind is None else f"{behind.score}_{behind.run_id}"
         return web.json_response(document)
@@ -180,13 +179,6 @@ def _choice(request: web.Request, name: str, known: tuple[str, ...]) -> str | No
     if value is not None and value not in known:
         raise invalid_parameter(name, value, f"one of {', '.join(known)}")
     return value
-
-
-def _limit(request: web.Request) -> int:
-    text = request.query.get("limit", str(DEFAULT_LIMIT))
-    if not text.isascii() or not text.isdecimal() or len(text) > 4 or not 1 <= int(text) <= MAX_LIMIT:
-        raise invalid_parameter("limit", text, f"a whole number from 1 to {MAX_LIMIT}")
-    return int(text)
 
 
 def _since(request: web.Request) -> datetime | None:

@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from aiohttp import web
 from opentelemetry.sdk.trace import ReadableSpan
 
+from service.api.paging import page_limit
 from service.api.problems import Problem, invalid_parameter
 from service.console.otlp_json import to_otlp_json
 from service.console.span_store import SpanStore
 from service.console.trace_text import render_trace
-
-DEFAULT_LIMIT = 20
-MAX_LIMIT = 100
 
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
@@ -31,10 +29,7 @@ class TraceRoutes:
 
     async def latest(self, request: web.Request) -> web.Response:
         """The last traces, the newest first."""
-        text = request.query.get("limit", str(DEFAULT_LIMIT))
-        if not text.isascii() or not text.isdecimal() or len(text) > 4 or not 1 <= int(text) <= MAX_LIMIT:
-            raise invalid_parameter("limit", text, f"a whole number from 1 to {MAX_LIMIT}")
-        return await _otlp_response(self._store.latest(int(text)))
+        return await _otlp_response(self._store.latest(page_limit(request)))
 
     async def one(self, request: web.Request) -> web.Response:
         """One trace, also while it grows; as text for ``?format=text``."""

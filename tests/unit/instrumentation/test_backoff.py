@@ -75,7 +75,7 @@ def test_retry_after_is_seconds_or_an_http_date_in_any_of_its_three_formats(
 @pytest.fixture
 def far_from_utc() -> Iterator[None]:
     before = os.environ.get("TZ")
-    os.environ["TZ"] = "XXX+11"
+    os.environ["TZ"] = "ABC+11"
     time.tzset()
     yield
     if before is None:
