@@ -191,6 +191,8 @@ ATTEMPT_BUCKETS: Final = (1.0, 2.0, 3.0, 4.0, 5.0, 8.0)
 """Attempts."""
 HTTP_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Seconds; the boundaries that the HTTP convention recommends."""
+LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+"""Seconds."""
 
 _OPERATION_LABELS = ("workflow", "operation")
 
@@ -374,6 +376,41 @@ RUN_LATE_RESULTS: Final = _metric(
         "counter",
         ("workflow",),
         "Results of a delivery that another one had overtaken; they are dropped.",
+    )
+)
+CONCURRENCY_IN_FLIGHT: Final = _metric(
+    Metric(
+        "retryscope_concurrency_in_flight",
+        "gauge",
+        ("pool",),
+        "What a bounded pool holds: inline (runs in requests), worker (background runs on this worker),"
+        " engine (background runs queued and running, counted every second).",
+    )
+)
+CONCURRENCY_LIMIT: Final = _metric(
+    Metric("retryscope_concurrency_limit", "gauge", ("pool",), "Bound of a pool; beyond it 429 or waiting.")
+)
+EVENT_LOOP_LAG: Final = _metric(
+    Metric(
+        "retryscope_event_loop_lag_seconds",
+        "histogram",
+        (),
+        "How late the event loop ran what was due; looked at every 0.1 s.",
+        "seconds",
+        LAG_BUCKETS,
+    )
+)
+BUILD_INFO: Final = _metric(
+    Metric(
+        "retryscope_build_info", "gauge", ("version", "python_version"), "Always 1; the labels say what runs."
+    )
+)
+ALERT_NOTIFICATIONS: Final = _metric(
+    Metric(
+        "retryscope_alert_notifications",
+        "counter",
+        ("status",),
+        "Alerts that Alertmanager has delivered here: firing or resolved.",
     )
 )
 

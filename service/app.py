@@ -8,12 +8,15 @@ from aiohttp import web
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from instrumentation.adapters.aiohttp_server import server_middleware
+from service.alerts.store import AlertStore
+from service.api.alerts import AlertRoutes
 from service.api.authentication import token_middleware
 from service.api.docs import DocsRoutes
 from service.api.health import HealthRoutes
 from service.api.metrics import MetricsRoutes
 from service.api.openapi import OpenApiRoutes, openapi_document
 from service.api.problems import problem_middleware
+from service.api.runbook import RunbookRoutes
 from service.api.runs import RunRoutes
 from service.api.traces import TraceRoutes
 from service.api.workflows import WorkflowRoutes
@@ -25,7 +28,9 @@ from service.settings import Settings
 UNTRACED: Final = frozenset(
     {
         "/",
+        "/alerts",
         "/docs",
+        "/docs/runbook",
         "/openapi.json",
         "/metrics",
         "/health/live",
@@ -55,10 +60,12 @@ def create_app(
             *WorkflowRoutes(inline, settings.max_body_bytes).routes(),
             *RunRoutes(background, inline, settings.max_body_bytes).routes(),
             *TraceRoutes(store).routes(),
+            *AlertRoutes(AlertStore(), registry).routes(),
             *MetricsRoutes(registry).routes(),
             *HealthRoutes(inline).routes(),
             *OpenApiRoutes(document).routes(),
             *DocsRoutes(document).routes(),
+            *RunbookRoutes().routes(),
         ],
     )
 

@@ -25,6 +25,7 @@ from service.runs.metrics import RunMetrics
 from service.runs.store import RunStore
 from service.runs.worker import RunWorker
 from service.settings import Settings
+from service.vitals import Vitals
 
 UNFINISHED_SECONDS: Final = 2.0
 """How long a shutdown waits, after the runs, for requests that are still being sent or answered."""
@@ -77,8 +78,10 @@ async def _run(
     stop = _stop_on_signals()
     inline = InlineRuns(settings.max_runs_in_flight)
     metrics = RunMetrics(registry)
+    vitals = Vitals(registry)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, instrumentation.shutdown, settings.flush_seconds)
+        await stack.enter_async_context(_in_background(vitals.watch_loop()))
         engine = await stack.enter_async_context(_engine(settings))
         store = RunStore(engine)
         background = BackgroundRuns(
@@ -92,8 +95,12 @@ async def _run(
         engine.register(worker.handle)
         if with_api:
             app = create_app(settings, spans, inline, background, registry)
+            vitals.add_pool("inline", lambda: inline.in_flight, settings.max_runs_in_flight)
+            vitals.add_pool("engine", lambda: metrics.active, settings.max_active_runs)
         else:
             app = create_worker_app(settings, inline, registry)
+        if with_worker:
+            vitals.add_pool("worker", lambda: worker.in_flight, settings.worker_concurrency)
         url = await stack.enter_async_context(_listening(app, settings.host, port))
         house = keep_house(
             background,

@@ -1,13 +1,28 @@
-"""Settings of the service, from ``RETRYSCOPE_*`` environment variables."""
+"""Settings of the service, from ``RETRYSCOPE_*`` environment variables, and from files with secrets."""
 
 import ipaddress
+import os
+from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+SECRETS_DIR: Path = Path("/run/secrets")
+"""Where containers find their secrets."""
 
 
 class Settings(BaseSettings):
-    """Each field is the variable ``RETRYSCOPE_`` plus its name in capitals."""
+    """Each field is the variable ``RETRYSCOPE_`` plus its name in capitals.
+
+    Without such a variable it is what the file of that name, in small letters, in ``SECRETS_DIR`` holds.
+    """
 
     model_config = SettingsConfigDict(env_prefix="RETRYSCOPE_", extra="ignore", frozen=True)
 
@@ -37,7 +52,9 @@ class Settings(BaseSettings):
     max_spans: int = Field(200_000, ge=1, le=10_000_000, description="Spans that /traces remembers.")
 
     api_token: SecretStr | None = Field(
-        None, min_length=16, description="Bearer token that every request but /health needs; by default none."
+        None,
+        min_length=16,
+        description="Bearer token that every request but /health and /docs/runbook needs; by default none.",
     )
     engine_url: str = Field(
         "memory://", description="Engine of background runs: memory://, or redis:// to share it."
@@ -68,6 +85,18 @@ class Settings(BaseSettings):
         description="After how long without a sign of life a worker's runs go to another one.",
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given, then the environment, then the files with secrets."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
+
     @field_validator("engine_url")
     @classmethod
     def _known_engine(cls, value: str) -> str:
@@ -93,3 +122,28 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+class _SecretFiles(SecretsSettingsSource):
+    """The files in ``SECRETS_DIR``, if there is such a folder that this user may look into."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        readable = SECRETS_DIR.is_dir() and os.access(SECRETS_DIR, os.X_OK)
+        super().__init__(settings_cls, SECRETS_DIR if readable else None)
+
+    def __call__(self) -> dict[str, Any]:
+        try:
+            return super().__call__()
+        except SettingsError as error:
+            raise ValueError(f"a setting can't be read from {SECRETS_DIR}: {error.__cause__}") from error
+
+    @classmethod
+    def find_case_path(
+        cls,
+        dir_path: Path,
+        file_name: str,
+        case_sensitive: bool,  # noqa: ARG003
+    ) -> Path | None:
+        """The file; the folder may be one that only some may list."""
+        path = dir_path / file_name
+        return path if path.exists() else None

@@ -7,8 +7,9 @@ from aiohttp import web
 
 from service.api.problems import Problem
 
-OPEN = frozenset({"/health/live", "/health/ready"})
-"""Routes without a token: an orchestrator's probes have none, and they say nothing about the runs."""
+OPEN = frozenset({"/health/live", "/health/ready", "/docs/runbook"})
+"""Paths without a token, which say nothing about the runs: an orchestrator's probes have none, nor has the
+browser of somebody who follows the link in an alert."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -1,23 +1,12 @@
 """``/docs``: the OpenAPI document as a page, without scripts and without anything from elsewhere."""
 
-import base64
-import hashlib
 import json
 from html import escape
 from typing import Any
 
 from aiohttp import web
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem;
-  color: CanvasText; background: Canvas; color-scheme: light dark; }
-h2 { margin-top: 2.5rem; font: 600 1.1rem ui-monospace, monospace; }
-pre { overflow-x: auto; padding: .75rem; border: 1px solid GrayText; border-radius: .4rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid GrayText; }
-"""
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_CSP = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
+from service.api.page import page_response, render_page
 
 
 def render_docs(document: dict[str, Any]) -> str:
@@ -28,14 +17,13 @@ def render_docs(document: dict[str, Any]) -> str:
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     )
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(info['title'])} API</title><style>{_STYLE}</style></head><body>"
+    return render_page(
+        f"{info['title']} API",
         f"<h1>{escape(info['title'])} {escape(info['version'])}</h1><p>{escape(info['description'])}</p>"
         '<p>The same as <a href="/openapi.json">OpenAPI 3.1</a>. Errors are '
-        "<code>application/problem+json</code>.</p>"
-        f"{operations}</body></html>"
+        "<code>application/problem+json</code>. What to do about an alert: "
+        '<a href="/docs/runbook">runbook</a>.</p>'
+        f"{operations}",
     )
 
 
@@ -44,9 +32,12 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
     if body := operation.get("requestBody"):
         content = body["content"]["application/json"]
         name = content["schema"]["$ref"].rpartition("/")[2]
-        parts.append(_parameters(document["components"]["schemas"][name]["properties"], content["example"]))
+        schema = document["components"]["schemas"][name]
+        parts.append(_parameters(schema, content["example"]))
         given = {key: value for key, value in content["example"].items() if value is not None}
-        example = json.dumps({**given, "time_scale": 0.01})
+        if "time_scale" in schema["properties"]:
+            given["time_scale"] = 0.01  # nobody who tries it wants to wait
+        example = json.dumps(given)
         parts.append(f"<pre>{escape(f'curl --json {_quoted(example)} http://127.0.0.1:8080{path}')}</pre>")
     answers = "".join(
         f"<tr><td>{status}</td><td>{escape(answer['description'])}</td></tr>"
@@ -60,12 +51,13 @@ def _quoted(text: str) -> str:
     return f"'{text}'"
 
 
-def _parameters(properties: dict[str, Any], defaults: dict[str, Any]) -> str:
+def _parameters(schema: dict[str, Any], defaults: dict[str, Any]) -> str:
+    required = schema.get("required", ())
     rows = "".join(
         f"<tr><td><code>{escape(name)}</code></td>"
-        f"<td><code>{escape(json.dumps(defaults[name]))}</code></td>"
-        f"<td>{escape(_bounds(schema))}</td><td>{escape(schema.get('description', ''))}</td></tr>"
-        for name, schema in properties.items()
+        f"<td>{'required' if name in required else f'<code>{escape(json.dumps(defaults[name]))}</code>'}</td>"
+        f"<td>{escape(_bounds(each))}</td><td>{escape(each.get('description', ''))}</td></tr>"
+        for name, each in schema["properties"].items()
     )
     return f"<table><tr><th>parameter</th><th>default</th><th>bounds</th><th>meaning</th></tr>{rows}</table>"
 
@@ -101,8 +93,7 @@ class DocsRoutes:
 
     async def docs(self, request: web.Request) -> web.Response:
         """The page."""
-        headers = {"Content-Security-Policy": _CSP, "X-Content-Type-Options": "nosniff"}
-        return web.Response(text=self._page, content_type="text/html", headers=headers)
+        return page_response(self._page)
 
     async def root(self, request: web.Request) -> web.Response:
         """Go to the page."""

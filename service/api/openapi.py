@@ -6,6 +6,10 @@ from aiohttp import web
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from service.alerts.notification import Notification
+from service.alerts.store import RememberedAlert
+from service.api.form import FORM_PARAMETER
+from service.api.openapi_alerts import alert_paths
 from service.api.openapi_parts import PROBLEM_SCHEMA, REF, TRACE_ID_HEADER, get, problems, ref
 from service.api.openapi_runs import background_paths, parameters_body
 from service.api.paging import LIMIT_PARAMETER
@@ -31,10 +35,10 @@ def openapi_document(version: str) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    models: list[type[BaseModel]] = [each.params for each in WORKFLOWS.values()]
+    models: list[type[BaseModel]] = [Notification, *(each.params for each in WORKFLOWS.values())]
     inputs, outputs = (
         [(model, "validation") for model in models],
-        [(model, "serialization") for model in (RunResult, RunRecord)],
+        [(model, "serialization") for model in (RunResult, RunRecord, RememberedAlert)],
     )
     _, schema = models_json_schema([*inputs, *outputs], ref_template=REF)  # type: ignore[list-item]
     definitions: dict[str, Any] = schema["$defs"]
@@ -48,17 +52,13 @@ def _paths() -> dict[str, Any]:
         "required": True,
         "schema": {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"},
     }
-    form = {
-        "name": "format",
-        "in": "query",
-        "schema": {"type": "string", "enum": ["json", "text"], "default": "json"},
-    }
     return {
         "/workflows": {
             "get": get("listWorkflows", "The workflows with their schemas and defaults.", None, (401,))
         },
         **{f"/workflows/{name}": {"post": _run(each)} for name, each in WORKFLOWS.items()},
         **background_paths(),
+        **alert_paths(),
         "/traces": {
             "get": get(
                 "listTraces",
@@ -71,7 +71,7 @@ def _paths() -> dict[str, Any]:
             "get": get(
                 "getTrace",
                 "One trace as OTLP JSON, or as a text waterfall, also while it runs.",
-                [trace_id, form],
+                [trace_id, FORM_PARAMETER],
                 (401, 404, 422),
                 ("application/json", "text/plain"),
             )

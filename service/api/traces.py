@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from aiohttp import web
 from opentelemetry.sdk.trace import ReadableSpan
 
+from service.api.form import wants_text
 from service.api.paging import page_limit
 from service.api.problems import Problem, invalid_parameter
 from service.console.otlp_json import to_otlp_json
@@ -33,9 +34,7 @@ class TraceRoutes:
 
     async def one(self, request: web.Request) -> web.Response:
         """One trace, also while it grows; as text for ``?format=text``."""
-        form = request.query.get("format", "json")
-        if form not in ("json", "text"):
-            raise invalid_parameter("format", form, "json or text")
+        as_text = wants_text(request)
         trace_id = request.match_info["trace_id"]
         if not _TRACE_ID.fullmatch(trace_id):
             raise invalid_parameter("trace_id", trace_id, "32 hexadecimal digits")
@@ -47,7 +46,7 @@ class TraceRoutes:
                 "Unknown trace",
                 f"There is no trace {trace_id} here (any more): only the last ones of this process are kept.",
             )
-        if form == "text":
+        if as_text:
             return web.Response(text=render_trace(spans, time.time_ns()))
         return await _otlp_response(spans)
 

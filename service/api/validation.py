@@ -15,7 +15,11 @@ _SHOWN = 100
 """Characters of a wrong value that an error repeats."""
 _MAX_ERRORS = 20
 """Wrong parameters that one answer names; a body may hold thousands."""
+_DATE_TIME = "date and time with a time zone"
 _TYPES = {
+    "datetime_from_date_parsing": _DATE_TIME,
+    "datetime_parsing": _DATE_TIME,
+    "datetime_type": _DATE_TIME,
     "dict_type": "object",
     "finite_number": "finite",
     "float_type": "number",
@@ -24,12 +28,24 @@ _TYPES = {
     "list_type": "list",
     "model_type": "object",
     "string_type": "text",
+    "timezone_aware": _DATE_TIME,
 }
 """What a value of the wrong type should have been, by pydantic's name of the error."""
 
 
-async def read_params(request: web.Request, model: type[M], max_body_bytes: int) -> M:
+async def read_params(
+    request: web.Request,
+    model: type[M],
+    max_body_bytes: int,
+    remedy: str = "RETRYSCOPE_MAX_BODY_BYTES sets the limit",
+) -> M:
     """The request's JSON body as a validated model; an empty body means all defaults.
+
+    Args:
+        request: The request.
+        model: What the body must be.
+        max_body_bytes: Largest body; the application's own limit does not count.
+        remedy: What to do about a body that is larger.
 
     Raises:
         Problem: 400 malformed JSON, 413 too large, 415 not JSON, 422 wrong parameters.
@@ -43,13 +59,13 @@ async def read_params(request: web.Request, model: type[M], max_body_bytes: int)
             headers={"Accept-Post": "application/json"},
         )
     try:
-        body = await request.read()
+        body = await request.clone(client_max_size=max_body_bytes).read()
     except web.HTTPRequestEntityTooLarge:
         raise Problem(
             413,
             "content-too-large",
             "Content too large",
-            f"The body is larger than {max_body_bytes} bytes, the limit that RETRYSCOPE_MAX_BODY_BYTES sets.",
+            f"The body is larger than {max_body_bytes} bytes; {remedy}.",
             {"value": request.content_length, "bound": max_body_bytes},
         ) from None
     try:

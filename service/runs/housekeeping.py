@@ -28,9 +28,7 @@ async def keep_house(
     reachable = True
     while True:
         try:
-            active, running = await store.counts()
-            metrics.active.set(active)
-            metrics.queue_depth.set(active - running)
+            metrics.counted(*await store.counts())
             await runs.reconcile()
             if worker is not None:
                 await worker.carry_out_cancels()

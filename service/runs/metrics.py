@@ -21,7 +21,11 @@ _OUTCOMES = {
 
 
 class RunMetrics:
-    """The metrics of background runs in this process."""
+    """The metrics of background runs in this process.
+
+    Attributes:
+        active: Runs of the engine, queued and running, when they were counted last.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         runs, duration, wait = semconv.RUNS, semconv.RUN_DURATION, semconv.RUN_QUEUE_WAIT_DURATION
@@ -32,9 +36,10 @@ class RunMetrics:
         self._wait = Histogram(wait.name, wait.help, wait.labels, buckets=wait.buckets, registry=registry)
         flight = semconv.RUNS_IN_FLIGHT
         self._in_flight = Gauge(flight.name, flight.help, flight.labels, registry=registry)
-        self.active = Gauge(semconv.RUNS_ACTIVE.name, semconv.RUNS_ACTIVE.help, registry=registry)
-        depth = semconv.RUN_QUEUE_DEPTH
-        self.queue_depth = Gauge(depth.name, depth.help, registry=registry)
+        self.active = 0
+        active, depth = semconv.RUNS_ACTIVE, semconv.RUN_QUEUE_DEPTH
+        self._active = Gauge(active.name, active.help, registry=registry)
+        self._queue_depth = Gauge(depth.name, depth.help, registry=registry)
         again, late = semconv.RUN_REDELIVERIES, semconv.RUN_LATE_RESULTS
         self._redeliveries = Counter(again.name, again.help, again.labels, registry=registry)
         self._late = Counter(late.name, late.help, late.labels, registry=registry)
@@ -46,6 +51,12 @@ class RunMetrics:
                 self._duration.labels(name, state)
             for family in (self._wait, self._in_flight, self._redeliveries, self._late):
                 family.labels(name)
+
+    def counted(self, active: int, running: int) -> None:
+        """The runs of the engine were counted: those that have not ended, and those that a worker has."""
+        self.active = active
+        self._active.set(active)
+        self._queue_depth.set(active - running)
 
     def reached(self, workflow: str, state: str, outcome: str = "") -> None:
         """A run has got into a state."""

@@ -1,13 +1,17 @@
 """Calls to the engine that outlast a moment without it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from instrumentation import Operation, RetryPolicy, retry, without_spans
 from service.runs.engine import EngineError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+LAST_SECONDS: Final = 5.0
+"""How long a worker that shuts down still tries to write what became of a run: a busy Redis has that time."""
 
 ENGINE_CALL = Operation("engine_call", workflow="runs", error_types=("ConnectionError",))
 
@@ -37,11 +41,38 @@ async def for_client(fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: 
         return await _for_client.call(fn, *args, **kwargs)
 
 
-async def for_run(fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call the engine on behalf of a run: some minutes of patience.
+class RunPatience:
+    """How long a worker's calls on behalf of its runs wait for the engine.
 
-    Raises:
-        EngineError: The engine can't be reached.
+    Some minutes; from the moment in which a shutdown has waited long enough, ``LAST_SECONDS`` more.
     """
-    with without_spans():
-        return await _for_run.call(fn, *args, **kwargs)
+
+    def __init__(self) -> None:
+        self._ended = False
+        self._limits: set[asyncio.Timeout] = set()
+
+    async def call(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the engine on behalf of a run.
+
+        Raises:
+            EngineError: The engine can't be reached.
+        """
+        limit = asyncio.timeout(LAST_SECONDS if self._ended else None)
+        try:
+            async with limit:
+                self._limits.add(limit)
+                with without_spans():
+                    return await _for_run.call(fn, *args, **kwargs)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise EngineError("it can't be reached, and the shutdown waits no longer") from error
+        finally:
+            self._limits.discard(limit)
+
+    def end(self) -> None:
+        """Wait for the engine no longer: this process is shutting down."""
+        self._ended = True
+        until = asyncio.get_running_loop().time() + LAST_SECONDS
+        for limit in self._limits:
+            limit.reschedule(until)

@@ -13,11 +13,11 @@ from opentelemetry.context import attach, detach
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from instrumentation import request_cancel, semconv
-from service.runs.engine import Engine, Intake
+from service.runs.engine import Engine, EngineError, Intake
 from service.runs.events import RunEvents, current_run
 from service.runs.message import RunMessage
 from service.runs.metrics import RunMetrics
-from service.runs.patience import for_run
+from service.runs.patience import RunPatience
 from service.runs.run import WorkflowRun
 from service.runs.store import RunStore, Started
 from service.workflows import WORKFLOWS
@@ -49,6 +49,7 @@ class RunWorker:
         self._events = events
         self._metrics = metrics
         self._tasks: dict[asyncio.Task[Any], str] = {}
+        self._patience = RunPatience()
         self._shutting_down = False
 
     @property
@@ -65,17 +66,21 @@ class RunWorker:
         assert task is not None
         self._tasks[task] = message.id
         try:
-            await self._deliver(message, task)
+            await self._deliver_or_leave(message, task)
         finally:
             del self._tasks[task]
 
     async def drain(self, limit: float, intake: Intake) -> None:
-        """Wait up to ``limit`` seconds for what runs, then cancel it: a shared engine gets it back."""
+        """Wait up to ``limit`` seconds for what runs, then cancel it: a shared engine gets it back.
+
+        If that can't be reached, it finds out by itself that this worker has gone.
+        """
         intake.pause()
         if self._tasks:
             await asyncio.wait(list(self._tasks), timeout=limit)
         self._shutting_down = True
         intake.stop()
+        self._patience.end()
         running = set(self._tasks)
         for task in running:
             request_cancel(task, "shutdown")
@@ -88,6 +93,20 @@ class RunWorker:
         for task, run_id in list(self._tasks.items()):
             if run_id in wanted and not task.cancelling():
                 request_cancel(task, "request")
+
+    async def _deliver_or_leave(self, message: RunMessage, task: asyncio.Task[Any]) -> None:
+        try:
+            await self._deliver(message, task)
+        except (EngineError, OSError) as error:
+            if not self._shutting_down:
+                raise
+            _log.warning(
+                "run %s is left to another worker: the engine can't be told what became of it (%s)",
+                message.id,
+                error,
+                extra={semconv.RUN_ID: message.id},
+            )
+            raise asyncio.CancelledError from error
 
     async def _deliver(self, message: RunMessage, task: asyncio.Task[Any]) -> None:
         (started, first_try), cancel = await _despite_cancels(self._start(message))
@@ -106,7 +125,7 @@ class RunWorker:
             self._metrics.left(message.workflow)
 
     async def _start(self, message: RunMessage) -> tuple[Started, SpanContext | None]:
-        started = await for_run(self._store.start, message.id, self.name, uuid.uuid4().hex)
+        started = await self._patience.call(self._store.start, message.id, self.name, uuid.uuid4().hex)
         again = started.verdict == "run" and started.delivery > 1
         return started, await self._first_try(message.id) if again else None
 
@@ -143,7 +162,7 @@ class RunWorker:
     async def _cancelled(self, message: RunMessage, delivery: int, run: WorkflowRun) -> None:
         if self._shutting_down and self._engine.shared:
             await self._flush(message.id)
-            handed_back = await for_run(self._store.hand_back, message.id, delivery)
+            handed_back = await self._patience.call(self._store.hand_back, message.id, delivery)
             if handed_back == "done":
                 self._metrics.reached(message.workflow, "queued")
             if handed_back != "cancelling":
@@ -163,7 +182,7 @@ class RunWorker:
         if error := run.error_members():
             fields["error"] = json.dumps(error)
         await self._flush(message.id)
-        done = await for_run(self._store.finish, message.id, delivery, fields)
+        done = await self._patience.call(self._store.finish, message.id, delivery, fields)
         self._metrics.ended(message.workflow, state, result, in_time=done)
 
     async def _mark_lost(self, message: RunMessage, started: Started) -> None:
@@ -174,23 +193,23 @@ class RunWorker:
         )
         error = {"type": "lost", "message": why}
         fields = {"state": "lost", "error": json.dumps(error)}
-        if await for_run(self._store.finish, message.id, started.delivery, fields):
+        if await self._patience.call(self._store.finish, message.id, started.delivery, fields):
             self._metrics.reached(message.workflow, "lost")
         _log.error("run %s is lost: %s", message.id, why, extra={semconv.RUN_ID: message.id})
 
     async def _mark_refused(self, message: RunMessage, delivery: int, error: Exception) -> None:
         why = {"type": type(error).__name__, "message": f"this version of the service can't run it: {error}"}
         fields = {"state": "failed", "outcome": "error", "error": json.dumps(why)}
-        if await for_run(self._store.finish, message.id, delivery, fields):
+        if await self._patience.call(self._store.finish, message.id, delivery, fields):
             self._metrics.reached(message.workflow, "failed", "error")
         _log.error("run %s: %s", message.id, why["message"], extra={semconv.RUN_ID: message.id})
 
     async def _flush(self, run_id: str) -> None:
         """Events before the change of state that they led to."""
-        await for_run(self._events.flush, self._store, run_id)
+        await self._patience.call(self._events.flush, self._store, run_id)
 
     async def _first_try(self, run_id: str) -> SpanContext | None:
-        for event in await for_run(self._store.events, run_id, 0):
+        for event in await self._patience.call(self._store.events, run_id, 0):
             if event["event"] == semconv.SPAN_WORKFLOW:
                 return SpanContext(
                     int(event["trace_id"], 16),

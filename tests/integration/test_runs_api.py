@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from tests.integration.conftest import running_service
 from tests.support.otlp_receiver import OtlpReceiver, otlp_receiver
+from tests.support.polling import wait_until
 from tests.support.process import Service, traceparent
 from tests.support.redis import redis_server
 from tests.support.runs import (
@@ -347,6 +349,10 @@ class TestEvents:
         await wait_for_state(http, cluster.second, run_id)
 
 
+def _has_more_than(value: float, process: Service, name: str) -> bool:
+    return process.metric(name) > value
+
+
 class TestMetrics:
     async def test_they_count_what_the_records_say(
         self, http: aiohttp.ClientSession, cluster: Cluster
@@ -365,3 +371,45 @@ class TestMetrics:
                 break
             await asyncio.sleep(0.05)
         assert {state: counted(state) - before[state] for state in before} == dict.fromkeys(before, 1)
+
+    async def test_each_process_shows_the_pools_that_it_has(
+        self, http: aiohttp.ClientSession, cluster: Cluster
+    ) -> None:
+        """An API those for requests and of the engine, a worker its own; each one as it is."""
+        run_id = await submit(http, cluster.first, "cancellation", HELD)
+        await wait_for_state(http, cluster.first, run_id, {"running"})
+
+        def held(pool: str) -> float:
+            name = "retryscope_concurrency_in_flight"
+            return sum(each.metric(name, pool=pool) for each in {*cluster.apis, *cluster.workers})
+
+        async def comes_to(pool: str, number: int) -> None:
+            await asyncio.to_thread(wait_until, lambda: held(pool) == number, f"{pool} holds {number}")
+
+        await comes_to("worker", 1)
+        await comes_to("engine", len(cluster.apis))
+        assert held("inline") == 0
+        for process in {*cluster.apis, *cluster.workers}:
+            limits = {
+                pool: process.metric("retryscope_concurrency_limit", pool=pool)
+                for pool in ("inline", "engine", "worker")
+            }
+            of_api = {"inline": 200, "engine": 20_000} if process in cluster.apis else {}
+            of_worker = {"worker": 100} if process in cluster.workers else {}
+            assert limits == {"inline": 0, "engine": 0, "worker": 0, **of_api, **of_worker}
+        await call(http, cluster.first, "POST", f"/runs/{run_id}/cancel")
+        await wait_for_state(http, cluster.first, run_id)
+        await comes_to("worker", 0)
+
+    async def test_each_process_says_how_it_does(self, http: aiohttp.ClientSession, cluster: Cluster) -> None:
+        """What it runs, how late its event loop is, and what the operating system knows of it."""
+        for process in {*cluster.apis, *cluster.workers}:
+            assert process.metric("retryscope_build_info") == 1
+            looks = "retryscope_event_loop_lag_seconds_count"
+            before = process.metric(looks)
+            again = partial(_has_more_than, before, process, looks)
+            await asyncio.to_thread(wait_until, again, "it looks at its event loop again")
+            assert 0 < time.time() - process.metric("process_start_time_seconds") < 3600
+            for name in ("process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"):
+                assert process.metric(name) > 0
+            assert process.metric("python_info") == 1

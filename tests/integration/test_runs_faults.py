@@ -303,3 +303,24 @@ class TestRedis:
         assert (await record(http, cluster.second, held))["state"] == "running"
         assert (await call(http, cluster.second, "POST", f"/runs/{held}/cancel")).status == 202
         assert (await wait_for_state(http, cluster.second, held))["state"] == "cancelled"
+
+    async def test_sigterm_while_it_is_stopped(
+        self, http: aiohttp.ClientSession, redis: RedisServer, stack: ExitStack, tmp_path: Path
+    ) -> None:
+        """The worker ends soon after its drain; once Redis is back, another one runs what it had."""
+        variables = {"RETRYSCOPE_DRAIN_SECONDS": "1"}
+        cluster = stack.enter_context(cluster_on(redis, tmp_path, variables=variables))
+        (quick,) = await run_for(http, cluster.first, 3, 1)
+        held = await submit(http, cluster.first, "cancellation", HELD)
+        await wait_for_all(http, cluster.first, [quick, held], {"running"})
+        await asyncio.to_thread(redis.stop)
+        worker = cluster.workers[0]
+        worker.signal()
+        assert await asyncio.to_thread(worker.wait) == 0
+        for run_id in (quick, held):
+            assert f"run {run_id} is left to another worker" in worker.output
+        await asyncio.to_thread(redis.start)
+        start_worker(cluster, stack)
+        (ended,) = await wait_for_all(http, cluster.first, [quick])
+        assert (ended["state"], ended["delivery"]) == ("succeeded", 2)
+        assert (await wait_for_delivery(http, cluster.first, held, 2))["state"] == "running"

@@ -1,8 +1,12 @@
 """The settings: their defaults, their bounds, and where they come from."""
 
+import os
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
+from service import settings
 from service.settings import Settings
 
 ANY = "0.0.0.0"  # noqa: S104 - not really listened on
@@ -12,6 +16,7 @@ ANY = "0.0.0.0"  # noqa: S104 - not really listened on
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"RETRYSCOPE_{name.upper()}", raising=False)
+    monkeypatch.setattr(settings, "SECRETS_DIR", Path("/nowhere"))
 
 
 def test_the_defaults() -> None:
@@ -131,14 +136,98 @@ def test_what_others_may_reach(host: str) -> None:
     assert not Settings(host=host).is_local
 
 
+def token() -> str | None:
+    """What the settings have of it."""
+    found = Settings().api_token
+    return None if found is None else found.get_secret_value()
+
+
 def test_a_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only who asks for the secret gets it; a short one is refused."""
     monkeypatch.setenv("RETRYSCOPE_API_TOKEN", "0123456789abcdef")
-    settings = Settings()
-    assert settings.api_token is not None
-    assert settings.api_token.get_secret_value() == "0123456789abcdef"
-    for text in (repr(settings), str(settings.model_dump()), settings.model_dump_json()):
+    assert token() == "0123456789abcdef"
+    given = Settings()
+    for text in (repr(given), str(given.model_dump()), given.model_dump_json()):
         assert "0123456789" not in text
     monkeypatch.setenv("RETRYSCOPE_API_TOKEN", "0123456789abcde")
     with pytest.raises(ValidationError, match="at least 16"):
         Settings()
+
+
+class TestSecretFiles:
+    @pytest.fixture
+    def secrets(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """Where a container would have its secrets."""
+        monkeypatch.setattr(settings, "SECRETS_DIR", tmp_path)
+        return tmp_path
+
+    def test_that_is_where_containers_have_theirs(self) -> None:
+        """Docker and Podman mount them there."""
+        assert str(_SECRETS_DIR) == "/run/secrets"
+
+    def test_a_file_sets_its_field(self, secrets: Path) -> None:
+        """Named as the variable, in small letters; the line end that editors write is not part of it."""
+        (secrets / "retryscope_api_token").write_text("0123456789abcdef\n")
+        (secrets / "retryscope_engine_url").write_text("redis://:secret@host:1/2")
+        (secrets / "api_token").write_text("of somebody else")
+        assert token() == "0123456789abcdef"
+        assert Settings().engine_url == "redis://:secret@host:1/2"
+
+    def test_the_environment_wins(self, secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """And what is given wins over both."""
+        (secrets / "retryscope_worker_port").write_text("1")
+        assert Settings().worker_port == 1
+        monkeypatch.setenv("RETRYSCOPE_WORKER_PORT", "2")
+        assert Settings().worker_port == 2
+        assert Settings(worker_port=3).worker_port == 3
+
+    def test_a_link_within_the_folder_is_followed(self, secrets: Path) -> None:
+        """Kubernetes mounts them so, to replace all at once."""
+        (secrets / "..data").mkdir()
+        (secrets / "..data" / "retryscope_api_token").write_text("0123456789abcdef")
+        (secrets / "retryscope_api_token").symlink_to(Path("..data", "retryscope_api_token"))
+        assert token() == "0123456789abcdef"
+
+    def test_a_folder_without_one_sets_nothing(self, secrets: Path) -> None:
+        """Nor does one that is not there: that warns of nothing."""
+        assert token() is None
+        secrets.rmdir()
+        assert token() is None
+
+    def test_a_wrong_one_is_refused_like_a_wrong_variable(self, secrets: Path) -> None:
+        """It says which, and how it must be."""
+        (secrets / "retryscope_api_token").write_text("")
+        with pytest.raises(ValidationError, match="at least 16"):
+            Settings()
+
+    def test_one_that_may_not_be_read_is_named(self, secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Otherwise the service would run without its token."""
+        path = secrets / "retryscope_api_token"
+        path.write_text("0123456789abcdef")
+        monkeypatch.setattr(Path, "read_text", _denied)
+        with pytest.raises(ValueError, match=r"can't be read from .* Permission denied") as refused:
+            Settings()
+        assert str(path) in str(refused.value)
+
+    def test_one_that_is_no_text_is_refused(self, secrets: Path) -> None:
+        """Without a word about what is in it."""
+        (secrets / "retryscope_api_token").write_bytes(b"0123456789abcdef\xff")
+        with pytest.raises(ValueError, match=r"can't be read from .* can't decode byte 0xff") as refused:
+            Settings()
+        assert "0123456789" not in str(refused.value)
+
+    def test_a_folder_that_others_only_may_look_into_is_none(
+        self, secrets: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is not meant for this user."""
+        (secrets / "retryscope_api_token").write_text("0123456789abcdef")
+        monkeypatch.setattr(os, "access", lambda path, mode: path != secrets)
+        assert token() is None
+
+
+_SECRETS_DIR = settings.SECRETS_DIR
+"""As it is before a test changes it."""
+
+
+def _denied(path: Path, *args: object, **kwargs: object) -> str:
+    raise PermissionError(13, "Permission denied", str(path))

@@ -51,6 +51,11 @@ async def test_without_it_every_request_is_refused(api: Api, given: str | None) 
         ("GET", "/runs"),
         ("POST", "/runs/a/cancel"),
         ("GET", "/metrics"),
+        ("GET", "/alerts"),
+        ("POST", "/alerts"),
+        ("GET", "/docs"),
+        ("GET", "/docs/"),
+        ("GET", "/docs/runbook/"),
         ("GET", "/nothing"),
     ):
         answer = await api.call(method, path, headers=headers)
@@ -61,10 +66,18 @@ async def test_without_it_every_request_is_refused(api: Api, given: str | None) 
     assert not any(span.name.startswith("workflow") for span in api.recorded.spans())
 
 
-async def test_probes_need_none(api: Api) -> None:
-    """They say nothing about the runs."""
-    for path in ("/health/live", "/health/ready"):
-        assert (await api.get(path)).status == 200
+async def test_probes_and_readers_of_the_runbook_need_none(api: Api) -> None:
+    """They learn nothing about the runs."""
+    for path in ("/health/live", "/health/ready", "/docs/runbook"):
+        for method in ("GET", "HEAD"):
+            assert (await api.call(method, path)).status == 200
+
+
+async def test_alertmanager_posts_with_the_token(api: Api) -> None:
+    """``credentials_file`` of its webhook sends it so."""
+    body = {"version": "4", "status": "firing", "receiver": "", "alerts": []}
+    answer = await api.call("POST", "/alerts", body, headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status == 204
 
 
 async def test_it_is_on_no_span_and_in_no_log(api: Api, caplog: pytest.LogCaptureFixture) -> None:

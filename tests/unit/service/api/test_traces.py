@@ -127,8 +127,10 @@ async def test_looking_at_it_adds_nothing_to_it() -> None:
     with recording(span_processors=[store]) as recorded:
         async with serving(recorded, store) as api:
             trace_id = (await api.run("retry", failure_rate=0)).json()["trace_id"]
-            for path in ("/metrics", "/health/live", "/health/ready", "/openapi.json", "/docs", "/traces"):
+            for path in ("/alerts", "/metrics", "/health/live", "/health/ready", "/openapi.json", "/traces"):
                 assert (await api.get(path)).status == 200
+            for page in ("/", "/docs", "/docs/runbook"):
+                assert (await api.get(page)).status == 200
             assert (await api.get(f"/traces/{trace_id}")).status == 200
 
 

@@ -82,6 +82,15 @@ def test_a_redelivery_and_a_late_result(counted: RunMetrics, recorded: Recorded)
     }
 
 
+def test_the_runs_of_the_engine(counted: RunMetrics, recorded: Recorded) -> None:
+    """As they were counted last: gauges, and a number for who asks."""
+    counted.counted(9, 9)
+    counted.counted(5, 2)
+    samples = recorded.samples()
+    assert samples["retryscope_runs_active", ()] == counted.active == 5
+    assert samples["retryscope_run_queue_depth", ()] == 3
+
+
 def test_clocks_that_differ_give_no_negative_wait(counted: RunMetrics, recorded: Recorded) -> None:
     """The submitter's may be ahead."""
     with recorded.changes() as changes:

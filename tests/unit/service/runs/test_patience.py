@@ -7,7 +7,7 @@ import pytest
 
 from instrumentation import workflow
 from service.runs.engine import EngineError
-from service.runs.patience import for_client, for_run
+from service.runs.patience import LAST_SECONDS, RunPatience, for_client
 from tests.support.recorded import Recorded
 from tests.unit.service.runs.helpers import away
 
@@ -49,19 +49,71 @@ async def _async_away() -> None:
 @pytest.mark.parametrize("error", [EngineError, ConnectionError, OSError])
 async def test_a_run_waits_for_minutes(recorded: Recorded, error: type[Exception]) -> None:
     """An outage of two minutes loses nothing."""
-    assert await for_run(failing(70, error), "value") == "value"
+    assert await RunPatience().call(failing(70, error), "value") == "value"
     assert clock() > 120
 
 
 async def test_a_run_gives_up_in_the_end(recorded: Recorded) -> None:
     with pytest.raises(EngineError):
-        await for_run(_async_away)
+        await RunPatience().call(_async_away)
     assert 190 < clock() < 600
+
+
+class TestShutdown:
+    async def test_who_waits_is_waited_for_a_little_longer(self, recorded: Recorded) -> None:
+        """Not for minutes; the error says why."""
+        patience = RunPatience()
+        waiting = asyncio.create_task(patience.call(_async_away))
+        await asyncio.sleep(60)
+        patience.end()
+        with pytest.raises(EngineError, match="the shutdown waits no longer"):
+            await waiting
+        assert clock() == 60 + LAST_SECONDS
+
+    async def test_who_comes_later_has_as_long(self, recorded: Recorded) -> None:
+        """A cleanup may have taken its time."""
+        patience = RunPatience()
+        patience.end()
+        await asyncio.sleep(60)
+        with pytest.raises(EngineError):
+            await patience.call(_async_away)
+        assert clock() == 60 + LAST_SECONDS
+
+    async def test_an_engine_that_comes_back_in_time_is_told(self, recorded: Recorded) -> None:
+        """So a restart of Redis during a deployment loses nothing."""
+        patience = RunPatience()
+        patience.end()
+        assert await patience.call(failing(3), "value") == "value"
+        assert clock() < LAST_SECONDS
+
+    async def test_an_engine_that_does_not_answer_is_not_waited_for_either(self, recorded: Recorded) -> None:
+        """It may be frozen instead of away."""
+        patience = RunPatience()
+        waiting = asyncio.create_task(patience.call(asyncio.sleep, 3600))
+        await asyncio.sleep(1)
+        patience.end()
+        with pytest.raises(EngineError):
+            await waiting
+        assert clock() == 1 + LAST_SECONDS
+
+    async def test_who_has_got_an_answer_waits_no_more(self, recorded: Recorded) -> None:
+        """Nor who has got none."""
+        patience = RunPatience()
+        assert await patience.call(failing(0), "value") == "value"
+        with pytest.raises(ValueError, match="away"):
+            await patience.call(failing(1, ValueError), "value")
+        patience.end()
+
+    async def test_a_timeout_of_the_engine_is_its_own(self, recorded: Recorded) -> None:
+        """It is tried again, and passed on as it is in the end."""
+        with pytest.raises(TimeoutError, match="away"):
+            await RunPatience().call(failing(1000, TimeoutError), "value")
+        assert clock() > 120
 
 
 async def test_a_bug_is_not_repeated(recorded: Recorded) -> None:
     """Only what an engine that is away raises."""
-    for call in (for_client, for_run):
+    for call in (for_client, RunPatience().call):
         with pytest.raises(ValueError, match="away"):
             await call(failing(1, ValueError), "value")
     assert clock() == 0

@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 from opentelemetry.trace import SpanContext
 
-from instrumentation import request_cancel
-from service.runs.engine import Engine, Intake
+from instrumentation import RetryPolicy, request_cancel, retry
+from service.runs import patience
+from service.runs.engine import Engine, EngineError, Intake
 from service.runs.events import RunEvents
 from service.runs.message import RunMessage
 from service.runs.metrics import RunMetrics
@@ -331,6 +332,42 @@ class TestShutdown:
         assert await states(bench.store, "a") == ["queued", "running", "queued"]
         assert bench.count("retryscope_runs_total", state="queued") == 1
 
+    @pytest.mark.parametrize("workflow", ["cancellation", "retry"])
+    async def test_an_engine_that_is_away_finds_out_by_itself(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, workflow: str
+    ) -> None:
+        """The delivery is given up like that of a worker that died: no success and no failure is claimed.
+
+        Whether the run was cancelled by the shutdown, or has ended and could not be written.
+        """
+        monkeypatch.setattr(patience, "LAST_SECONDS", 0.02)
+        if workflow == "cancellation":
+            _, task = await bench.held()
+        else:
+            text = await bench.submit("retry", failure_rate=0.0, duration=0.05)
+            task = asyncio.create_task(bench.worker.handle(text))
+            await until(lambda: bench.worker.in_flight == 1)
+            await asyncio.sleep(0.02)
+        for name in ("finish", "hand_back", "add_events"):
+            monkeypatch.setattr(bench.store, name, _async_away)
+        policy = RetryPolicy(max_attempts=10_000, base_delay=0.002, max_delay=0.002, retry_on=(EngineError,))
+        monkeypatch.setattr(patience, "_for_run", retry(patience.ENGINE_CALL, policy))
+        await asyncio.wait_for(bench.drain(0.1), 5)
+        assert task.cancelled()
+        record = await bench.record()
+        assert (record.state, record.delivery, record.handed_back) == ("running", 1, 0)
+        assert bench.worker.in_flight == 0
+        assert "run a is left to another worker" in caplog.text
+
+    async def test_while_nobody_shuts_down_an_engine_that_stays_away_is_an_error(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is not taken for a cancel."""
+        text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
+        monkeypatch.setattr(bench.store, "finish", _async_away)
+        with pytest.raises(EngineError):
+            await bench.worker.handle(text)
+
     async def test_on_an_embedded_engine_the_rest_is_cancelled(self, bench: Bench) -> None:
         """There is nobody to hand it to."""
         bench.engine.shared = False
@@ -444,6 +481,10 @@ class TestRedelivery:
         assert record.state == "lost"
         assert record.error is not None
         assert "worker died while the run was being cancelled" in record.error["message"]
+
+
+async def _async_away(*args: Any) -> None:
+    away()
 
 
 def flaky(fn: Callable[..., Awaitable[Any]], failures: int) -> Callable[..., Awaitable[Any]]:

@@ -1,0 +1,1 @@
+"""The alerts that Alertmanager has delivered."""
