@@ -1,0 +1,1 @@
+"""What is promised, and the recording and alerting rules generated from it."""

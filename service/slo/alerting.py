@@ -1,0 +1,229 @@
+"""Alerting rules: one function per alert of the runbook."""
+
+from instrumentation import semconv
+from service.slo import definition as slo
+from service.slo.compression import Compression
+from service.slo.duration import Duration
+from service.slo.promql import (
+    ATTEMPTS,
+    CANCELLED,
+    COUNTED,
+    DROPPED_SPANS,
+    EVENT_LOOP_LAG,
+    JOB_INSTANCE,
+    JOB_WORKFLOW,
+    JOB_WORKFLOW_OPERATION,
+    OPERATIONS,
+    TIMED_OUT,
+    WORKFLOW_RUNS,
+    lines,
+    over,
+    quoted,
+    selector,
+    sum_by,
+)
+from service.slo.recording import ATTEMPTS_PER_OPERATION, BUDGET, SHORT, Rule, failure_ratio
+
+WORKFLOWS = "retryscope-workflows"
+RETRIES = "retryscope-retries"
+CANCELLATIONS = "retryscope-cancellations"
+SERVICE = "retryscope-service"
+
+
+class AlertRules:
+    """The alerting rules of a definition."""
+
+    def __init__(self, definition: slo.SloDefinition, compression: Compression) -> None:
+        self._definition = definition
+        self._alerts = definition.alerts
+        self._compression = compression
+
+    def all_but_burn_rates(self) -> list[Rule]:
+        """The alerts that are not about the objective, in the order of the runbook."""
+        return [
+            self._stalled(),
+            self._service_down(),
+            self._timeout_ratio_high(),
+            self._retry_storm(),
+            self._concurrency_saturated(),
+            self._event_loop_lag_high(),
+            self._cancellation_spike(),
+            self._telemetry_dropped(),
+        ]
+
+    def failure_budget_burn(self, burn: slo.BurnRate) -> Rule:
+        """The objective is in danger: both windows burn the budget at the factor or faster."""
+        limit = f"{burn.factor:.12g} * {BUDGET}"
+        runs = sum_by(JOB_WORKFLOW, self._over("increase", WORKFLOW_RUNS, burn.long, COUNTED))
+        return self._rule(
+            "FailureBudgetBurn",
+            burn,
+            lines(
+                f"{failure_ratio(burn.long)} > {limit}",
+                "and",
+                f"{failure_ratio(burn.short)} > {limit}",
+                "and",
+                self._enough(runs),
+            ),
+            "Workflow {{ $labels.workflow }} of {{ $labels.job }} burns its failure budget at"
+            f" {burn.factor:g} times the sustainable rate or faster.",
+            f"{{{{ $value | humanizePercentage }}}} of its runs in the last {burn.long} failed, and the last"
+            f" {burn.short} are above the limit too.",
+            self._dashboard(WORKFLOWS, *JOB_WORKFLOW),
+            long=str(burn.long),
+            short=str(burn.short),
+        )
+
+    def _stalled(self) -> Rule:
+        alert = self._alerts.stalled
+        in_flight = self._over("min_over_time", semconv.WORKFLOWS_IN_FLIGHT.name, alert.window)
+        finished = self._over("increase", WORKFLOW_RUNS, alert.window)
+        return self._rule(
+            "Stalled",
+            alert,
+            lines(
+                f"{sum_by(JOB_WORKFLOW, in_flight)} > 0",
+                "unless",
+                f"{sum_by(JOB_WORKFLOW, finished)} > 0",
+            ),
+            "Workflow {{ $labels.workflow }} of {{ $labels.job }} does not finish any run.",
+            f"None has ended in {alert.window}, though {{{{ $value }}}} or more were in flight all the time.",
+            self._dashboard(WORKFLOWS, *JOB_WORKFLOW),
+        )
+
+    def _service_down(self) -> Rule:
+        alert = self._alerts.service_down
+        up = selector("up", f"job={quoted(self._definition.job)}")
+        return self._rule(
+            "ServiceDown",
+            alert,
+            lines(f"{up} == 0", "or", f"absent({up})"),
+            "{{ with $labels.instance }}{{ . }} of {{ end }}{{ $labels.job }} is down.",
+            "{{ if $labels.instance }}It has not answered a scrape"
+            "{{ else }}Prometheus has had no target of this job{{ end }}"
+            f" for {alert.for_}.",
+            self._dashboard(SERVICE, "job")
+            + "{{ with $labels.instance }}&var-instance={{ . | urlquery }}{{ end }}",
+        )
+
+    def _timeout_ratio_high(self) -> Rule:
+        alert = self._alerts.timeout_ratio_high
+        by = JOB_WORKFLOW_OPERATION
+        timed_out = sum_by(by, self._over("rate", ATTEMPTS, alert.window, TIMED_OUT))
+        counted = sum_by(by, self._over("rate", ATTEMPTS, alert.window, COUNTED))
+        attempts = sum_by(by, self._over("increase", ATTEMPTS, alert.window, COUNTED))
+        return self._rule(
+            "TimeoutRatioHigh",
+            alert,
+            lines(timed_out, f"/ {counted}", f"> {alert.threshold:.12g}", "and", self._enough(attempts)),
+            "{{ $labels.operation }} ({{ $labels.workflow }}, {{ $labels.job }}) times out.",
+            f"{{{{ $value | humanizePercentage }}}} of attempts in the last {alert.window} hit their limit.",
+            self._dashboard(CANCELLATIONS, *by),
+        )
+
+    def _retry_storm(self) -> Rule:
+        alert = self._alerts.retry_storm
+        by = JOB_WORKFLOW_OPERATION
+        operations = sum_by(by, self._over("increase", OPERATIONS, SHORT))
+        return self._rule(
+            "RetryStorm",
+            alert,
+            lines(f"{ATTEMPTS_PER_OPERATION} > {alert.threshold:.12g}", "and", self._enough(operations)),
+            "Retries multiply {{ $labels.operation }} ({{ $labels.workflow }}, {{ $labels.job }}).",
+            "{{ $value | humanize }} attempts per operation: what it calls fails, and gets more load for it.",
+            self._dashboard(RETRIES, *by),
+        )
+
+    def _concurrency_saturated(self) -> Rule:
+        alert = self._alerts.concurrency_saturated
+        by = (*JOB_INSTANCE, "pool")
+        taken = sum_by(by, self._over("avg_over_time", semconv.CONCURRENCY_IN_FLIGHT.name, alert.window))
+        return self._rule(
+            "ConcurrencySaturated",
+            alert,
+            lines(
+                taken,
+                f"/ {sum_by(by, semconv.CONCURRENCY_LIMIT.name)}",
+                f"> {alert.threshold:.12g}",
+            ),
+            "Pool {{ $labels.pool }} of {{ $labels.instance }} ({{ $labels.job }}) is nearly full.",
+            "{{ $value | humanizePercentage }} of its limit were taken on average in the last"
+            f" {alert.window}; beyond it runs are refused or wait.",
+            self._dashboard(SERVICE, *JOB_INSTANCE),
+        )
+
+    def _event_loop_lag_high(self) -> Rule:
+        alert = self._alerts.event_loop_lag_high
+        by = JOB_INSTANCE
+        lag = sum_by((*by, "le"), self._over("rate", EVENT_LOOP_LAG, alert.window))
+        return self._rule(
+            "EventLoopLagHigh",
+            alert,
+            lines(f"histogram_quantile({alert.quantile:.12g}, {lag}) > {alert.threshold:.12g}"),
+            "The event loop of {{ $labels.instance }} ({{ $labels.job }}) lags.",
+            f"At the quantile {alert.quantile:g} it wakes its tasks {{{{ $value | humanizeDuration }}}} late:"
+            " something blocks it.",
+            self._dashboard(SERVICE, *by),
+        )
+
+    def _cancellation_spike(self) -> Rule:
+        alert = self._alerts.cancellation_spike
+        by = JOB_WORKFLOW
+        cancelled = sum_by(by, self._over("rate", WORKFLOW_RUNS, alert.window, CANCELLED))
+        ended = sum_by(by, self._over("rate", WORKFLOW_RUNS, alert.window))
+        runs = sum_by(by, self._over("increase", WORKFLOW_RUNS, alert.window))
+        return self._rule(
+            "CancellationSpike",
+            alert,
+            lines(cancelled, f"/ {ended}", f"> {alert.threshold:.12g}", "and", self._enough(runs)),
+            "Many runs of workflow {{ $labels.workflow }} of {{ $labels.job }} are cancelled.",
+            f"{{{{ $value | humanizePercentage }}}} of its runs in the last {alert.window} ended cancelled:"
+            " callers give up, or a deployment drains.",
+            self._dashboard(CANCELLATIONS, *by),
+        )
+
+    def _telemetry_dropped(self) -> Rule:
+        alert = self._alerts.telemetry_dropped
+        by = (*JOB_INSTANCE, "reason")
+        dropped = sum_by(by, self._over("increase", DROPPED_SPANS, alert.window))
+        return self._rule(
+            "TelemetryDropped",
+            alert,
+            lines(f"{dropped} > {alert.threshold}"),
+            "Spans of {{ $labels.instance }} ({{ $labels.job }}) are lost: {{ $labels.reason }}.",
+            f"About {{{{ $value | humanize }}}} of them in the last {alert.window}; traces are incomplete.",
+            self._dashboard(SERVICE, *JOB_INSTANCE),
+        )
+
+    def _over(self, function: str, metric: str, window: Duration, *matchers: str) -> str:
+        return over(function, metric, str(self._compression.window(window)), *matchers)
+
+    def _enough(self, count: str) -> str:
+        return f"{count} >= {self._definition.minimum_events}"
+
+    def _dashboard(self, uid: str, *labels: str) -> str:
+        variables = [f"var-{label}={{{{ $labels.{label} | urlquery }}}}" for label in labels]
+        return f"{self._definition.grafana_url}/d/{uid}?{'&'.join(variables)}"
+
+    def _rule(
+        self,
+        name: str,
+        alert: slo.Alert,
+        expr: str,
+        summary: str,
+        description: str,
+        dashboard: str,
+        **labels: str,
+    ) -> Rule:
+        return {
+            "alert": name,
+            "expr": expr,
+            "for": str(self._compression.hold(alert.for_)),
+            "labels": {"severity": alert.severity, **labels},
+            "annotations": {
+                "summary": summary,
+                "description": description,
+                "runbook_url": f"{self._definition.runbook_url}#{name.lower()}",
+                "dashboard_url": dashboard,
+            },
+        }

@@ -1,0 +1,57 @@
+"""Pieces of PromQL that several rules are made of."""
+
+import json
+
+from instrumentation import semconv
+
+Labels = tuple[str, ...]
+
+JOB_WORKFLOW: Labels = ("job", "workflow")
+JOB_WORKFLOW_OPERATION: Labels = ("job", "workflow", "operation")
+JOB_INSTANCE: Labels = ("job", "instance")
+
+WORKFLOW_RUNS = f"{semconv.WORKFLOW_DURATION.name}_count"
+OPERATIONS = f"{semconv.OPERATION_DURATION.name}_count"
+ATTEMPTS = f"{semconv.ATTEMPTS.name}_total"
+DROPPED_SPANS = f"{semconv.DROPPED_SPANS.name}_total"
+EVENT_LOOP_LAG = f"{semconv.EVENT_LOOP_LAG.name}_bucket"
+
+FAILED = 'outcome=~"error|timeout|exhausted"'
+COUNTED = 'outcome!="cancelled"'
+"""Whoever cancels decides that the outcome does not matter: a cancelled run is neither good nor bad."""
+TIMED_OUT = 'outcome="timeout"'
+CANCELLED = 'outcome="cancelled"'
+
+
+def quoted(text: str) -> str:
+    """A string literal."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def sum_by(labels: Labels, vector: str) -> str:
+    """The sum over all other labels."""
+    return f"sum by ({', '.join(labels)}) ({vector})"
+
+
+def over(function: str, metric: str, window: str, *matchers: str) -> str:
+    """A function of a metric's samples in a window."""
+    return f"{function}({selector(metric, *matchers)}[{window}])"
+
+
+def selector(metric: str, *matchers: str) -> str:
+    """The metric's series that match."""
+    return f"{metric}{{{', '.join(matchers)}}}" if matchers else metric
+
+
+def share(part: str, whole: str) -> str:
+    """Which share of the whole is the part: 0 where there is no part, and nothing where there is no whole.
+
+    A counter that has never counted has no series yet. A service without failures must not look like a
+    service without data; a service without traffic must.
+    """
+    return lines(part, f"/ ({whole} > 0)", "or", f"({whole} > 0) * 0")
+
+
+def lines(*parts: str) -> str:
+    """One expression over several lines."""
+    return "\n".join(parts) + "\n"

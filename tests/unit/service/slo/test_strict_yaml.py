@@ -1,0 +1,30 @@
+"""YAML in which a key may be there once."""
+
+import pytest
+import yaml
+
+from service.slo import strict_yaml
+
+
+def test_plain_data_is_read() -> None:
+    assert strict_yaml.load("a: {b: [1, 0.5, 5m]}\nc: true") == {"a": {"b": [1, 0.5, "5m"]}, "c": True}
+
+
+@pytest.mark.parametrize("text", ["a: 1\nb: 2\na: 3", "x: {a: 1, b: 2, a: 3}", "- {a: 1}\n- {a: 1, a: 1}"])
+def test_a_key_that_is_there_twice_is_refused(text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match="the key 'a' is there twice"):
+        strict_yaml.load(text)
+
+
+def test_the_same_key_in_two_mappings_is_fine() -> None:
+    assert strict_yaml.load("- {a: 1}\n- {a: 2}") == [{"a": 1}, {"a": 2}]
+
+
+def test_objects_of_python_are_refused() -> None:
+    with pytest.raises(yaml.YAMLError, match="could not determine a constructor"):
+        strict_yaml.load("!!python/object/apply:os.getcwd []")
+
+
+def test_a_key_that_is_no_plain_value_is_refused() -> None:
+    with pytest.raises(yaml.YAMLError, match="unhashable key"):
+        strict_yaml.load("? [a, b]\n: 1")
