@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes one address."""
+"""A real Prometheus: asking one, and starting one that scrapes one address."""
 
 import http.client
 import json
@@ -18,6 +18,7 @@ SCRAPE_INTERVAL = 0.5
 _CONFIG = """\
 global:
   scrape_interval: {milliseconds}ms
+rule_files: ["*.rules"]
 scrape_configs:
   - job_name: retryscope
     static_configs:
@@ -27,12 +28,56 @@ scrape_configs:
 Labels = tuple[str, ...]
 
 
-class Prometheus:
-    """A running Prometheus with exemplar storage; everything it writes is in ``folder``."""
+class PrometheusApi:
+    """The HTTP interface of a running Prometheus."""
 
-    def __init__(self, program: Path, folder: Path, port: int, target_port: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, port: int) -> None:
         self.port = port
+
+    def api(self, path: str, **parameters: str) -> Any:
+        """The data of an answer of its HTTP interface."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
+        try:
+            connection.request("GET", f"/api/v1/{path}?{urlencode(parameters)}")
+            response = connection.getresponse()
+            answer = json.loads(response.read())
+        finally:
+            connection.close()
+        assert answer["status"] == "success", answer
+        return answer["data"]
+
+    def query(self, expression: str, *labels: str) -> dict[Labels, float]:
+        """The instant value of each series, by the values of the labels named."""
+        data = self.api("query", query=expression)
+        assert data["resultType"] == "vector", data
+        found = {
+            tuple(series["metric"].get(label, "") for label in labels): float(series["value"][1])
+            for series in data["result"]
+        }
+        assert len(found) == len(data["result"]), f"these labels don't tell the series apart: {data}"
+        return found
+
+    def exemplars(self, selector: str, start: float, end: float) -> list[tuple[Mapping[str, str], Any]]:
+        """Labels of the series, and exemplar, of all that were stored between two times."""
+        data = self.api("query_exemplars", query=selector, start=f"{start:.3f}", end=f"{end:.3f}")
+        return [(series["seriesLabels"], each) for series in data for each in series["exemplars"]]
+
+
+class Prometheus(PrometheusApi):
+    """A running Prometheus with exemplar storage; everything it writes is in ``folder``.
+
+    Args:
+        program: Its path.
+        folder: For its files.
+        port: Where it listens.
+        target_port: What it scrapes.
+        rules: Text of a rules file.
+    """
+
+    def __init__(self, program: Path, folder: Path, port: int, target_port: int, rules: str = "") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "prometheus.rules").write_text(rules)
+        super().__init__(port)
         self._log = folder / "log"
         config = folder / "prometheus.yml"
         config.write_text(_CONFIG.format(milliseconds=round(SCRAPE_INTERVAL * 1000), port=target_port))
@@ -57,18 +102,6 @@ class Prometheus:
         """What it printed."""
         return self._log.read_text()
 
-    def api(self, path: str, **parameters: str) -> Any:
-        """The data of an answer of its HTTP interface."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
-        try:
-            connection.request("GET", f"/api/v1/{path}?{urlencode(parameters)}")
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-        finally:
-            connection.close()
-        assert answer["status"] == "success", answer
-        return answer["data"]
-
     def wait_until_ready(self) -> None:
         """Wait until it answers queries."""
 
@@ -86,22 +119,6 @@ class Prometheus:
 
         wait_until(ready, "prometheus is ready")
 
-    def query(self, expression: str, *labels: str) -> dict[Labels, float]:
-        """The instant value of each series, by the values of the labels named."""
-        data = self.api("query", query=expression)
-        assert data["resultType"] == "vector", data
-        found = {
-            tuple(series["metric"].get(label, "") for label in labels): float(series["value"][1])
-            for series in data["result"]
-        }
-        assert len(found) == len(data["result"]), f"these labels don't tell the series apart: {data}"
-        return found
-
-    def exemplars(self, selector: str, start: float, end: float) -> list[tuple[Mapping[str, str], Any]]:
-        """Labels of the series, and exemplar, of all that were stored between two times."""
-        data = self.api("query_exemplars", query=selector, start=f"{start:.3f}", end=f"{end:.3f}")
-        return [(series["seriesLabels"], each) for series in data for each in series["exemplars"]]
-
     def stop(self) -> None:
         """End it."""
         self.process.terminate()
@@ -114,10 +131,10 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(program: Path, folder: Path, target_port: int) -> Iterator[Prometheus]:
+def prometheus(program: Path, folder: Path, target_port: int, rules: str = "") -> Iterator[Prometheus]:
     """A Prometheus that runs during the block."""
     with reserved_port() as port:
-        started = Prometheus(program, folder, port, target_port)
+        started = Prometheus(program, folder, port, target_port, rules)
         try:
             started.wait_until_ready()
             yield started

@@ -1,0 +1,127 @@
+"""What `retryscope load` shows: live on a terminal, else a line now and then; a summary at the end."""
+
+import asyncio
+from contextlib import suppress
+from types import TracebackType
+from typing import Final
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from service.load.generator import LoadGenerator
+from service.load.tally import Tally
+
+LINE_SECONDS: Final = 10.0
+REFRESH_SECONDS: Final = 0.25
+WIDTH: Final = 132
+"""Columns where no terminal has a width of its own."""
+_PERCENTILES: Final = ("p50", "p90", "p95", "p99", "max")
+
+
+class LoadDisplay:
+    """Shows a load while the block runs.
+
+    Args:
+        generator: What sends it.
+        duration: Seconds; None: until it is stopped.
+        on_stderr: Standard output is taken.
+    """
+
+    def __init__(self, generator: LoadGenerator, duration: float | None, *, on_stderr: bool) -> None:
+        self._generator = generator
+        self._duration = duration
+        self._console = Console(stderr=on_stderr, highlight=False)
+        if not self._console.is_terminal:
+            self._console.width = WIDTH
+        self._task: asyncio.Task[None] | None = None
+
+    def announce(self, title: str) -> None:
+        """Say what begins."""
+        self._console.print(title, markup=False)
+
+    async def __aenter__(self) -> None:
+        show = self._show_live if self._console.is_terminal else self._show_lines
+        self._task = asyncio.create_task(show())
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _show_live(self) -> None:
+        # No thread of its own: it redraws where the numbers are made.
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            while True:
+                live.update(Group(Text(self._progress()), self._table()), refresh=True)
+                await asyncio.sleep(REFRESH_SECONDS)
+
+    async def _show_lines(self) -> None:
+        while True:
+            await asyncio.sleep(LINE_SECONDS)
+            self._console.print(self._progress(), markup=False)
+
+    def _progress(self) -> str:
+        total = self._generator.numbers.total
+        seconds = self._generator.seconds
+        of = "" if self._duration is None else f" of {self._duration:g}"
+        rate = total.sent / seconds if seconds else 0.0
+        return (
+            f"{seconds:.0f}{of} s: {total.sent} sent ({rate:.1f}/s), {total.in_flight} in flight,"
+            f" {total.succeeded} succeeded, {total.failed} failed, {total.hung_up} hung up,"
+            f" {total.not_sent} not sent; p99 {_seconds(total.corrected.percentile(99))}"
+        )
+
+    def _table(self) -> Table:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for name in ("workflow", "sent", "ok", "failed", "hung up", "not sent", "abandoned"):
+            table.add_column(name, justify="left" if name == "workflow" else "right", no_wrap=True)
+        for name in _PERCENTILES:
+            table.add_column(name, justify="right", no_wrap=True)
+        numbers = self._generator.numbers
+        for workflow, tally in sorted(numbers.workflows.items()):
+            table.add_row(*_row(workflow, tally))
+        if len(numbers.workflows) != 1:
+            table.add_row(*_row("all", numbers.total), style="bold")
+        return table
+
+    def summarize(self) -> None:
+        """The summary: latencies are counted from when a request was due."""
+        total = self._generator.numbers.total
+        self._console.print(self._table())
+        self._console.print(
+            "Latency from when a request was due, those not sent included; from when it was really sent:"
+            f" p50 {_seconds(total.latency.percentile(50))}, p99 {_seconds(total.latency.percentile(99))},"
+            f" max {_seconds(total.latency.maximum if total.latency.count else None)}.",
+            markup=False,
+        )
+        answers = [f"{status} {count} times" for status, count in sorted(total.statuses.items())]
+        outcomes = [f"{outcome} {count} times" for outcome, count in sorted(total.outcomes.items())]
+        for name, found in (("Status", answers), ("Outcome", outcomes)):
+            if found:
+                self._console.print(f"{name}: {', '.join(found)}.", markup=False)
+        for kind, error in sorted(total.errors.items()):
+            self._console.print(f"{kind}, {error.count} times; the first: {error.first}", markup=False)
+
+
+def _row(name: str, tally: Tally) -> list[str]:
+    counts = (
+        tally.sent,
+        tally.succeeded,
+        tally.failed,
+        tally.hung_up,
+        tally.not_sent,
+        tally.abandoned,
+    )
+    latencies = tally.corrected.summary()
+    return [name, *(str(count) for count in counts), *(_seconds(latencies[each]) for each in _PERCENTILES)]
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"

@@ -1,0 +1,73 @@
+"""The result of a load as a JSON document, and whether it kept its thresholds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from service.load.histogram import PRECISION
+from service.load.tally import LoadNumbers, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What must hold at the end; None: anything goes.
+
+    Attributes:
+        failure_ratio: Most failures, as a share of the requests due.
+        p99: Most seconds of the corrected 99th percentile.
+    """
+
+    failure_ratio: float | None = None
+    p99: float | None = None
+
+    def broken(self, total: Tally) -> list[str]:
+        """What does not hold, in words."""
+        found = []
+        if (self.failure_ratio, self.p99) != (None, None) and not total.sent + total.not_sent:
+            found.append("no request was due, so nothing is known")
+        if self.failure_ratio is not None and total.failure_ratio > self.failure_ratio:
+            found.append(
+                f"{total.failure_ratio:.2%} of the requests failed; --max-failure-ratio is"
+                f" {self.failure_ratio:g}"
+            )
+        if self.p99 is not None:
+            p99 = total.corrected.percentile(99)
+            if p99 is not None and p99 > self.p99:
+                found.append(f"the 99th percentile is {p99:.3f} s; --max-p99 is {self.p99:g}")
+        return found
+
+
+def report(numbers: LoadNumbers, *, seconds: float, settings: dict[str, Any]) -> dict[str, Any]:
+    """The whole result as a JSON document.
+
+    Args:
+        numbers: What was counted.
+        seconds: For how long requests were sent.
+        settings: How it was called: it comes first, as it is.
+    """
+    return {
+        **settings,
+        "seconds": round(seconds, 3),
+        "latency_precision": PRECISION,
+        "total": _tally(numbers.total, seconds),
+        "workflows": {name: _tally(tally, seconds) for name, tally in sorted(numbers.workflows.items())},
+    }
+
+
+def _tally(tally: Tally, seconds: float) -> dict[str, Any]:
+    return {
+        "sent": tally.sent,
+        "sent_per_second": round(tally.sent / seconds, 3) if seconds else None,
+        "not_sent": tally.not_sent,
+        "succeeded": tally.succeeded,
+        "failed": tally.failed,
+        "hung_up": tally.hung_up,
+        "abandoned": tally.abandoned,
+        "failure_ratio": round(tally.failure_ratio, 6),
+        "statuses": {str(status): number for status, number in sorted(tally.statuses.items())},
+        "outcomes": dict(sorted(tally.outcomes.items())),
+        "errors": {
+            kind: {"count": error.count, "first": error.first} for kind, error in sorted(tally.errors.items())
+        },
+        "latency_seconds": tally.latency.summary(),
+        "corrected_latency_seconds": tally.corrected.summary(),
+    }

@@ -1,0 +1,1 @@
+"""Prometheus and Alertmanager without containers: `retryscope stack`."""

@@ -1,0 +1,219 @@
+"""Prometheus and Alertmanager with the shipped configuration, against a running service."""
+
+import asyncio
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import yaml
+
+from service.load.client import LoadClient, UnusableAddressError
+from service.shipped import shipped
+from service.slo.definition import read_definition
+from service.slo.rules import render_rules
+from service.stack.configuration import (
+    Surroundings,
+    alertmanager_configuration,
+    prometheus_configuration,
+    scrape_seconds,
+)
+from service.stack.errors import StackError
+from service.stack.ports import choose_ports
+from service.stack.program import Program
+from service.stack.programs import Programs
+
+SCRAPES_PER_WINDOW: Final = 4.0
+"""Fewest scrapes in a window of a rule: `rate()` needs two, and one may be late or fail."""
+
+RETENTION: Final = "35d"
+"""Of kept data: the failure budget is that of 30 days."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """How a stack is started.
+
+    Attributes:
+        url: Base URL of the service.
+        token: Its API token; None: it has none.
+        prometheus_port: Port of Prometheus, 0 for a free one.
+        alertmanager_port: Port of Alertmanager, 0 for a free one.
+        scale: Factor on every window, delay and interval; at most 1.
+        slo: SLO definition; None: the one whose rules are shipped.
+        data: Where data is kept; None: it is thrown away.
+    """
+
+    url: str
+    token: str | None
+    prometheus_port: int
+    alertmanager_port: int
+    scale: float
+    slo: Path | None
+    data: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class StackAddresses:
+    """Where a running stack is to be found."""
+
+    service: str
+    prometheus: str
+    alertmanager: str
+
+
+async def run_stack(options: StackOptions, on_ready: Callable[[StackAddresses], None]) -> None:
+    """Run both until SIGTERM or SIGINT; a second signal kills them.
+
+    Args:
+        options: How they are started.
+        on_ready: Called once both answer.
+
+    Raises:
+        StackError: It can't be started as asked.
+        ProgramEndedError: One of them ended by itself.
+    """
+    programs = Programs.find()
+    await _require_service(options)
+    ports = {
+        "--prometheus-port": options.prometheus_port,
+        "--alertmanager-port": options.alertmanager_port,
+    }
+    prometheus_port, alertmanager_port = choose_ports(ports)
+    with tempfile.TemporaryDirectory(prefix="retryscope-stack-") as name, _data(options, Path(name)) as data:
+        folder = Path(name)  # nobody but this user may look into it
+        prometheus = Program("Prometheus", f"127.0.0.1:{prometheus_port}", folder / "prometheus.log")
+        alertmanager = Program("Alertmanager", f"127.0.0.1:{alertmanager_port}", folder / "alertmanager.log")
+        here = Surroundings(
+            options.url,
+            f"127.0.0.1:{prometheus_port}",
+            f"127.0.0.1:{alertmanager_port}",
+            _write_token(options.token, folder),
+            options.scale,
+        )
+        _write_configuration(options, here, folder)
+        async with AsyncExitStack() as stack:
+            stop = _end_on_signals(prometheus, alertmanager)
+            for program in (prometheus, alertmanager):
+                stack.push_async_callback(program.end)
+            await alertmanager.start(
+                programs.alertmanager,
+                f"--config.file={folder / 'alertmanager.yml'}",
+                f"--storage.path={data / 'alertmanager'}",
+                f"--web.listen-address={here.alertmanager}",
+                f"--web.external-url={alertmanager.url}",
+                "--cluster.listen-address=",  # it would listen on every address of the machine
+            )
+            await prometheus.start(
+                programs.prometheus,
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={data / 'prometheus'}",
+                f"--storage.tsdb.retention.time={RETENTION}",
+                f"--web.listen-address={here.prometheus}",
+                f"--web.external-url={prometheus.url}",
+                "--enable-feature=exemplar-storage",
+            )
+            await _run(prometheus, alertmanager, stop, options.url, on_ready)
+
+
+async def _run(
+    prometheus: Program,
+    alertmanager: Program,
+    stop: asyncio.Event,
+    url: str,
+    on_ready: Callable[[StackAddresses], None],
+) -> None:
+    async def watch() -> None:
+        async with aiohttp.ClientSession() as session:
+            await asyncio.gather(*(each.wait_until_ready(session) for each in (prometheus, alertmanager)))
+        on_ready(StackAddresses(url, prometheus.url, alertmanager.url))
+        await asyncio.gather(prometheus.wait(), alertmanager.wait())
+
+    watching, stopped = asyncio.create_task(watch()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({watching, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if watching.done():
+            await watching
+    finally:
+        for task in (watching, stopped):
+            task.cancel()
+        await asyncio.gather(watching, stopped, return_exceptions=True)
+
+
+async def _require_service(options: StackOptions) -> None:
+    async with LoadClient.open(options.url, timeout=10, token=options.token) as client:
+        try:
+            await client.workflows()
+        except UnusableAddressError as error:
+            raise StackError(str(error)) from None
+
+
+@contextmanager
+def _data(options: StackOptions, folder: Path) -> Iterator[Path]:
+    """Where the data goes."""
+    if options.data is None:
+        yield folder
+        return
+    try:
+        options.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StackError(f"can't keep data in {options.data} (--data): {error.strerror}") from None
+    yield options.data.resolve()
+
+
+def _write_token(token: str | None, folder: Path) -> Path | None:
+    if token is None:
+        return None
+    return _write_private(folder / "token", token)
+
+
+def _write_configuration(options: StackOptions, here: Surroundings, folder: Path) -> None:
+    prometheus = prometheus_configuration(_shipped("deploy/prometheus/prometheus.yml"), "", here)
+    prometheus["rule_files"] = [_rule_files(options, folder, scrape_seconds(prometheus))]
+    alertmanager = alertmanager_configuration(_shipped("deploy/alertmanager/alertmanager.yml"), here)
+    for name, document in (("prometheus.yml", prometheus), ("alertmanager.yml", alertmanager)):
+        _write_private(folder / name, yaml.safe_dump(document, sort_keys=False))
+
+
+def _rule_files(options: StackOptions, folder: Path, interval: float) -> str:
+    if options.scale == 1 and options.slo is None:
+        return str(shipped("deploy/prometheus/rules") / "*.yml")
+    definition = read_definition(options.slo)
+    floor = 0.0 if options.scale == 1 else SCRAPES_PER_WINDOW * interval
+    rules = render_rules(definition, scale=options.scale, floor_seconds=floor)
+    return str(_write_private(folder / "rules.yml", rules))
+
+
+def _shipped(name: str) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = yaml.safe_load(shipped(name).read_text(encoding="utf-8"))
+    except (FileNotFoundError, yaml.YAMLError) as error:
+        raise StackError(f"{name} can't be used: {error}") from None
+    return document
+
+
+def _write_private(path: Path, text: str) -> Path:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def _end_on_signals(*programs: Program) -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            for program in programs:
+                program.kill()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    return stop

@@ -1,0 +1,154 @@
+"""End to end: traffic fails, Prometheus fires, Alertmanager delivers, traffic heals, the alert resolves.
+
+The programs are real, the configuration and the rules are the shipped ones, on a clock 200 times as fast.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import running_service
+from tests.support.alertmanager import Alertmanager
+from tests.support.command import Command, running_command
+from tests.support.polling import wait_until
+from tests.support.process import Service
+from tests.support.prometheus import PrometheusApi
+
+TOKEN = "of-these-tests-0123456789"  # noqa: S105
+AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
+SCALE = "0.005"
+ABOUT_THE_MACHINE = {"EventLoopLagHigh"}
+"""Alerts that a busy machine may fire whatever the traffic is."""
+
+
+@dataclass
+class Watched:
+    """A service that needs its token, and the stack that watches it."""
+
+    service: Service
+    prometheus: PrometheusApi
+    alertmanager: Alertmanager
+    folder: Path
+
+    @contextmanager
+    def traffic(self, scenario: str) -> Iterator[Command]:
+        """Traffic during the block; the same for everybody who runs this test."""
+        with running_command(
+            self.folder / scenario,
+            "load",
+            f"--url=http://127.0.0.1:{self.service.port}",
+            f"--scenario={scenario}",
+            "--forever",
+            "--rate=20",
+            "--seed=1",
+            RETRYSCOPE_API_TOKEN=TOKEN,
+        ) as command:
+            yield command
+
+    def finished_runs(self) -> float:
+        """Runs that Prometheus knows of."""
+        found = self.prometheus.query("sum(resilience_workflow_duration_seconds_count)")
+        return found.get((), 0.0)
+
+    def wait_for_runs(self, number: float) -> None:
+        """Wait until Prometheus has seen so many more runs."""
+        wanted = self.finished_runs() + number
+        wait_until(lambda: self.finished_runs() >= wanted, f"Prometheus has seen {wanted:g} runs")
+
+    def delivered(self, name: str, status: str) -> list[Any]:
+        """Alerts that were delivered to the service, as it shows them."""
+        answer = self.service.get("/alerts", AUTHORIZED)
+        assert answer.status == 200, answer
+        return [
+            each
+            for each in answer.body["alerts"]
+            if each["labels"]["alertname"] == name and each["status"] == status
+        ]
+
+    def all_delivered(self) -> set[str]:
+        """Names of the alerts that were ever delivered to the service."""
+        found = self.service.get("/alerts", AUTHORIZED).body["alerts"]
+        return {each["labels"]["alertname"] for each in found} - ABOUT_THE_MACHINE
+
+    def firing(self) -> set[str]:
+        """Names of the alerts that fire now, or wait for their time to be up."""
+        found = self.prometheus.query("group by (alertname) (ALERTS)", "alertname")
+        return {name for (name,) in found} - ABOUT_THE_MACHINE
+
+
+@pytest.fixture
+def watched(system_tool: Callable[[str], Path], tmp_path: Path) -> Iterator[Watched]:
+    for program in ("prometheus", "prometheus-alertmanager"):
+        system_tool(program)
+    with running_service(tmp_path / "service", RETRYSCOPE_API_TOKEN=TOKEN) as service:
+        arguments = (f"--url=http://127.0.0.1:{service.port}", f"--scale={SCALE}")
+        ports = ("--prometheus-port=0", "--alertmanager-port=0")
+        with running_command(
+            tmp_path / "stack", "stack", *arguments, *ports, RETRYSCOPE_API_TOKEN=TOKEN
+        ) as stack:
+            prometheus = stack.wait_for(r"http://127\.0\.0\.1:(\d+)/graph")[1]
+            alertmanager = stack.wait_for(r"(http://\S+)/#/alerts")[1]
+            started = Watched(service, PrometheusApi(int(prometheus)), Alertmanager(alertmanager), tmp_path)
+            wait_until(lambda: started.prometheus.query("up == 1", "job"), "the service is scraped")
+            yield started
+
+
+def test_failing_traffic_fires_is_delivered_and_resolves(watched: Watched) -> None:
+    """Healthy traffic fires nothing; the page has everything that a person needs; healing ends it."""
+    with watched.traffic("mixed"):
+        watched.wait_for_runs(100)
+        assert watched.firing() == set()
+    assert watched.all_delivered() == set()
+
+    with watched.traffic("failures"):
+        (page,) = wait_until(
+            lambda: [
+                each
+                for each in watched.delivered("FailureBudgetBurn", "firing")
+                if each["labels"]["long"] == "1h"
+            ],
+            "the alert reaches the service",
+        )
+    assert page["labels"] == {
+        "alertname": "FailureBudgetBurn",
+        "severity": "critical",
+        "job": "retryscope",
+        "workflow": "retry",
+        "long": "1h",
+        "short": "5m",
+    }
+    annotations = page["annotations"]
+    assert annotations.keys() == {"summary", "description", "runbook_url", "dashboard_url"}
+    assert "{{" not in "".join(annotations.values())
+    assert re.match(r"Workflow retry of retryscope ", annotations["summary"])
+    assert re.search(r"[1-9][0-9.]*%", annotations["description"])
+    assert annotations["runbook_url"].endswith("/docs/runbook#failurebudgetburn")
+    assert "/d/retryscope-workflows?var-job=retryscope&var-workflow=retry" in annotations["dashboard_url"]
+    assert page["generator_url"].startswith(f"http://127.0.0.1:{watched.prometheus.port}/graph")
+
+    with watched.traffic("mixed"):
+        wait_until(
+            lambda: (
+                page["fingerprint"]
+                in {each["fingerprint"] for each in watched.delivered("FailureBudgetBurn", "resolved")}
+            ),
+            "the alert is resolved",
+        )
+
+
+def test_a_service_that_is_gone_fires(watched: Watched) -> None:
+    """The one alert that the service can't show: it is at Alertmanager."""
+    watched.service.stop()
+    alert = watched.alertmanager.wait_for("ServiceDown")
+    assert alert["labels"] == {
+        "alertname": "ServiceDown",
+        "severity": "critical",
+        "job": "retryscope",
+        "instance": f"127.0.0.1:{watched.service.port}",
+    }
+    assert alert["annotations"]["runbook_url"].endswith("#servicedown")

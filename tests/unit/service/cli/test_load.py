@@ -1,0 +1,57 @@
+"""`retryscope load`: its options. What it does is in tests/integration/test_load.py."""
+
+import pytest
+
+from service import cli
+from service.load.scenarios import SCENARIOS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--rate", "0"], "argument --rate: 0 is out of bounds: above 0, at most 10000"),
+        (["--rate", "10001"], "argument --rate"),
+        (["--duration", "soon"], "argument --duration: 'soon' is no duration"),
+        (["--duration", "3", "--forever"], "not allowed with argument --duration"),
+        (["--scenario", "dance"], "argument --scenario: invalid choice: 'dance'"),
+        (["--mix", "retry=-1"], "argument --mix: weight of retry: -1 is out of bounds"),
+        (["--background", "1.5"], "argument --background"),
+        (
+            ["--max-in-flight", "0"],
+            "argument --max-in-flight: 0 is out of bounds: at least 1, at most 100000",
+        ),
+        (["--time-scale", "11"], "argument --time-scale"),
+        (["--timeout", "0"], "argument --timeout"),
+        (["--seed", "-1"], "argument --seed"),
+        (["--arrivals", "sometimes"], "argument --arrivals"),
+        (["--max-failure-ratio", "2"], "argument --max-failure-ratio"),
+        (["--max-p99", "-1"], "argument --max-p99"),
+        (["--url", "ftp://127.0.0.1"], "argument --url: 'ftp://127.0.0.1' is no base URL"),
+    ],
+)
+def test_a_wrong_option_is_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit status 2, before anything is sent."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["load", *arguments])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_help_explains_every_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["load", "--help"])
+    out = capsys.readouterr().out
+    for name, scenario in SCENARIOS.items():
+        line = next(line for line in out.splitlines() if line.startswith(f"  {name} "))
+        assert (scenario.alert or "no alert") in line
+        assert scenario.summary in line
+
+
+def test_a_wrong_setting_of_the_token_is_named_but_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RETRYSCOPE_API_TOKEN", "too-short")
+    assert cli.main(["load"]) == 2
+    err = capsys.readouterr().err
+    assert "RETRYSCOPE_API_TOKEN" in err
+    assert "too-short" not in err

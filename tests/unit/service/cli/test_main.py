@@ -1,0 +1,72 @@
+"""The command itself: its commands, its usage, what it needs."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from service import cli
+from service.settings import Settings
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["serve", "--nothing"], ["dance"], ["serve", "--port", "eighty"], ["serve", "extra"]]
+)
+def test_wrong_arguments_show_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], served: list[Settings]
+) -> None:
+    """Exit status 2."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "usage: retryscope" in capsys.readouterr().err
+    assert served == []
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """That of the installed package."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"retryscope {version('retryscope')}\n"
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names the commands; that of a command its options with their variables and defaults."""
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    listed = re.findall(r"^    (\w+) ", capsys.readouterr().out, flags=re.MULTILINE)
+    assert listed == ["serve", "worker", "load", "stack", "rules"]
+    with pytest.raises(SystemExit):
+        cli.main(["serve", "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert "address to listen on (RETRYSCOPE_HOST, default 127.0.0.1)" in out
+    assert "port to listen on, 0 for a free one (RETRYSCOPE_PORT, default 8080)" in out
+
+
+def test_without_the_extra_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Naming what is missing."""
+    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "pydantic_settings" else object())
+    assert cli.main(["serve"]) == 2
+    assert capsys.readouterr().err == (
+        "retryscope: pydantic_settings not installed; install the service with:"
+        " pip install 'retryscope[service]'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("program", "unneeded"),
+    [
+        ("import service.cli; service.cli._parser()", {"aiohttp", "docket", "pydantic", "rich", "yaml"}),
+        ("import service.process", {"rich", "yaml"}),
+    ],
+)
+def test_a_command_starts_without_what_only_others_need(program: str, unneeded: set[str]) -> None:
+    """The help, and above all the service, would start later."""
+    code = f"{program}\nimport sys\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert unneeded.isdisjoint(done.stdout.split())

@@ -1,0 +1,214 @@
+"""The load generator, on a clock of its own: when it sends, what it counts, how it ends."""
+
+import asyncio
+from collections.abc import Iterator
+from itertools import repeat
+
+import pytest
+
+from service.load.generator import LoadGenerator
+from service.load.request import Answer, Request
+from tests.support import clock
+from tests.unit.service.load.stubs import REQUEST, SlowService, load
+
+
+def test_requests_leave_exactly_on_schedule() -> None:
+    service = SlowService()
+
+    async def main() -> float:
+        generator = load(service, 0.25, duration=1.0)
+        await generator.run()
+        return generator.seconds
+
+    assert clock.run(main()) == pytest.approx(1.0)
+    assert service.came == [0.0, 0.25, 0.5, 0.75]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 3.0, 9.0])
+def test_a_slow_service_does_not_slow_the_sending(seconds: float) -> None:
+    """An open loop: users do not wait for each other's answers."""
+    service = SlowService(lambda _: seconds)
+    clock.run(load(service).run())
+    assert service.came == [float(number) for number in range(10)]
+
+
+def test_what_is_due_beyond_the_bound_is_counted_and_never_sent_later() -> None:
+    """Two at a time, three seconds each: of three that are due, two are sent."""
+    service = SlowService(lambda _: 2.5)
+
+    async def main() -> LoadGenerator:
+        generator = load(service, 1.0, duration=9.0, max_in_flight=2)
+        await generator.run()
+        return generator
+
+    total = clock.run(main()).numbers.total
+    assert service.came == [0.0, 1.0, 3.0, 4.0, 6.0, 7.0]
+    assert service.most_in_flight == 2
+    assert (total.sent, total.not_sent, total.succeeded) == (6, 3, 6)
+
+
+def stalled_from_10_to_20(came: float) -> float:
+    """Seconds until an answer of a service that stalls."""
+    return 20.0 - came if 10.0 <= came < 20.0 else 0.01
+
+
+@pytest.mark.parametrize("max_in_flight", [1, 5, 10_000])
+def test_a_stall_shows_in_the_corrected_percentiles_however_few_may_be_in_flight(max_in_flight: int) -> None:
+    """Ten of a hundred seconds nothing is answered: 5 % of all requests would have waited at least 5 s.
+
+    With one request in flight what was really sent shows nothing of it: one of 901 was slow.
+    """
+    service = SlowService(stalled_from_10_to_20)
+
+    async def main() -> LoadGenerator:
+        generator = load(service, 0.1, duration=100.0, max_in_flight=max_in_flight)
+        await generator.run()
+        return generator
+
+    total = clock.run(main()).numbers.total
+    assert total.sent + total.not_sent == 1000
+    assert total.corrected.count == 1000
+    assert total.corrected.percentile(95) == pytest.approx(5.0, rel=0.03)
+    assert total.corrected.percentile(99) == pytest.approx(9.0, rel=0.03)
+    if max_in_flight == 1:
+        assert total.latency.percentile(99) == pytest.approx(0.01, rel=0.03)
+
+
+def test_latency_counts_from_when_a_request_was_due_and_from_when_it_was_sent() -> None:
+    """The machine that sends was busy for two seconds."""
+    service = SlowService(lambda _: 1.0)
+
+    async def main() -> LoadGenerator:
+        generator = LoadGenerator(repeat(REQUEST), iter([-2.0]), service, duration=10.0, max_in_flight=1)
+        await generator.run()
+        return generator
+
+    total = clock.run(main()).numbers.total
+    assert total.latency.maximum == pytest.approx(1.0)
+    assert total.corrected.maximum == pytest.approx(3.0)
+
+
+def test_stop_ends_the_sending_and_waits_for_answers() -> None:
+    service = SlowService(lambda _: 4.0)
+
+    async def main() -> tuple[LoadGenerator, float]:
+        generator = load(service, duration=None)
+        asyncio.get_running_loop().call_later(2.5, generator.stop)
+        await generator.run()
+        return generator, asyncio.get_running_loop().time()
+
+    generator, ended = clock.run(main())
+    assert service.came == [0.0, 1.0, 2.0]
+    assert ended == pytest.approx(6.0)
+    assert generator.seconds == pytest.approx(2.5)
+    assert generator.numbers.total.succeeded == 3
+
+
+def test_answers_that_do_not_come_in_time_are_abandoned() -> None:
+    """After the drain; they count as slow and as bad, and nothing goes on behind the generator's back."""
+    service = SlowService(lambda _: 1000.0)
+
+    async def main() -> tuple[LoadGenerator, float]:
+        generator = load(service, 2.0, duration=4.0, drain_seconds=3.0)
+        await generator.run()
+        return generator, asyncio.get_running_loop().time()
+
+    generator, ended = clock.run(main())
+    total = generator.numbers.total
+    assert ended == pytest.approx(7.0)
+    assert (total.abandoned, total.in_flight, service.in_flight) == (2, 0, 0)
+    assert total.failure_ratio == 1.0
+    assert total.corrected.maximum == pytest.approx(7.0)
+    assert total.latency.count == 0
+
+
+def test_cancelling_ends_it_at_once() -> None:
+    service = SlowService(lambda _: 1000.0)
+
+    async def main() -> tuple[LoadGenerator, float]:
+        generator = load(service, duration=None)
+        running = asyncio.create_task(generator.run())
+        await asyncio.sleep(1.5)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        return generator, asyncio.get_running_loop().time()
+
+    generator, ended = clock.run(main())
+    assert ended == pytest.approx(1.5)
+    assert generator.numbers.total.abandoned == 2
+    assert service.in_flight == 0
+
+
+def test_numbers_are_live() -> None:
+    service = SlowService(lambda _: 1.5)
+
+    async def main() -> list[tuple[int, int, int]]:
+        generator = load(service, duration=3.0)
+        running = asyncio.create_task(generator.run())
+        seen = []
+        for wait in (0.1, 1.0, 1.0, 10.0):
+            await asyncio.sleep(wait)
+            total = generator.numbers.total
+            seen.append((total.sent, total.in_flight, total.succeeded))
+        await running
+        return seen
+
+    assert clock.run(main()) == [(1, 1, 0), (2, 2, 0), (3, 2, 1), (3, 0, 3)]
+
+
+def test_a_generator_that_was_stopped_before_it_started_sends_nothing() -> None:
+    service = SlowService()
+
+    async def main() -> float:
+        generator = load(service, duration=None)
+        assert generator.seconds == 0.0
+        generator.stop()
+        await generator.run()
+        return generator.seconds
+
+    assert clock.run(main()) == 0.0
+    assert service.came == []
+
+
+def test_a_bug_of_the_sender_ends_the_load() -> None:
+    """Instead of being counted as an answer."""
+
+    class Buggy:
+        async def send(self, request: Request) -> Answer:
+            raise LookupError("a bug")
+
+    async def main() -> float:
+        generator = LoadGenerator(
+            repeat(REQUEST), iter([0.0, 1.0, 2.0]), Buggy(), duration=None, max_in_flight=1
+        )
+        with pytest.raises(LookupError, match="a bug"):
+            await generator.run()
+        return asyncio.get_running_loop().time()
+
+    assert clock.run(main()) < 1.0
+
+
+def test_others_get_their_turn_while_it_is_behind_schedule() -> None:
+    """A rate that the machine can't keep must not keep the answers from being read."""
+    service = SlowService()
+    turns = 0
+
+    def overdue() -> Iterator[float]:
+        for number in range(100):
+            assert turns >= number // 2, "nobody else had a turn"
+            yield -100.0
+
+    async def main() -> None:
+        nonlocal turns
+        generator = LoadGenerator(repeat(REQUEST), overdue(), service, duration=1.0, max_in_flight=1000)
+        running = asyncio.create_task(generator.run())
+        while not running.done():
+            turns += 1
+            await asyncio.sleep(0)
+            if len(service.came) == 100:
+                break
+        await running
+
+    clock.run(main())
+    assert len(service.came) == 100

@@ -1,0 +1,72 @@
+"""The report, and thresholds."""
+
+import json
+
+import pytest
+
+from service.load.report import Thresholds, report
+from service.load.request import Answer
+from service.load.tally import LoadNumbers
+
+
+def numbers_of(good: int, bad: int = 0, seconds: float = 1.0) -> LoadNumbers:
+    numbers = LoadNumbers()
+    for number in range(good + bad):
+        numbers.sent("retry")
+        answer = (
+            Answer(seconds, 200, "success")
+            if number < good
+            else Answer(seconds, error="timeout", detail="late")
+        )
+        numbers.answered("retry", 0.0, 0.0, answer)
+    return numbers
+
+
+@pytest.mark.parametrize(("limit", "broken"), [(0.25, False), (0.2, True), (0.0, True), (1.0, False)])
+def test_more_failures_than_allowed_break_a_threshold(limit: float, broken: bool) -> None:
+    found = Thresholds(failure_ratio=limit).broken(numbers_of(3, 1).total)
+    assert bool(found) == broken
+    if broken:
+        assert found == [f"25.00% of the requests failed; --max-failure-ratio is {limit:g}"]
+
+
+@pytest.mark.parametrize(("limit", "broken"), [(1.0, False), (2.0, False), (0.99, True)])
+def test_a_slow_p99_breaks_a_threshold(limit: float, broken: bool) -> None:
+    assert bool(Thresholds(p99=limit).broken(numbers_of(200).total)) == broken
+
+
+def test_without_thresholds_everything_goes() -> None:
+    assert Thresholds().broken(numbers_of(0, 5).total) == []
+    assert Thresholds().broken(LoadNumbers().total) == []
+
+
+@pytest.mark.parametrize("thresholds", [Thresholds(p99=1), Thresholds(failure_ratio=1)])
+def test_a_threshold_of_nothing_is_broken(thresholds: Thresholds) -> None:
+    """Nothing was measured, so it can't be said to hold."""
+    assert thresholds.broken(LoadNumbers().total) == ["no request was due, so nothing is known"]
+
+
+def test_the_report_is_json_with_everything_in_it() -> None:
+    numbers = numbers_of(3, 1)
+    numbers.not_sent("timeouts", 0.0)
+    document = json.loads(json.dumps(report(numbers, seconds=2.0, settings={"seed": 7})))
+    assert document["seed"] == 7
+    assert (document["seconds"], document["latency_precision"]) == (2.0, 0.01)
+    assert document["workflows"].keys() == {"retry", "timeouts"}
+    assert document["workflows"]["timeouts"]["not_sent"] == 1
+    total = document["total"]
+    assert total == {
+        "sent": 4,
+        "sent_per_second": 2.0,
+        "not_sent": 1,
+        "succeeded": 3,
+        "failed": 1,
+        "hung_up": 0,
+        "abandoned": 0,
+        "failure_ratio": 0.4,
+        "statuses": {"200": 3},
+        "outcomes": {"success": 3},
+        "errors": {"timeout": {"count": 1, "first": "late"}},
+        "latency_seconds": {"p50": 1.0, "p90": 1.0, "p95": 1.0, "p99": 1.0, "max": 1.0},
+        "corrected_latency_seconds": {"p50": 1.0, "p90": 1.0, "p95": 1.0, "p99": 1.0, "max": 1.0},
+    }
