@@ -1,0 +1,46 @@
+"""One colour per meaning, the same on every dashboard; the legend says it in words."""
+
+from collections.abc import Mapping
+
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
+
+Colours = Mapping[str, str]
+
+BLUE, RED, DARK_RED, ORANGE, PURPLE = "blue", "red", "dark-red", "orange", "purple"
+GREEN = "green"
+
+OUTCOMES: Colours = {
+    "success": BLUE,
+    "error": RED,
+    "exhausted": DARK_RED,
+    "timeout": ORANGE,
+    "cancelled": PURPLE,
+}
+CLEANUP_OUTCOMES: Colours = {"completed": BLUE, "failed": RED, "timed_out": ORANGE}
+GIVEUP_REASONS: Colours = {
+    "max_attempts": DARK_RED,
+    "deadline": ORANGE,
+    "budget": "yellow",
+    "non_retryable": RED,
+}
+CANCEL_CAUSES: Colours = {
+    "request": PURPLE,
+    "client_disconnect": "light-purple",
+    "sibling": RED,
+    "deadline": ORANGE,
+    "shutdown": "dark-purple",
+}
+RUN_STATES: Colours = {
+    "queued": "light-blue",
+    "running": "dark-blue",
+    "cancelling": "light-purple",
+    "succeeded": BLUE,
+    "failed": RED,
+    "cancelled": PURPLE,
+    "lost": DARK_RED,
+}
+
+
+def fixed(colour: str) -> DynamicConfigValue:
+    """The property that gives a series its colour."""
+    return DynamicConfigValue(id_val="color", value={"mode": "fixed", "fixedColor": colour})

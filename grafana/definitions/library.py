@@ -1,0 +1,70 @@
+"""All that the library records, of any service that uses it."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from grafana import navigation, traces, variables
+from grafana.dashboard import dashboard
+from grafana.panels import Panel
+from grafana.promql import JOB
+from grafana.questions import cancellations, operations, retries, telemetry
+from instrumentation import semconv
+
+
+def build() -> Dashboard:
+    """Needs nothing but the library's own metrics."""
+    sample = f"{semconv.OPERATION_DURATION.name}_count"
+    return dashboard(
+        navigation.LIBRARY,
+        "Library: operations",
+        "Every operation of any service that uses the library: rate, errors, duration, retries, timeouts,"
+        " cancellations, cleanup.",
+        variables=[variables.job(sample), variables.workflow(sample), variables.operation(sample)],
+        alerts=['workflow=~"$workflow|"', 'operation=~"$operation|"'],
+        rows=[
+            ("All operations", [operations.table()]),
+            (
+                "Rate, errors, duration",
+                [
+                    operations.outcomes(),
+                    operations.failure_ratio(),
+                    operations.duration(),
+                    operations.heatmap(),
+                ],
+            ),
+            (
+                "Retries",
+                [
+                    retries.amplification(),
+                    retries.attempts_per_success(),
+                    retries.waiting_share(),
+                    retries.exhausted_share(),
+                    retries.errors(),
+                    retries.giveups(),
+                ],
+            ),
+            (
+                "Timeouts, cancellations, cleanup",
+                [
+                    cancellations.timeout_ratio(),
+                    cancellations.attempt_timeout_ratio(),
+                    cancellations.causes(),
+                    cancellations.cleanup_duration(),
+                ],
+            ),
+            ("In flight, and what is missing here", [operations.in_flight(), telemetry.losses(JOB)]),
+            ("Traces", [failed_traces()]),
+        ],
+    )
+
+
+def failed_traces() -> Panel:
+    """The newest traces of operations that failed."""
+    return traces.search(
+        "Failed operations",
+        traces.IN_WORKFLOWS,
+        traces.IN_OPERATIONS,
+        traces.FAILED,
+        shown=(semconv.OPERATION, semconv.OUTCOME, semconv.ERROR_TYPE, semconv.RETRY_ATTEMPTS),
+        means="The newest traces in which an operation failed for good.",
+        do="Click a trace's id to see every attempt, wait, timeout and cleanup in it.",
+    )

@@ -1,0 +1,117 @@
+"""The service itself: HTTP, event loop, pools, telemetry, process."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from grafana import navigation, thresholds, traces, variables
+from grafana.colours import ORANGE, RED
+from grafana.dashboard import dashboard
+from grafana.panels import Panel, number, query, trend
+from grafana.promql import INSTANCES, largest, summed
+from grafana.questions import http, pools, process, telemetry
+from instrumentation import semconv
+
+
+def build() -> Dashboard:
+    """The dashboard that alerts about a process lead to."""
+    sample = semconv.BUILD_INFO.name
+    return dashboard(
+        navigation.SERVICE,
+        "Service and process",
+        "Is the service up, what do its clients see, is a process or a pool full, and is telemetry lost?",
+        variables=[variables.job(sample), variables.instance(sample)],
+        alerts=['instance=~"$instance|"'],
+        rows=[
+            ("Now", [up(), requests(), failures(), lag(), fullest(), youngest(), process.processes()]),
+            ("HTTP", [http.requests(), http.answers(), http.failure_ratio(), http.duration()]),
+            ("Saturation", [process.loop_lag(), pools.share(INSTANCES)]),
+            ("Telemetry and alerts", [telemetry.losses(INSTANCES), notifications()]),
+            ("Process", [process.processor(), process.memory(), process.files()]),
+        ],
+    )
+
+
+def up() -> Panel:
+    """Share of the targets that answer."""
+    return number(
+        "Processes that answer",
+        query(f"avg({INSTANCES.select('up')})", "up"),
+        means="Of the processes that Prometheus knows, the part that answers its scrapes.",
+        do="Below 1 see the table below for which one; ServiceDown fires after a while.",
+        unit="percentunit",
+        empty="Prometheus knows no such process",
+        steps={-1.0: RED, 1.0: "green"},
+    )
+
+
+def requests() -> Panel:
+    """Rate of requests."""
+    return number(
+        "Requests now",
+        query(summed(INSTANCES.count(semconv.HTTP_SERVER_DURATION)), "requests"),
+        means="HTTP requests a second, scrapes and health checks included.",
+        do="If clients ask and this falls, they do not reach the service.",
+        unit="reqps",
+        links=[traces.explore("Traces", f"span.{semconv.HTTP_ROUTE} != nil")],
+    )
+
+
+def failures() -> Panel:
+    """Share of failed answers."""
+    return number(
+        "Failed answers now",
+        query(http.failure_ratio_of(), "failed"),
+        means="Answers of 500 and above over all.",
+        do="See below which route it is.",
+        unit="percentunit",
+        steps={0.01: ORANGE, 0.05: RED},
+        links=[traces.explore("Failed", f"span.{semconv.HTTP_RESPONSE_STATUS_CODE} >= 500")],
+    )
+
+
+def lag() -> Panel:
+    """p99 of the event loop's lag."""
+    return number(
+        "Event-loop lag p99 now",
+        query(INSTANCES.quantile(0.99, semconv.EVENT_LOOP_LAG), "p99"),
+        means="How late the event loop is, at worst.",
+        do="See below which process it is: something blocks its loop.",
+        unit="s",
+        empty="The event loop's lag was not measured in this time range",
+        steps={0.4 * thresholds.LAG_SECONDS: ORANGE, thresholds.LAG_SECONDS: RED},
+    )
+
+
+def fullest() -> Panel:
+    """The fullest pool."""
+    return number(
+        "Fullest pool now",
+        query(largest(pools.used(INSTANCES)), "used"),
+        means="Places taken over the limit, of the fullest pool of all processes.",
+        do="See below which pool it is; at 1 it refuses or makes wait.",
+        unit="percentunit",
+        steps={0.7: ORANGE, thresholds.SATURATION: RED},
+    )
+
+
+def youngest() -> Panel:
+    """The shortest uptime."""
+    started = INSTANCES.select("process_start_time_seconds")
+    return number(
+        "Shortest uptime",
+        query(f"time() - max({started})", "uptime"),
+        means="Time since a process last started.",
+        do="Short without a deploy: a process ended by itself; see the starts drawn on the panels.",
+        unit="s",
+    )
+
+
+def notifications() -> Panel:
+    """Alerts that reached the service."""
+    return trend(
+        "Alert notifications received",
+        query(summed(INSTANCES.counter(semconv.ALERT_NOTIFICATIONS), "status"), "{{status}}"),
+        means="Alerts a second that Alertmanager delivered to POST /alerts.",
+        do="Firing alerts above and nothing here: look at Alertmanager's log, its token and its route.",
+        unit="cps",
+        colours={"firing": RED, "resolved": "blue"},
+    )

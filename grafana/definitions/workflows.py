@@ -1,0 +1,300 @@
+"""Whole workflows, inline and in the background: rate, errors, duration, error budget."""
+
+import math
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from grafana import navigation, thresholds, traces, variables
+from grafana.colours import GREEN, ORANGE, OUTCOMES, RED
+from grafana.dashboard import dashboard
+from grafana.panels import Panel, distribution, number, query, rows, trend
+from grafana.promql import COUNTED, FAILED, JOB, WORKFLOWS, aggregated, increase, largest, ratio, summed
+from instrumentation import semconv
+from service.slo import recording
+
+DURATION = semconv.WORKFLOW_DURATION
+BUDGET_STEPS = {-math.inf: RED, 0.0: ORANGE, 0.25: GREEN}
+NO_RULES = "No recorded value: nothing ran in this window, or Prometheus has no rules file"
+SCOPE = (traces.IN_WORKFLOWS, traces.IS_WORKFLOW)
+
+
+def build() -> Dashboard:
+    """The dashboard that an SLO alert leads to."""
+    sample = f"{DURATION.name}_count"
+    return dashboard(
+        navigation.WORKFLOWS,
+        "Workflows",
+        "Do the workflows work, how fast, and how much may still fail? Start here when an alert fires.",
+        variables=[variables.job(sample), variables.workflow(sample)],
+        alerts=['workflow=~"$workflow|"'],
+        rows=[
+            (
+                "Now",
+                [
+                    failures_now(),
+                    rate_now(),
+                    slowest_now(),
+                    budget_now(),
+                    running_now(),
+                    alerts_now(),
+                    table(),
+                ],
+            ),
+            ("Rate, errors, duration", [outcomes(), failure_ratio(), duration(), heatmap()]),
+            ("Error budget", [burn_rate(), budget_remaining(), in_flight(), recorded_failure_ratio()]),
+            ("Traces", [failed_traces()]),
+        ],
+    )
+
+
+def failure_ratio_of(*by: str) -> str:
+    """Failed over counted workflows."""
+    failed = summed(WORKFLOWS.count(DURATION, FAILED), *by)
+    return ratio(failed, summed(WORKFLOWS.count(DURATION, COUNTED), *by))
+
+
+def remaining() -> str:
+    """What is left of the budget: all of it where nothing is counted yet."""
+    left, budget = WORKFLOWS.select(recording.BUDGET_REMAINING), WORKFLOWS.select(recording.BUDGET)
+    return f"{left} or 0 * {budget} + 1"
+
+
+def failures_now() -> Panel:
+    """Failure ratio of all chosen workflows together."""
+    return number(
+        "Failure ratio now",
+        query(failure_ratio_of(), "failure ratio"),
+        means="Of the workflows that ended now and were not cancelled, the part that failed.",
+        do="If it is coloured, look in the table below which workflow it is.",
+        unit="percentunit",
+        steps={thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED},
+        links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
+    )
+
+
+def rate_now() -> Panel:
+    """Rate of all chosen workflows together."""
+    return number(
+        "Rate now",
+        query(summed(WORKFLOWS.count(DURATION)), "rate"),
+        means="Workflows that ended, a second.",
+        do="If it fell to nothing while clients still ask, look at what is in flight and at the HTTP errors.",
+        unit="ops",
+        links=[traces.explore("Traces", *SCOPE)],
+    )
+
+
+def slowest_now() -> Panel:
+    """p95 of all chosen workflows together."""
+    return number(
+        "p95 now",
+        query(WORKFLOWS.quantile(0.95, DURATION), "p95"),
+        means="19 of 20 workflows that end now are faster than this.",
+        do="If it grows, compare with the time lost waiting between attempts.",
+        unit="s",
+        links=[navigation.of_variables("Retries and backoff", navigation.RETRIES, "workflow")],
+    )
+
+
+def budget_now() -> Panel:
+    """The smallest budget left."""
+    return number(
+        "Least error budget left",
+        query(aggregated("min", remaining()), "budget left"),
+        means="What is left of the failures that the SLO allows in its window, of the workflow that has"
+        " least; below 0 the SLO is broken.",
+        do="Below a quarter: no risky changes. Below 0: repair before anything else.",
+        unit="percentunit",
+        empty=NO_RULES,
+        steps=BUDGET_STEPS,
+        links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
+    )
+
+
+def running_now() -> Panel:
+    """In flight of all chosen workflows together."""
+    return number(
+        "In flight now",
+        query(summed(WORKFLOWS.gauge(semconv.WORKFLOWS_IN_FLIGHT)), "in flight"),
+        means="Workflows that have started and not ended.",
+        do="If it only climbs, something hangs: look at timeouts and cancellations.",
+        unit="short",
+        links=[navigation.of_variables("Timeouts and cancellations", navigation.CANCELLATIONS, "workflow")],
+    )
+
+
+def alerts_now() -> Panel:
+    """Firing alerts."""
+    firing = JOB.select("ALERTS", 'alertstate="firing"', 'workflow=~"$workflow|"')
+    return number(
+        "Alerts firing",
+        query(f"count({firing}) or vector(0)", "alerts"),
+        means="Alerts of this job that fire now.",
+        do="Open the alert's runbook: its address is in the notification.",
+        unit="short",
+        steps={1.0: RED},
+        links=[navigation.of_variables("Service and process", navigation.SERVICE)],
+    )
+
+
+def table() -> Panel:
+    """A row per workflow."""
+    by = ("workflow",)
+    columns = {
+        "Ended": (summed(WORKFLOWS.count(DURATION), *by), "ops"),
+        "Failure ratio": (failure_ratio_of(*by), "percentunit"),
+        "p95": (WORKFLOWS.quantile(0.95, DURATION, by=by), "s"),
+        "Budget left": (aggregated("min", remaining(), *by), "percentunit"),
+        "In flight": (summed(WORKFLOWS.gauge(semconv.WORKFLOWS_IN_FLIGHT), *by), "short"),
+    }
+    return rows(
+        "Workflows",
+        columns,
+        by={"workflow": "Workflow"},
+        means="Every workflow with what ends, what fails, how long it takes and how much may still fail.",
+        do="Click a name to see only that workflow, its retries, or its timeouts.",
+        links={
+            "Workflow": [
+                navigation.of_row("Only this workflow", navigation.WORKFLOWS, *by),
+                navigation.of_row("Its retries and backoff", navigation.RETRIES, *by),
+                navigation.of_row("Its timeouts and cancellations", navigation.CANCELLATIONS, *by),
+                navigation.of_row("Its background runs", navigation.RUNS, *by),
+            ]
+        },
+    )
+
+
+def outcomes() -> Panel:
+    """Workflows that ended, by outcome."""
+    return trend(
+        "Workflows by outcome",
+        query(summed(WORKFLOWS.count(DURATION), "outcome"), "{{outcome}}"),
+        means="Workflows that ended, a second. `exhausted` gave up retrying, `timeout` ran past its"
+        " deadline, `cancelled` was stopped from outside and is no failure.",
+        do="When a failing colour grows, click it for its traces.",
+        unit="ops",
+        colours=OUTCOMES,
+        links=[traces.of_series("outcome", conditions=SCOPE)],
+    )
+
+
+def failure_ratio() -> Panel:
+    """Failure ratio by workflow."""
+    return trend(
+        "Failure ratio",
+        query(failure_ratio_of("workflow"), "{{workflow}}"),
+        means="Workflows that ended as error, timeout or exhausted, over those that were not cancelled."
+        " The dashed line is what the SLO allows in the long run.",
+        do="A short peak uses little of the budget; look at the burn rate whether it matters, and at the"
+        " traces for the reason.",
+        unit="percentunit",
+        lines={thresholds.BUDGET: ORANGE},
+        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW, traces.FAILED), title="Failed")],
+    )
+
+
+def duration() -> Panel:
+    """Percentiles of the duration."""
+    return trend(
+        "Duration",
+        query(WORKFLOWS.quantile(0.5, DURATION), "p50"),
+        query(WORKFLOWS.quantile(0.95, DURATION), "p95"),
+        query(WORKFLOWS.quantile(0.99, DURATION), "p99", exemplar=True),
+        means="Half of the workflows are faster than p50, 99 of 100 faster than p99. A diamond is one"
+        " workflow: click it for its trace.",
+        do="If p99 leaves p50 behind, open a diamond near it: attempts, waits and limits are in the trace.",
+        unit="s",
+        links=[traces.of_series(conditions=SCOPE)],
+    )
+
+
+def heatmap() -> Panel:
+    """Distribution of the duration."""
+    return distribution(
+        "Distribution of durations",
+        summed(increase(WORKFLOWS.select(f"{DURATION.name}_bucket")), "le"),
+        means="How many workflows took how long. Separate bands are separate ways through the code:"
+        " success at once, after one retry, at the limit.",
+        do="Look for a band at a limit (time out) or at the sum of the delays (retries), and click a"
+        " diamond in it.",
+        unit="s",
+        exemplar=True,
+        links=[traces.of_series(conditions=SCOPE)],
+    )
+
+
+def burn_rate() -> Panel:
+    """How fast the budget is used up, and where the alerts fire."""
+    budget = WORKFLOWS.select(recording.BUDGET)
+    targets = []
+    for burn in thresholds.BURN_RATES:
+        failures = WORKFLOWS.select(recording.failure_ratio(burn.long))
+        rate = f"{failures}\n/ on (job, workflow) {budget}"
+        targets.append(query(largest(rate, "workflow"), f"{burn.long} {{{{workflow}}}}"))
+    return trend(
+        "Burn rate",
+        *targets,
+        means="How many times faster than allowed the budget is used up, over the alert's long windows: at"
+        " 1 it lasts exactly as long as the SLO's window. The dashed lines are the factors at which"
+        " FailureBudgetBurn fires, the highest one for the shortest window.",
+        do="Above the highest line somebody is called now; between the lower ones repair it this week.",
+        unit="short",
+        empty=NO_RULES,
+        lines={burn.factor: RED if burn.severity == "critical" else ORANGE for burn in thresholds.BURN_RATES},
+        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW, traces.FAILED), title="Failed")],
+    )
+
+
+def budget_remaining() -> Panel:
+    """Error budget left, by workflow."""
+    return trend(
+        "Error budget left",
+        query(aggregated("min", remaining(), "workflow"), "{{workflow}}"),
+        means="Of the failures that the SLO allows in its window, the part that is left.",
+        do="A slope that reaches 0 before the window ends: find the failure that costs most, first.",
+        unit="percentunit",
+        empty=NO_RULES,
+        lines={0.0: RED, 0.25: ORANGE},
+        bottom=None,
+        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW, traces.FAILED), title="Failed")],
+    )
+
+
+def in_flight() -> Panel:
+    """Workflows that have started and not ended."""
+    return trend(
+        "In flight",
+        query(summed(WORKFLOWS.gauge(semconv.WORKFLOWS_IN_FLIGHT), "workflow"), "{{workflow}}"),
+        means="Workflows that have started and not ended.",
+        do="A line that only climbs, or stays up while nothing ends, is stuck: Stalled fires after a while.",
+        unit="short",
+        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW,))],
+    )
+
+
+def recorded_failure_ratio() -> Panel:
+    """The failure ratio as the alerts' shortest window sees it."""
+    window = min(burn.short for burn in thresholds.BURN_RATES)
+    ratios = WORKFLOWS.select(recording.failure_ratio(window))
+    return trend(
+        f"Failure ratio over {window}, as alerts see it",
+        query(largest(ratios, "workflow"), "{{workflow}}"),
+        means="The recorded failure ratio: smoother than the one above, and the same at every zoom.",
+        do="When this is back at 0, the alert resolves by itself.",
+        unit="percentunit",
+        empty=NO_RULES,
+        lines={thresholds.BUDGET: ORANGE},
+        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW, traces.FAILED), title="Failed")],
+    )
+
+
+def failed_traces() -> Panel:
+    """The newest traces of workflows that failed or were cancelled."""
+    return traces.search(
+        "Failed and cancelled workflows",
+        *SCOPE,
+        f'span.{semconv.OUTCOME} =~ "error|timeout|exhausted|cancelled"',
+        shown=(semconv.WORKFLOW, semconv.OUTCOME, semconv.ERROR_TYPE, semconv.CANCEL_CAUSE),
+        means="The newest traces of workflows that failed or were cancelled, whole: all of these are kept.",
+        do="Click a trace's id to see every attempt, wait, timeout and cleanup in it.",
+    )

@@ -1,0 +1,140 @@
+"""What ran out of time, what was cancelled, and whether it was cleaned up."""
+
+from grafana import thresholds, traces
+from grafana.colours import CANCEL_CAUSES, CLEANUP_OUTCOMES
+from grafana.panels import Panel, query, trend
+from grafana.promql import COUNTED, OPERATIONS, ratio, summed
+from instrumentation import semconv
+
+BY = ("workflow", "operation")
+LEGEND = "{{workflow}} / {{operation}}"
+SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)
+TIMED_OUT = 'outcome="timeout"'
+CLEANUP = f'name =~ "{semconv.SPAN_CLEANUP} .*"'
+
+
+def timeout_ratio_of(*by: str) -> str:
+    """Operations that reached their own limit, over counted ones."""
+    duration = semconv.OPERATION_DURATION
+    timed_out = summed(OPERATIONS.count(duration, TIMED_OUT), *by)
+    return ratio(timed_out, summed(OPERATIONS.count(duration, COUNTED), *by))
+
+
+def attempt_timeout_ratio_of(*by: str) -> str:
+    """Attempts that reached their own limit, over counted ones."""
+    timed_out = summed(OPERATIONS.counter(semconv.ATTEMPTS, TIMED_OUT), *by)
+    return ratio(timed_out, summed(OPERATIONS.counter(semconv.ATTEMPTS, COUNTED), *by))
+
+
+def cancelled_share_of(*by: str) -> str:
+    """Cancelled operations over all."""
+    duration = semconv.OPERATION_DURATION
+    cancelled = summed(OPERATIONS.count(duration, 'outcome="cancelled"'), *by)
+    return ratio(cancelled, summed(OPERATIONS.count(duration), *by))
+
+
+def cleanup_failures_of(*by: str) -> str:
+    """Cleanups that did not complete, over all."""
+    cleanup = semconv.CLEANUP_DURATION
+    failed = summed(OPERATIONS.count(cleanup, 'outcome!="completed"'), *by)
+    return ratio(failed, summed(OPERATIONS.count(cleanup), *by))
+
+
+def timeout_ratio() -> Panel:
+    """Timeouts of operations."""
+    return trend(
+        "Operations that timed out",
+        query(timeout_ratio_of(*BY), LEGEND),
+        means="Operations that reached their own limit, over those that were not cancelled. The dashed"
+        " line is where TimeoutRatioHigh fires.",
+        do="Compare the limit with p99 of the duration: raise it, or make faster what is behind it.",
+        unit="percentunit",
+        lines={thresholds.TIMEOUT_RATIO: "orange"},
+        links=[traces.of_series(*BY, conditions=(traces.has(semconv.OUTCOME, "timeout"),))],
+    )
+
+
+def attempt_timeout_ratio() -> Panel:
+    """Timeouts of attempts."""
+    return trend(
+        "Attempts that timed out",
+        query(attempt_timeout_ratio_of(*BY), LEGEND),
+        means="Attempts that reached their own limit, over those that were not cancelled; a retry may have"
+        " repaired them.",
+        do="High here and low in the operations: retries hide a slow call. Raise the attempt's limit, or"
+        " find out why it is slow.",
+        unit="percentunit",
+        links=[traces.of_series(*BY, conditions=(traces.has(semconv.OUTCOME, "timeout"),))],
+    )
+
+
+def cancelled_share() -> Panel:
+    """Share of cancelled operations."""
+    return trend(
+        "Cancelled operations",
+        query(cancelled_share_of(*BY), LEGEND),
+        means="Operations that someone outside stopped, over all. They are no failures, but work thrown"
+        " away. The dashed line is where CancellationSpike fires.",
+        do="Look at the causes: clients that hang up are often ones that time out before the service does.",
+        unit="percentunit",
+        lines={thresholds.CANCELLED_SHARE: "purple"},
+        links=[traces.of_series(*BY, conditions=(traces.has(semconv.OUTCOME, "cancelled"),))],
+    )
+
+
+def causes() -> Panel:
+    """Cancellations by cause."""
+    return trend(
+        "Cancellations by cause",
+        query(summed(OPERATIONS.counter(semconv.CANCELLATIONS), "cause"), "{{cause}}"),
+        means="Who stopped operations: a request to cancel, a client that went away, a failing sibling, a"
+        " deadline further out, a shutdown.",
+        do="client_disconnect: the client is less patient than the service. deadline: too little time left"
+        " for this step. shutdown: raise the drain time.",
+        unit="ops",
+        colours=CANCEL_CAUSES,
+        links=[
+            traces.of_series(
+                "cause",
+                conditions=(*SCOPE, traces.has(semconv.OUTCOME, "cancelled")),
+                title="Cancelled traces",
+            )
+        ],
+    )
+
+
+def cleanups() -> Panel:
+    """Cleanups by outcome."""
+    return trend(
+        "Cleanups by outcome",
+        query(summed(OPERATIONS.count(semconv.CLEANUP_DURATION), "outcome"), "{{outcome}}"),
+        means="What cancelled operations still did before they ended: completed, failed, or cut off at its"
+        " deadline.",
+        do="Anything but completed leaves something behind, a lock, a hold, a row: open the trace and undo"
+        " it.",
+        unit="ops",
+        colours=CLEANUP_OUTCOMES,
+        links=[
+            traces.explore(
+                "Cleanups",
+                *SCOPE,
+                CLEANUP,
+                traces.has(semconv.CLEANUP_OUTCOME, "${__field.labels.outcome}"),
+            )
+        ],
+    )
+
+
+def cleanup_duration() -> Panel:
+    """How long cleanups take."""
+    cleanup = semconv.CLEANUP_DURATION
+    return trend(
+        "Duration of cleanups",
+        query(OPERATIONS.quantile(0.95, cleanup, by=BY), f"p95 {LEGEND}", exemplar=True),
+        means="Time that a cancelled operation takes to stop. A shutdown and a disconnected client wait"
+        " for it. A diamond is one cleanup.",
+        do="Near the cleanup's deadline it will soon be cut off: do less in it, or raise the deadline.",
+        unit="s",
+        empty="Nothing was cleaned up in this time range",
+        links=[traces.of_series(*BY, conditions=(CLEANUP,))],
+    )

@@ -1,0 +1,70 @@
+"""What clients of the HTTP interface see."""
+
+from grafana import traces
+from grafana.panels import Panel, query, trend
+from grafana.promql import INSTANCES, ratio, summed
+from instrumentation import semconv
+
+DURATION = semconv.HTTP_SERVER_DURATION
+FAILED = 'http_response_status_code=~"5.."'
+IS_ROUTE = ("http_route",)
+
+
+def failure_ratio_of(*by: str) -> str:
+    """Answers of 500 and above, over all."""
+    failed = summed(INSTANCES.count(DURATION, FAILED), *by)
+    return ratio(failed, summed(INSTANCES.count(DURATION), *by))
+
+
+def requests() -> Panel:
+    """Requests by route."""
+    return trend(
+        "Requests by route",
+        query(summed(INSTANCES.count(DURATION), *IS_ROUTE), "{{http_route}}"),
+        means="Requests a second, by route; an empty name is a path that the service does not have.",
+        do="A route that grows alone points to one client; POST routes start work, GET routes only read.",
+        unit="reqps",
+        links=[traces.of_series(*IS_ROUTE)],
+    )
+
+
+def answers() -> Panel:
+    """Answers by status."""
+    return trend(
+        "Answers by status",
+        query(
+            summed(INSTANCES.count(DURATION), "http_response_status_code"), "{{http_response_status_code}}"
+        ),
+        means="Answers a second by status. No status: the client went away before its answer.",
+        do="429: a pool is full. 502 and 504: the workflow itself failed. 503: shutting down, or no"
+        " engine. 500: a bug, with its exception in the trace.",
+        unit="reqps",
+        # Not of the one status: a client that went away has none, and `= ` with nothing is no TraceQL.
+        links=[traces.explore("Traces of 4xx and 5xx", f"span.{semconv.HTTP_RESPONSE_STATUS_CODE} >= 400")],
+    )
+
+
+def failure_ratio() -> Panel:
+    """Failed answers by route."""
+    return trend(
+        "Failed answers by route",
+        query(failure_ratio_of(*IS_ROUTE), "{{http_route}}"),
+        means="Answers of 500 and above over all. A client that went away is none of them.",
+        do="On a workflow's route these are failed workflows: see the dashboard Workflows. Elsewhere it is"
+        " a bug.",
+        unit="percentunit",
+        links=[traces.of_series(*IS_ROUTE, conditions=("status = error",), title="Failed traces")],
+    )
+
+
+def duration() -> Panel:
+    """p95 by route."""
+    return trend(
+        "Duration by route",
+        query(INSTANCES.quantile(0.95, DURATION, by=IS_ROUTE), "p95 {{http_route}}", exemplar=True),
+        means="19 of 20 requests are answered sooner. Routes of inline workflows take as long as the"
+        " workflow. A diamond is one failed request.",
+        do="If /health or /metrics get slow, the event loop is blocked: look at its lag.",
+        unit="s",
+        links=[traces.of_series(*IS_ROUTE)],
+    )

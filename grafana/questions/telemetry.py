@@ -1,0 +1,23 @@
+"""Whether what the dashboards show is all there is."""
+
+from grafana import traces
+from grafana.panels import Panel, query, trend
+from grafana.promql import Scope, summed
+from instrumentation import semconv
+
+
+def losses(scope: Scope) -> Panel:
+    """Spans, labels and records that were lost."""
+    return trend(
+        "Telemetry that was lost",
+        query(summed(scope.counter(semconv.DROPPED_SPANS), "reason"), "spans dropped: {{reason}}"),
+        query(summed(scope.counter(semconv.FOLDED_LABELS), "label"), "labels folded: {{label}}"),
+        query(summed(scope.counter(semconv.TELEMETRY_FAILURES), "part"), "failures: {{part}}"),
+        means="Spans that never reached the collector, label values that became `_OTHER` because they were"
+        " in no declared set, and errors inside the telemetry. TelemetryDropped fires on any.",
+        do="queue_full: raise OTEL_BSP_MAX_QUEUE_SIZE or sample. export_failed: look at the collector."
+        " Folded labels: declare the operation, and build no name from ids. Failures: the log says once"
+        " what it was.",
+        unit="cps",
+        links=[traces.of_series(title="Traces that did arrive")],
+    )

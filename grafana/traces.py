@@ -1,0 +1,103 @@
+"""From a number to the traces behind it: TraceQL, links into Explore, and lists of traces.
+
+A trace's `service.name` is the name of the Prometheus job: the same service under one name in both.
+"""
+
+import json
+import re
+from urllib.parse import quote
+
+from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.builders.dashboard import DashboardLink
+from grafana_foundation_sdk.builders.tempo import Dataquery
+from grafana_foundation_sdk.models.tempo import SearchTableType
+
+from grafana.panels import described
+from grafana.variables import TEMPO
+from instrumentation import semconv
+
+NO_TRACES = "No such trace in this time range"
+
+LABELS = {
+    "workflow": semconv.WORKFLOW,
+    "operation": semconv.OPERATION,
+    "outcome": semconv.OUTCOME,
+    "error_type": semconv.ERROR_TYPE,
+    "cause": semconv.CANCEL_CAUSE,
+    "reason": semconv.RETRY_GIVEUP_REASON,
+    "http_route": semconv.HTTP_ROUTE,
+}
+"""Span attribute of each metric label that spans have too."""
+
+IN_WORKFLOWS = f'span.{semconv.WORKFLOW} =~ "${{workflow:pipe}}"'
+IN_OPERATIONS = f'span.{semconv.OPERATION} =~ "${{operation:pipe}}"'
+FAILED = f'span.{semconv.OUTCOME} =~ "error|timeout|exhausted"'
+IS_WORKFLOW = f'name =~ "{semconv.SPAN_WORKFLOW} .*"'
+
+
+def traceql(*conditions: str) -> str:
+    """Spans of the job that meet all conditions."""
+    return "{ " + " && ".join(('resource.service.name = "$job"', *conditions)) + " }"
+
+
+def has(attribute: str, value: str) -> str:
+    """The condition that a span attribute has a value."""
+    return f'span.{attribute} = "{value}"'
+
+
+def of_series(*labels: str, conditions: tuple[str, ...] = (), title: str = "Traces") -> DashboardLink:
+    """From a series to its traces: the values of its labels are filled in."""
+    filled = (has(LABELS[label], f"${{__field.labels.{label}}}") for label in labels)
+    return explore(title, *conditions, *filled)
+
+
+def explore(title: str, *conditions: str) -> DashboardLink:
+    """A link that opens Explore with a TraceQL query over the panel's time range."""
+    pane = {
+        "datasource": "${tracesource}",
+        "queries": [
+            {
+                "refId": "A",
+                "datasource": {"type": "tempo", "uid": "${tracesource}"},
+                "queryType": "traceql",
+                "limit": 20,
+                "query": traceql(*conditions).replace('"$job"', '"${job}"'),
+            }
+        ],
+        "range": {"from": "${__from}", "to": "${__to}"},
+    }
+    panes = _encoded(json.dumps({"traces": pane}, separators=(",", ":")))
+    return DashboardLink(title).url(f"/explore?schemaVersion=1&orgId=1&panes={panes}")
+
+
+def _encoded(text: str) -> str:
+    """Percent-encoded, but for the variables, which Grafana fills in and encodes.
+
+    Above all `&&`: as it is, it would end the parameter.
+    """
+    parts = re.split(r"(\$\{[^}]+\})", text)
+    return "".join(part if part.startswith("${") else quote(part, safe="") for part in parts)
+
+
+def search(title: str, *conditions: str, shown: tuple[str, ...], means: str, do: str) -> table.Panel:
+    """A list of traces.
+
+    Args:
+        title: Of the panel.
+        conditions: TraceQL that one span of the trace meets.
+        shown: Attributes of the matching spans, as columns.
+        means: What it means.
+        do: What to do about it.
+    """
+    panel = described(table.Panel(), title, means=means, do=do, empty=NO_TRACES, width=24, height=9)
+    selected = ", ".join(f"span.{name}" for name in shown)
+    target = (
+        Dataquery()
+        .datasource(TEMPO)
+        .query_type("traceql")
+        .query(f"{traceql(*conditions)} | select({selected})")
+        .table_type(SearchTableType.SPANS)
+        .limit(20)
+        .spss(3)
+    )
+    return panel.datasource(TEMPO).with_target(target).unit("none")

@@ -1,0 +1,100 @@
+"""A service that was loaded, and the Prometheus that saw it: what Grafana would ask, and get."""
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from service.slo import recording
+from tests.support.dashboards.model import Json, substituted, variables
+from tests.support.dashboards.traffic import drive, drive_healthy
+from tests.support.polling import wait_until
+from tests.support.process import Service
+from tests.support.prometheus import Prometheus
+
+
+@dataclass
+class Loaded:
+    """A service after traffic of all kinds, and the Prometheus that saw all of it."""
+
+    service: Service
+    prometheus: Prometheus
+    started: float
+    healthy_at: float
+    ended: float
+
+    def instant(self, expression: str, at: float | None = None) -> list[Json]:
+        """The series that an expression has when the traffic is over, or at another time."""
+        moment = self.ended if at is None else at
+        data: Json = self.prometheus.api("query", query=expression, time=f"{moment:.3f}")
+        assert data["resultType"] == "vector", expression
+        series: list[Json] = data["result"]
+        return series
+
+    def over_time(self, expression: str) -> list[Json]:
+        """Its series from the first scrape to the end, as a panel asks for them."""
+        data: Json = self.prometheus.api(
+            "query_range",
+            query=expression,
+            start=f"{self.started:.3f}",
+            end=f"{self.ended:.3f}",
+            step="0.5",
+        )
+        series: list[Json] = data["result"]
+        return series
+
+    def values(self, dashboard: Json) -> dict[str, str]:
+        """What Grafana puts in the place of each variable: of those with All, its own value for all."""
+        values: dict[str, str] = {}
+        for name, variable in variables(dashboard).items():
+            if variable["type"] == "datasource":
+                values[name] = variable["current"]["value"]
+                continue
+            options = self.options(substituted(variable["query"]["query"], values))
+            assert options, f"${name} has no values"
+            values[name] = variable["allValue"] if variable["includeAll"] else options[0]
+        return values
+
+    def options(self, query: str) -> list[str]:
+        """The values that a variable offers."""
+        found = re.fullmatch(r"label_values\((.+), (\w+)\)", query)
+        assert found, query
+        options: list[str] = self.prometheus.api(f"label/{found[2]}/values", **{"match[]": found[1]})
+        return options
+
+
+def fast_rules(folder: Path) -> str:
+    """The shipped rules, evaluated each second; the budget is summed up in steps of seconds, too."""
+    (path,) = folder.glob("*.yml")
+    text, changed = re.subn(r"\[30d:\w+\]", "[5m:1s]", path.read_text())
+    assert changed
+    rules = yaml.safe_load(text)
+    for group in rules["groups"]:
+        group["interval"] = "1s"
+    return yaml.safe_dump(rules, width=10_000)
+
+
+def load_service(service: Service, prometheus: Prometheus) -> Loaded:
+    """First healthy traffic, then traffic of every kind; Prometheus has scraped, and recorded, all of it."""
+    started = time.time()
+    _wait_for_scrapes(prometheus, 2)
+    drive_healthy(service)
+    _wait_for_scrapes(prometheus, 2)
+    slowest = f"count({recording.BUDGET_REMAINING}) + count({recording.ATTEMPTS_PER_OPERATION})"
+    wait_until(lambda: prometheus.query(slowest), "the rules have recorded what takes them longest")
+    healthy_at = time.time()
+    _wait_for_scrapes(prometheus, 1)
+    drive(service)
+    # Each group of rules is evaluated once a second, at an offset of its own.
+    _wait_for_scrapes(prometheus, 5)
+    return Loaded(service, prometheus, started, healthy_at, time.time())
+
+
+def _wait_for_scrapes(prometheus: Prometheus, number: float) -> None:
+    def scrapes() -> float:
+        return sum(prometheus.query("count_over_time(up[10m])").values())
+
+    wanted = scrapes() + number
+    wait_until(lambda: scrapes() >= wanted, f"it was scraped {number:g} more times")
