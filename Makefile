@@ -3,13 +3,21 @@
 #   make run ARGS='--port 9000'   passes arguments on
 
 .DEFAULT_GOAL := help
-.PHONY: run test bench lint lock clean help
+.PHONY: run load stack test bench lint generate tools lock clean help
 
 heading = @printf '\n== %s\n'
 
 run: ## Set up .venv and start the service on 127.0.0.1:8080
 	@scripts/environment run
 	@exec .venv/bin/retryscope serve $(ARGS)
+
+load: ## Send traffic to the running service; ARGS='--scenario failures' makes it fail
+	@scripts/environment run
+	@exec .venv/bin/retryscope load $(ARGS)
+
+stack: ## Run Prometheus and Alertmanager against the running service; ARGS='--scale 0.005' for a quick demo
+	@scripts/environment run
+	@exec .venv/bin/retryscope stack $(ARGS)
 
 test: lint ## Set up .venv, run every check and every test
 	$(heading) 'pytest: all tests and the examples in docstrings, with branch coverage of the library'
@@ -32,6 +40,15 @@ lint: ## Check formatting, lint, types and import directions
 	$(heading) 'lint-imports'
 	@.venv/bin/lint-imports --no-logo
 
+generate: ## Write the dashboards and the alert rules anew, from Python and from service/slo/slo.yml
+	@scripts/environment dev
+	.venv/bin/python -m grafana
+	.venv/bin/retryscope rules > deploy/prometheus/rules/retryscope.yml
+	.venv/bin/retryscope rules --format kubernetes > deploy/kubernetes/generated/prometheusrule.yml
+
+tools: ## Fetch what tests use and Debian 12 lacks (Docker Compose 2, promtool 3, kubectl) into .tools
+	@scripts/newer-debian-tools
+
 bench: ## Measure what tracing costs, with tenacity, stamina and backoff as peers
 	@scripts/environment dev
 	@.venv/bin/python -m benchmarks $(ARGS)
@@ -45,8 +62,8 @@ lock: ## Renew the locks from pyproject.toml; ARGS=--upgrade takes the newest ve
 	$(compile) --all-extras --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## Remove .venv and everything that the commands leave behind
-	rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
-	find benchmarks instrumentation service tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv .tools .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	find benchmarks grafana instrumentation service tests -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-COMMANDS = {"run", "test", "bench", "lint", "lock", "clean", "help"}
+COMMANDS = {"run", "load", "stack", "test", "lint", "generate", "tools", "bench", "lock", "clean", "help"}
 
 
 class Machine:
@@ -93,6 +93,14 @@ class TestMake:
     def test_arguments_are_passed_on_to_the_service(self, make: Callable[..., str]) -> None:
         assert make("--dry-run", "run", "ARGS=--port 9000").endswith("retryscope serve --port 9000\n")
 
+    def test_generate_writes_what_is_committed(self, make: Callable[..., str]) -> None:
+        """Each file that a test compares with what it is generated from."""
+        text = make("--dry-run", "generate")
+        assert "python -m grafana" in text
+        for name in ("prometheus/rules/retryscope.yml", "kubernetes/generated/prometheusrule.yml"):
+            assert re.search(rf"retryscope rules .*> deploy/{name}$", text, re.MULTILINE)
+            assert (ROOT / "deploy" / name).is_file()
+
 
 class TestFindPython:
     def test_takes_the_first_that_fits(self, machine: Machine) -> None:
@@ -137,27 +145,34 @@ class TestCi:
     def debian(self, machine: Machine) -> None:
         machine.add_recorded("apt-get")
         machine.add("sudo", 'test "$1" = -n && shift && exec "$@"')
-        machine.add_recorded("make", "echo '3 passed'; exit 7")
+        machine.add_recorded("make", """test "$1" = tools || { echo '3 passed'; exit 7; }""")
         machine.add("git", "exit 0")
 
     def test_runs_make_test_and_ends_as_it_ends(self, machine: Machine) -> None:
         machine.add_python()
-        machine.add("prometheus", "exit 0")
-        machine.add("redis-server", "exit 0")
+        for tool in ("prometheus", "prometheus-alertmanager", "redis-server"):
+            machine.add(tool, "exit 0")
         result = machine.run(".ci/run")
         assert (result.returncode, result.stdout) == (7, "3 passed\n")
-        assert machine.calls == ["make test CI=true DEBIAN_FRONTEND="]
+        assert machine.calls == [f"make {each} CI=true DEBIAN_FRONTEND=" for each in ("tools", "test")]
 
     def test_installs_what_is_missing_first(self, machine: Machine) -> None:
         machine.add_python_without_venv()
         result = machine.run(".ci/run", CI="1")
         assert result.returncode == 7
-        update, install, test = machine.calls
+        update, install, tools, test = machine.calls
         assert update.startswith("apt-get update ")
         assert install.startswith("apt-get install --yes ")
-        assert " prometheus redis-server python3 python3-venv " in install
+        assert " prometheus prometheus-alertmanager redis-server python3 python3-venv " in install
         assert install.endswith("DEBIAN_FRONTEND=noninteractive")
+        assert tools.startswith("make tools CI=1 ")
         assert test.startswith("make test CI=1 ")
+
+    def test_stops_when_a_newer_tool_cannot_be_had(self, machine: Machine) -> None:
+        machine.add_python()
+        machine.add_recorded("make", "exit 2")
+        assert machine.run(".ci/run").returncode == 2
+        assert machine.calls[-1].startswith("make tools ")
 
     def test_stops_when_a_tool_cannot_be_installed(self, machine: Machine) -> None:
         machine.add_python()

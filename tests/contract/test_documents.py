@@ -10,6 +10,8 @@ import pytest
 from instrumentation import semconv
 from service.settings import Settings
 from service.workflows import WORKFLOWS
+from tests.support.known import is_known, table
+from tests.support.promql import metric_uses
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -34,9 +36,27 @@ def test_each_python_example_runs(code: str, tmp_path: Path) -> None:
 def test_every_name_in_a_document_exists(page: Path) -> None:
     """A metric or an attribute that is named like one of ours is one of ours."""
     text = page.read_text()
-    assert set(re.findall(r"\b(?:resilience|retryscope_run|retryscope_runs)_\w+", text)) <= _series()
+    assert set(re.findall(r"(?<![:\w])(?:resilience|retryscope_run|retryscope_runs)_\w+", text)) <= _series()
     known = semconv.ATTRIBUTES.keys() | semconv.EVENTS.keys()
     assert set(re.findall(r"\b(?:resilience|retryscope\.run)\.[\w.]+\w", text)) <= known
+
+
+PROMQL = [
+    (page, block)
+    for page in PAGES
+    for block in re.findall(r"^```promql\n(.*?)^```$", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("page", "block"), PROMQL, ids=lambda value: getattr(value, "name", None))
+def test_every_expression_in_a_document_asks_for_series_and_labels_that_exist(page: Path, block: str) -> None:
+    """An expression ends at an empty line, or where the next line would not go on with it."""
+    known = table(ROOT / "deploy/prometheus/rules")
+    expressions = re.split(r"\n(?!\s|$)|\n\n", re.sub(r"^#.*\n", "", block, flags=re.MULTILINE).strip())
+    for expression in expressions:
+        uses = list(metric_uses(expression))
+        assert uses, expression
+        assert [use for use in uses if not is_known(use, known)] == [], expression
 
 
 def _series() -> set[str]:

@@ -12,9 +12,10 @@ import tarfile
 import time
 import venv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -61,12 +62,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
 
 
-def test_the_wheel_holds_the_two_packages_and_nothing_else(wheel: Path, files: list[Path]) -> None:
+SHIPPED = ("deploy/alertmanager/", "deploy/prometheus/", "docs/runbook.md")
+"""What the service reads at run time besides its own package; `service/shipped.py` finds it."""
+
+
+def test_the_wheel_holds_the_two_packages_what_the_service_reads_and_nothing_else(
+    wheel: Path, files: list[Path]
+) -> None:
     names = {str(path.relative_to(ROOT)) for path in files}
     sources = {name for name in names if name.startswith(("instrumentation/", "service/"))}
+    shipped = {f"service/_shipped/{name}" for name in names if name.startswith(SHIPPED)}
     packaged = {name for name in contents(wheel) if ".dist-info/" not in name}
-    assert packaged == sources
-    assert {"instrumentation/py.typed", "service/cli.py"} <= packaged
+    assert packaged == sources | shipped
+    assert {"instrumentation/py.typed", "service/cli/__init__.py", "service/slo/slo.yml"} <= sources
+    assert len(shipped) >= len(SHIPPED)
 
 
 def test_the_wheel_names_its_licence_and_its_command(wheel: Path) -> None:
@@ -180,6 +189,11 @@ class Service:
             time.sleep(0.05)
         pytest.fail(f"not ready after {START_LIMIT} s:\n{self.output.read_text()}")
 
+    def text(self, path: str) -> str:
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            text: str = answer.read().decode()
+            return text
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_LIMIT)
@@ -204,3 +218,41 @@ def test_the_installed_service_runs_a_workflow_and_ends_on_sigterm(service: Serv
     assert answer["counts"] == {"succeeded": 1, "failed": 0, "timed_out": 0, "cancelled": 0}
     assert re.fullmatch("[0-9a-f]{32}", answer["trace_id"])
     assert service.stop() == 0, service.output.read_text()
+
+
+def test_the_installed_service_has_its_runbook(service: Service) -> None:
+    assert 'id="failurebudgetburn"' in service.text("/docs/runbook")
+
+
+def test_the_installed_command_prints_the_rules(service_environment: Path, tmp_path: Path) -> None:
+    """Those that are committed, from the definition in the wheel."""
+    rules = run(service_environment / "bin" / "retryscope", "rules", cwd=tmp_path)
+    assert rules == (ROOT / "deploy/prometheus/rules/retryscope.yml").read_text()
+
+
+def test_the_installed_command_starts_prometheus_and_alertmanager(
+    service: Service, service_environment: Path, tmp_path: Path, system_tool: Callable[[str], Path]
+) -> None:
+    """With the configuration in the wheel."""
+    for tool in ("prometheus", "prometheus-alertmanager"):
+        system_tool(tool)
+    command = service_environment / "bin" / "retryscope"
+    ports = ("--prometheus-port", "0", "--alertmanager-port", "0")
+    with subprocess.Popen(
+        [command, "stack", "--url", f"http://127.0.0.1:{service.port}", *ports],
+        cwd=tmp_path,
+        env=outside_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as stack:
+        assert stack.stderr is not None
+        try:
+            first = stack.stderr.readline()
+            stack.send_signal(signal.SIGINT)
+            rest = stack.communicate(timeout=START_LIMIT)[1]
+        finally:
+            stack.kill()
+    assert first.startswith("Prometheus and Alertmanager watch"), first + rest
+    assert stack.returncode == 0, rest

@@ -71,7 +71,9 @@ def test_the_locks_follow_pyproject(lock: str) -> None:
         assert version in requirement.specifier, f"{requirement} is not what {lock} holds: run `make lock`"
 
 
-@pytest.mark.parametrize("script", [".ci/run", "scripts/environment", "scripts/find-python"])
+@pytest.mark.parametrize(
+    "script", [".ci/run", "scripts/environment", "scripts/find-python", "scripts/newer-debian-tools"]
+)
 def test_scripts_are_executable_in_git_too(script: str, git: Callable[..., list[str]]) -> None:
     assert os.access(ROOT / script, os.X_OK)
     staged = git("ls-files", "-z", "--stage", script)
