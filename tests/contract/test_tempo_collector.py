@@ -1,5 +1,6 @@
 """Tempo's and the collector's configuration: keys that these versions know, and traces kept as promised."""
 
+import re
 from typing import Any, get_args
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_fault_in_the_collectors_configuration_is_found(fault: Fault, collecto
 
 
 def test_every_trace_with_another_outcome_than_success_is_kept(collector_config: Any) -> None:
-    """And a share of the others: neither none, nor so many that sampling is no use."""
+    """And a share of the others, which the stack's one file of settings sets."""
     policies = {
         policy["type"]: policy for policy in collector_config["processors"]["tail_sampling"]["policies"]
     }
@@ -90,7 +91,12 @@ def test_every_trace_with_another_outcome_than_success_is_kept(collector_config:
     assert by_outcome["key"] == semconv.OUTCOME
     assert set(by_outcome["values"]) == set(get_args(Outcome)) - {"success"}
     assert policies["status_code"]["status_code"]["status_codes"] == ["ERROR"]
-    assert 0 < policies["probabilistic"]["probabilistic"]["sampling_percentage"] < 100
+    share = policies["probabilistic"]["probabilistic"]["sampling_percentage"]
+    assert share == "${env:TRACES_KEPT_PERCENT}"
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert compose["services"]["collector"]["environment"]["TRACES_KEPT_PERCENT"] == "${TRACES_KEPT_PERCENT}"
+    (percent,) = re.findall(r"^TRACES_KEPT_PERCENT=(\d+)$", (ROOT / ".env").read_text(), re.MULTILINE)
+    assert 0 < int(percent) <= 100
 
 
 def test_every_attribute_that_the_collector_looks_at_is_one_that_the_library_sets(
