@@ -34,9 +34,6 @@ PROCESS = {
 }
 """Of prometheus_client's own collectors, what is used."""
 
-IN_DOCUMENTS = {"python_gc_collections_total": "counter", "scrape_samples_scraped": "gauge"}
-"""What only a document asks for, of prometheus_client's collectors and of what Prometheus makes itself."""
-
 VALUES: dict[str, frozenset[str]] = {
     "outcome": frozenset({*OUTCOMES, *CLEANUP_OUTCOMES}),
     "cause": frozenset(CANCEL_CAUSES),
@@ -73,10 +70,17 @@ class Series:
     exemplars: bool = False
 
 
+IN_DOCUMENTS = {
+    "python_gc_collections_total": Series(TARGET | {"generation"}, "counter"),
+    "scrape_samples_scraped": Series(TARGET, "gauge"),
+}
+"""What only a document asks for, of prometheus_client's collectors and of what Prometheus makes itself."""
+
+
 def table(rules: Path) -> dict[str, Series]:
     """Every name, the ones that the rules of a folder record included."""
     known = dict(_of_semconv())
-    known |= {name: Series(TARGET, kind) for name, kind in (PROCESS | IN_DOCUMENTS).items()}
+    known |= {name: Series(TARGET, kind) for name, kind in PROCESS.items()} | IN_DOCUMENTS
     known["up"] = Series(TARGET, "gauge")
     alert = {"alertname", "alertstate", "severity", "long", "short", "pool"}
     known["ALERTS"] = Series(TARGET | alert | {"workflow", "operation"}, "gauge")
