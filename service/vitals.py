@@ -45,4 +45,8 @@ class Vitals:
         while True:
             due += LAG_INTERVAL
             await asyncio.sleep(due - loop.time())
-            self._lag.observe(max(0.0, loop.time() - due))
+            now = loop.time()
+            self._lag.observe(max(0.0, now - due))
+            while due + LAG_INTERVAL <= now:  # all at once: one at a time, a busy loop would never catch up
+                due += LAG_INTERVAL
+                self._lag.observe(now - due)

@@ -33,9 +33,9 @@ class RememberedAlert(BaseModel):
 class AlertStore:
     """The last alerts, each occurrence once.
 
-    Notifications come more than once and late. An occurrence that was resolved stays so: only one that
-    starts later fires again. So where Alertmanager lost Prometheus, took an alert for resolved and then
-    finds it firing since the same time, it is shown as resolved until it begins anew.
+    Notifications come more than once and late. Of one occurrence the last that arrived counts: Alertmanager
+    that loses Prometheus takes an alert for resolved, and then finds it firing since the same time. A late
+    repetition is corrected by the next notification; an alert hidden for good would not be.
 
     Args:
         limit: Alerts that are remembered. The resolved one that was heard of least recently makes room
@@ -67,17 +67,26 @@ class AlertStore:
             if known.status == "firing":
                 self._alerts[alert.fingerprint, start] = known.model_copy(update={"status": "resolved"})
             self._remember(alert, alert.starts_at, now)
-        elif self._is_news(alert, known):
+        elif self._is_about(alert, known):
             self._remember(alert, start, now)
+        else:
+            self._complete(alert)
 
-    def _is_news(self, alert: Alert, known: RememberedAlert) -> bool:
-        """Whether it says more about an occurrence than is known, and nothing about an earlier one."""
-        if known.status == "resolved":
-            return False
+    def _is_about(self, alert: Alert, known: RememberedAlert) -> bool:
+        """Whether it is about the occurrence that is known last, and not about an earlier one."""
         if alert.starts_at == known.starts_at:
             return True
+        if known.status == "resolved":
+            return False
         # Of two Prometheus servers that watch the same, Alertmanager takes the earlier start.
         return alert.status == "firing" or alert.ends_at >= known.starts_at
+
+    def _complete(self, alert: Alert) -> None:
+        """Fill in the end of an earlier occurrence, where it comes late."""
+        key = (alert.fingerprint, alert.starts_at)
+        earlier = self._alerts.get(key)
+        if earlier is not None and earlier.ends_at is None and alert.status == "resolved":
+            self._alerts[key] = earlier.model_copy(update={"ends_at": alert.ends_at})
 
     def _remember(self, alert: Alert, starts_at: datetime, now: datetime) -> None:
         key = (alert.fingerprint, starts_at)

@@ -89,6 +89,28 @@ def test_a_stall_does_not_shift_the_looks_after_it(registry: CollectorRegistry) 
     assert registry.get_sample_value(f"{LAG}_count") == 5
 
 
+def test_a_loop_that_stalls_again_and_again_is_late_by_a_few_stalls_and_calm_afterwards(
+    registry: CollectorRegistry,
+) -> None:
+    """Whatever fell due is looked at at once: otherwise the looks would fall ever further behind."""
+
+    async def main() -> None:
+        watching = asyncio.create_task(Vitals(registry).watch_loop())
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, StallingLoop)
+        for _ in range(20):  # each turn of the loop takes half a second
+            await asyncio.sleep(0)
+            loop.stalled += 0.5
+        await asyncio.sleep(1)
+        watching.cancel()
+        await asyncio.wait([watching])
+
+    run(main(), StallingLoop)
+    assert registry.get_sample_value(f"{LAG}_count") == pytest.approx(110, abs=1)
+    assert at_most(registry, "2.5") == registry.get_sample_value(f"{LAG}_count")
+    assert at_most(registry, "0.001") == pytest.approx(10, abs=1)
+
+
 def test_the_pools_are_read_by_each_scrape(registry: CollectorRegistry) -> None:
     """Only those that the process has are there."""
     vitals = Vitals(registry)
