@@ -23,6 +23,10 @@ STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 _log = logging.getLogger("service")
 
 
+PARAMETERS: Final = frozenset({"format", "limit", "status"})
+"""Of ``GET /alerts``: with a misspelt one it would show what was not asked for."""
+
+
 class AlertRoutes:
     """The routes of ``/alerts``."""
 
@@ -49,6 +53,8 @@ class AlertRoutes:
 
     async def list(self, request: web.Request) -> web.Response:
         """The last alerts, the newest first; as text for ``?format=text``."""
+        for name in request.query.keys() - PARAMETERS:
+            raise invalid_parameter(name, request.query[name], f"one of {', '.join(sorted(PARAMETERS))}")
         alerts = self._store.latest(page_limit(request), _wanted_status(request))
         if wants_text(request):
             return web.Response(text=render_alerts(alerts))
