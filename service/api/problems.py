@@ -96,7 +96,6 @@ def _of_http_exception(request: web.Request, answer: web.HTTPException) -> Probl
     if answer.status == 404:
         detail = f"There is nothing at {request.path}; /docs lists what there is."
     elif answer.status == 405:
-        detail = (
-            f"{request.method} does not work on {request.path}; use {headers.get('Allow', 'another method').replace(',', ', ')}."
-        )
+        allowed = headers.get("Allow", "another method").replace(",", ", ")
+        detail = f"{request.method} does not work on {request.path}; use {allowed}."
     return Problem(answer.status, phrase.lower().replace(" ", "-"), phrase, detail, headers=headers)
