@@ -46,6 +46,11 @@ def query(expression: str, legend: str, *, exemplar: bool = False) -> Dataquery:
     return target.exemplar(True) if exemplar else target
 
 
+def overall(expression: str, legend: str) -> Dataquery:
+    """An expression over `$__range`: asked once, at the end of the time range."""
+    return _query(expression).instant().legend_format(legend)
+
+
 def latest(expression: str) -> Dataquery:
     """An expression's value now, as rows of a table."""
     return _query(expression).instant().format(PromQueryFormat.TABLE).legend_format("__auto")
@@ -159,13 +164,26 @@ def distribution(
     exemplar: bool = False,
     links: Sequence[DashboardLink] = (),
 ) -> heatmap.Panel:
-    """A heatmap of a histogram's buckets, by ``le``."""
+    """A heatmap of the rates of a histogram's buckets, by ``le``.
+
+    Args:
+        title: Of the panel.
+        buckets: Rate of each bucket.
+        means: What it means.
+        do: What to do about it.
+        unit: Of what was observed; the cells are observations a second.
+        width: Of 24.
+        empty: What it says instead of data.
+        exemplar: Whether exemplars are drawn.
+        links: Where a click on a value leads.
+    """
     panel = described(heatmap.Panel(), title, means=means, do=do, empty=empty, width=width, height=8)
     colours = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues").steps(64)
     return (
         panel.datasource(PROMETHEUS)
         .with_target(query(buckets, "{{le}}", exemplar=exemplar).format(PromQueryFormat.HEATMAP))
-        .unit("short")
+        .unit("ops")
+        .cell_values(heatmap.CellValues().unit("ops"))
         .calculate(False)
         .y_axis(heatmap.YAxisConfig().unit(unit))
         .color(colours.exponent(0.5).fill("dark-blue"))

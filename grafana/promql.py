@@ -1,16 +1,12 @@
 """PromQL in the few shapes that the dashboards are made of.
 
-Names of metrics come from `instrumentation.semconv`; every window is `$__rate_interval`, which Grafana keeps
-at four scrapes or more, so that no panel is empty because of its zoom.
+Names of metrics come from `instrumentation.semconv`; what rules need too, such as sums and shares, is in
+`service.slo.promql`. The window of a rate is `$__rate_interval`, which Grafana keeps at four scrapes or more,
+so that no panel is empty because of its zoom.
 """
 
 from instrumentation.semconv import Metric
-
-WINDOW = "$__rate_interval"
-
-FAILED = 'outcome=~"error|timeout|exhausted"'
-COUNTED = 'outcome!="cancelled"'
-"""A cancelled run counts on neither side of the failure ratio."""
+from service.slo.promql import summed
 
 
 class Scope:
@@ -54,8 +50,7 @@ class Scope:
 
     def mean(self, metric: Metric, *matchers: str, by: tuple[str, ...] = ()) -> str:
         """The mean of a histogram; where nothing was observed there is no value."""
-        count = summed(self.count(metric, *matchers), *by)
-        return f"{summed(self.total(metric, *matchers), *by)}\n/ ({count} > 0)"
+        return mean(summed(self.total(metric, *matchers), *by), summed(self.count(metric, *matchers), *by))
 
 
 JOB = Scope('job="$job"')
@@ -66,29 +61,14 @@ INSTANCES = Scope('job="$job"', 'instance=~"$instance"')
 
 def rate(selector: str) -> str:
     """Increase a second."""
-    return f"rate({selector}[{WINDOW}])"
+    return f"rate({selector}[$__rate_interval])"
 
 
-def increase(selector: str) -> str:
-    """Increase in one step of the panel."""
-    return f"increase({selector}[{WINDOW}])"
+def total(selector: str) -> str:
+    """Increase in the time range of the dashboard: for one number, not for a curve."""
+    return f"increase({selector}[$__range])"
 
 
-def summed(expression: str, *by: str) -> str:
-    """The sum, by labels."""
-    return aggregated("sum", expression, *by)
-
-
-def largest(expression: str, *by: str) -> str:
-    """The largest, by labels: for what every process reports of the same thing."""
-    return aggregated("max", expression, *by)
-
-
-def aggregated(function: str, expression: str, *by: str) -> str:
-    """An aggregation, by labels."""
-    return f"{function} by ({', '.join(by)}) ({expression})" if by else f"{function}({expression})"
-
-
-def ratio(part: str, whole: str) -> str:
-    """A share, which is 0 where there is nothing to divide by; both sides have the same labels."""
-    return f"{part}\n/ ({whole} > 0)\nor 0 * {whole}"
+def mean(total: str, count: str) -> str:
+    """How much of the total there is for each; where there is none, there is no value."""
+    return f"{total}\n/ ({count} > 0)"

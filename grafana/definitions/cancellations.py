@@ -6,9 +6,10 @@ from grafana import navigation, thresholds, traces, variables
 from grafana.colours import ORANGE, PURPLE, RED
 from grafana.dashboard import dashboard
 from grafana.panels import Panel, number, query
-from grafana.promql import OPERATIONS, summed
+from grafana.promql import OPERATIONS
 from grafana.questions import cancellations, operations
 from instrumentation import semconv
+from service.slo.promql import summed
 
 
 def build() -> Dashboard:
@@ -23,7 +24,10 @@ def build() -> Dashboard:
         rows=[
             ("Now", [timeouts(), attempt_timeouts(), cancelled(), unclean(), slowest_cleanup(), running()]),
             ("Timeouts", [cancellations.timeout_ratio(), cancellations.attempt_timeout_ratio()]),
-            ("Cancellations", [cancellations.causes(), cancellations.cancelled_share()]),
+            (
+                "Cancellations",
+                [cancellations.cancelled_runs(), cancellations.causes(), cancellations.cancelled_share()],
+            ),
             ("Cleanup", [cancellations.cleanups(), cancellations.cleanup_duration()]),
             ("In flight", [operations.in_flight(), operations.duration()]),
             ("Traces", [stopped()]),
@@ -39,7 +43,7 @@ def timeouts() -> Panel:
         means="Operations that reach their own limit, over those that are not cancelled.",
         do="Look below which operation it is, and compare its limit with its p99.",
         unit="percentunit",
-        steps={thresholds.TIMEOUT_RATIO: ORANGE, 4 * thresholds.TIMEOUT_RATIO: RED},
+        steps={0.01: ORANGE, 0.05: RED},
         links=[_ended("Timeouts", "timeout")],
     )
 
@@ -49,7 +53,8 @@ def attempt_timeouts() -> Panel:
     return number(
         "Attempts timing out now",
         query(cancellations.attempt_timeout_ratio_of(), "share"),
-        means="Attempts that reach their own limit, over those that are not cancelled.",
+        means="Attempts that reach their own limit, over those that are not cancelled; TimeoutRatioHigh"
+        " looks at them operation by operation.",
         do="Higher than that of the operations: retries hide a slow call.",
         unit="percentunit",
         steps={thresholds.TIMEOUT_RATIO: ORANGE, 4 * thresholds.TIMEOUT_RATIO: RED},
@@ -58,15 +63,16 @@ def attempt_timeouts() -> Panel:
 
 
 def cancelled() -> Panel:
-    """Share of cancelled operations, together."""
+    """Share of cancelled workflow runs, together."""
     return number(
-        "Cancelled now",
-        query(cancellations.cancelled_share_of(), "share"),
-        means="Operations that someone outside stops, over all. No failures, but work thrown away.",
+        "Runs cancelled now",
+        query(cancellations.cancelled_runs_share_of(), "share"),
+        means="Runs of workflows that someone outside stops, over all. No failures, but work thrown away;"
+        " CancellationSpike looks at them workflow by workflow.",
         do="Look at the causes below.",
         unit="percentunit",
         steps={thresholds.CANCELLED_SHARE: PURPLE},
-        links=[_ended("Cancelled", "cancelled")],
+        links=[traces.explore("Cancelled", *cancellations.RUNS, traces.has(semconv.OUTCOME, "cancelled"))],
     )
 
 
@@ -78,6 +84,7 @@ def unclean() -> Panel:
         means="Cleanups that fail or are cut off at their deadline, over all.",
         do="Each leaves something behind: open its trace and undo it.",
         unit="percentunit",
+        empty="Nothing was cleaned up in this time range",
         steps={0.001: ORANGE, 0.05: RED},
         links=[traces.explore("Cleanups", *cancellations.SCOPE, cancellations.CLEANUP)],
     )

@@ -6,10 +6,11 @@ from grafana import navigation, thresholds, traces, variables
 from grafana.colours import ORANGE, RED
 from grafana.dashboard import dashboard
 from grafana.panels import Panel, number, query
-from grafana.promql import OPERATIONS, largest, summed
+from grafana.promql import OPERATIONS
 from grafana.questions import retries
 from instrumentation import semconv
 from service.slo import recording
+from service.slo.promql import largest, summed
 
 
 def build() -> Dashboard:
@@ -78,9 +79,11 @@ def per_success() -> Panel:
     return number(
         "Attempts per success now",
         query(retries.attempts_per_success_of(), "attempts"),
-        means="Attempts that a successful operation takes, on average; 0 where none succeeds.",
-        do="Above 1.5, repair what is called: the first attempt should be the usual one.",
+        means="Attempts that a successful operation takes, on average.",
+        do="Above 1.5, repair what is called: the first attempt should be the usual one. No value: none"
+        " succeeds.",
         unit="short",
+        empty=retries.NO_SUCCESS,
         steps={1.5: ORANGE, 2.5: RED},
         links=[traces.explore("Successes", *retries.SCOPE, traces.has(semconv.OUTCOME, "success"))],
     )

@@ -5,10 +5,11 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana import navigation, traces, variables
 from grafana.colours import ORANGE, RED, RUN_STATES
 from grafana.dashboard import dashboard
-from grafana.panels import Panel, distribution, number, query, trend
-from grafana.promql import JOB, WORKFLOWS, increase, largest, ratio, summed
+from grafana.panels import Panel, distribution, number, overall, query, trend
+from grafana.promql import JOB, WORKFLOWS, total
 from grafana.questions import pools
 from instrumentation import semconv
+from service.slo.promql import largest, share, summed
 
 NO_RUNS = "No background run ended in this time range"
 IS_RUN = f"span.{semconv.RUN_ID} != nil"
@@ -37,7 +38,7 @@ def build() -> Dashboard:
 def failure_ratio_of(*by: str) -> str:
     """Failed and lost runs over those that ended and were not cancelled."""
     failed = summed(WORKFLOWS.counter(semconv.RUNS, 'state=~"failed|lost"'), *by)
-    return ratio(failed, summed(WORKFLOWS.counter(semconv.RUNS, 'state=~"succeeded|failed|lost"'), *by))
+    return share(failed, summed(WORKFLOWS.counter(semconv.RUNS, 'state=~"succeeded|failed|lost"'), *by))
 
 
 def active() -> Panel:
@@ -86,6 +87,7 @@ def failing() -> Panel:
         means="Background runs that end failed or lost, over those that end and were not cancelled.",
         do="Click for the failed traces; the record of a run has its error.",
         unit="percentunit",
+        empty=NO_RUNS,
         steps={0.01: ORANGE, 0.05: RED},
         links=[traces.explore("Failed runs", *SCOPE, traces.FAILED)],
     )
@@ -96,8 +98,9 @@ def lost() -> Panel:
     counted = JOB.select(f"{semconv.RUNS.name}_total", 'workflow=~"$workflow"', 'state="lost"')
     return number(
         "Lost",
-        query(summed(increase(counted)), "lost"),
-        means="Background runs that were given up after five deliveries: each time their worker died.",
+        overall(summed(total(counted)), "lost"),
+        means="Background runs that were given up in this time range, after five deliveries: each time their"
+        " worker died.",
         do="Read the record of such a run: what it does kills the process, by memory most often.",
         unit="short",
         steps={0.5: RED},
@@ -110,8 +113,9 @@ def again() -> Panel:
     counted = WORKFLOWS.select(f"{semconv.RUN_REDELIVERIES.name}_total")
     return number(
         "Delivered again",
-        query(summed(increase(counted)), "redeliveries"),
-        means="Deliveries after the first: a worker died, or froze for longer than the redelivery time.",
+        overall(summed(total(counted)), "redeliveries"),
+        means="Deliveries after the first in this time range: a worker died, or froze for longer than the"
+        " redelivery time.",
         do="Outside a deploy, look why workers end: the starts drawn on the panels say when.",
         unit="short",
         steps={0.5: ORANGE},
@@ -140,6 +144,7 @@ def failure_ratio() -> Panel:
         means="Background runs that ended failed or lost, over those that ended and were not cancelled.",
         do="Click for the failed traces; the record of a run has its error.",
         unit="percentunit",
+        empty=NO_RUNS,
         links=[traces.of_series("workflow", conditions=(IS_RUN, traces.FAILED), title="Failed runs")],
     )
 
@@ -204,8 +209,8 @@ def queue_wait_distribution() -> Panel:
     metric = semconv.RUN_QUEUE_WAIT_DURATION
     return distribution(
         "Distribution of queue waits",
-        summed(increase(WORKFLOWS.select(f"{metric.name}_bucket")), "le"),
-        means="How many background runs waited how long.",
+        summed(WORKFLOWS.buckets(metric), "le"),
+        means="Background runs that started, a second, by how long they had waited.",
         do="A second band far up is a worker that is stuck, or a burst.",
         unit="s",
         empty="No background run started in this time range",

@@ -6,9 +6,10 @@ from grafana import navigation, thresholds, traces, variables
 from grafana.colours import ORANGE, RED
 from grafana.dashboard import dashboard
 from grafana.panels import Panel, number, query, trend
-from grafana.promql import INSTANCES, largest, summed
+from grafana.promql import INSTANCES
 from grafana.questions import http, pools, process, telemetry
 from instrumentation import semconv
+from service.slo.promql import largest, summed
 
 
 def build() -> Dashboard:
@@ -72,8 +73,8 @@ def lag() -> Panel:
     """p99 of the event loop's lag."""
     return number(
         "Event-loop lag p99 now",
-        query(INSTANCES.quantile(0.99, semconv.EVENT_LOOP_LAG), "p99"),
-        means="How late the event loop is, at worst.",
+        query(largest(INSTANCES.quantile(0.99, semconv.EVENT_LOOP_LAG, by=("instance",))), "p99"),
+        means="How late the event loop is 1 of 100 times, of the process where it is latest.",
         do="See below which process it is: something blocks its loop.",
         unit="s",
         empty="The event loop's lag was not measured in this time range",

@@ -8,13 +8,16 @@ from grafana import navigation, thresholds, traces, variables
 from grafana.colours import GREEN, ORANGE, OUTCOMES, RED
 from grafana.dashboard import dashboard
 from grafana.panels import Panel, distribution, number, query, rows, trend
-from grafana.promql import COUNTED, FAILED, JOB, WORKFLOWS, aggregated, increase, largest, ratio, summed
+from grafana.promql import JOB, WORKFLOWS
 from instrumentation import semconv
 from service.slo import recording
+from service.slo.promql import COUNTED, FAILED, aggregated, largest, share, summed
 
 DURATION = semconv.WORKFLOW_DURATION
 BUDGET_STEPS = {-math.inf: RED, 0.0: ORANGE, 0.25: GREEN}
 NO_RULES = "No recorded value: nothing ran in this window, or Prometheus has no rules file"
+NO_BUDGET = f"Not known yet: counted every {recording.TILE}, by the rules file that Prometheus has to have"
+STEPS = f"It moves in steps of {recording.TILE}: for what fails now look at the burn rate."
 SCOPE = (traces.IN_WORKFLOWS, traces.IS_WORKFLOW)
 
 
@@ -50,13 +53,12 @@ def build() -> Dashboard:
 def failure_ratio_of(*by: str) -> str:
     """Failed over counted workflows."""
     failed = summed(WORKFLOWS.count(DURATION, FAILED), *by)
-    return ratio(failed, summed(WORKFLOWS.count(DURATION, COUNTED), *by))
+    return share(failed, summed(WORKFLOWS.count(DURATION, COUNTED), *by))
 
 
 def remaining() -> str:
-    """What is left of the budget: all of it where nothing is counted yet."""
-    left, budget = WORKFLOWS.select(recording.BUDGET_REMAINING), WORKFLOWS.select(recording.BUDGET)
-    return f"{left} or 0 * {budget} + 1"
+    """What is left of the budget; where nothing is counted yet nobody knows, so it is not all of it."""
+    return WORKFLOWS.select(recording.BUDGET_REMAINING)
 
 
 def failures_now() -> Panel:
@@ -102,10 +104,10 @@ def budget_now() -> Panel:
         "Least error budget left",
         query(aggregated("min", remaining()), "budget left"),
         means="What is left of the failures that the SLO allows in its window, of the workflow that has"
-        " least; below 0 the SLO is broken.",
+        " least; below 0 the SLO is broken. " + STEPS,
         do="Below a quarter: no risky changes. Below 0: repair before anything else.",
         unit="percentunit",
-        empty=NO_RULES,
+        empty=NO_BUDGET,
         steps=BUDGET_STEPS,
         links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
     )
@@ -212,9 +214,9 @@ def heatmap() -> Panel:
     """Distribution of the duration."""
     return distribution(
         "Distribution of durations",
-        summed(increase(WORKFLOWS.select(f"{DURATION.name}_bucket")), "le"),
-        means="How many workflows took how long. Separate bands are separate ways through the code:"
-        " success at once, after one retry, at the limit.",
+        summed(WORKFLOWS.buckets(DURATION), "le"),
+        means="Workflows that ended, a second, by how long they took. Separate bands are separate ways"
+        " through the code: success at once, after one retry, at the limit.",
         do="Look for a band at a limit (time out) or at the sum of the delays (retries), and click a"
         " diamond in it.",
         unit="s",
@@ -250,10 +252,10 @@ def budget_remaining() -> Panel:
     return trend(
         "Error budget left",
         query(aggregated("min", remaining(), "workflow"), "{{workflow}}"),
-        means="Of the failures that the SLO allows in its window, the part that is left.",
+        means="Of the failures that the SLO allows in its window, the part that is left. " + STEPS,
         do="A slope that reaches 0 before the window ends: find the failure that costs most, first.",
         unit="percentunit",
-        empty=NO_RULES,
+        empty=NO_BUDGET,
         lines={0.0: RED, 0.25: ORANGE},
         bottom=None,
         links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW, traces.FAILED), title="Failed")],

@@ -1,15 +1,16 @@
 """What ran out of time, what was cancelled, and whether it was cleaned up."""
 
 from grafana import thresholds, traces
-from grafana.colours import CANCEL_CAUSES, CLEANUP_OUTCOMES
+from grafana.colours import CANCEL_CAUSES, CLEANUP_OUTCOMES, ORANGE, PURPLE
 from grafana.panels import Panel, query, trend
-from grafana.promql import COUNTED, OPERATIONS, ratio, summed
+from grafana.promql import OPERATIONS, WORKFLOWS
 from instrumentation import semconv
+from service.slo.promql import CANCELLED, COUNTED, TIMED_OUT, share, summed
 
 BY = ("workflow", "operation")
 LEGEND = "{{workflow}} / {{operation}}"
 SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)
-TIMED_OUT = 'outcome="timeout"'
+RUNS = (traces.IN_WORKFLOWS, traces.IS_WORKFLOW)
 CLEANUP = f'name =~ "{semconv.SPAN_CLEANUP} .*"'
 
 
@@ -17,27 +18,34 @@ def timeout_ratio_of(*by: str) -> str:
     """Operations that reached their own limit, over counted ones."""
     duration = semconv.OPERATION_DURATION
     timed_out = summed(OPERATIONS.count(duration, TIMED_OUT), *by)
-    return ratio(timed_out, summed(OPERATIONS.count(duration, COUNTED), *by))
+    return share(timed_out, summed(OPERATIONS.count(duration, COUNTED), *by))
 
 
 def attempt_timeout_ratio_of(*by: str) -> str:
     """Attempts that reached their own limit, over counted ones."""
     timed_out = summed(OPERATIONS.counter(semconv.ATTEMPTS, TIMED_OUT), *by)
-    return ratio(timed_out, summed(OPERATIONS.counter(semconv.ATTEMPTS, COUNTED), *by))
+    return share(timed_out, summed(OPERATIONS.counter(semconv.ATTEMPTS, COUNTED), *by))
 
 
 def cancelled_share_of(*by: str) -> str:
     """Cancelled operations over all."""
     duration = semconv.OPERATION_DURATION
-    cancelled = summed(OPERATIONS.count(duration, 'outcome="cancelled"'), *by)
-    return ratio(cancelled, summed(OPERATIONS.count(duration), *by))
+    cancelled = summed(OPERATIONS.count(duration, CANCELLED), *by)
+    return share(cancelled, summed(OPERATIONS.count(duration), *by))
+
+
+def cancelled_runs_share_of(*by: str) -> str:
+    """Cancelled workflow runs over all."""
+    duration = semconv.WORKFLOW_DURATION
+    cancelled = summed(WORKFLOWS.count(duration, CANCELLED), *by)
+    return share(cancelled, summed(WORKFLOWS.count(duration), *by))
 
 
 def cleanup_failures_of(*by: str) -> str:
     """Cleanups that did not complete, over all."""
     cleanup = semconv.CLEANUP_DURATION
     failed = summed(OPERATIONS.count(cleanup, 'outcome!="completed"'), *by)
-    return ratio(failed, summed(OPERATIONS.count(cleanup), *by))
+    return share(failed, summed(OPERATIONS.count(cleanup), *by))
 
 
 def timeout_ratio() -> Panel:
@@ -45,11 +53,9 @@ def timeout_ratio() -> Panel:
     return trend(
         "Operations that timed out",
         query(timeout_ratio_of(*BY), LEGEND),
-        means="Operations that reached their own limit, over those that were not cancelled. The dashed"
-        " line is where TimeoutRatioHigh fires.",
+        means="Operations that reached their own limit, over those that were not cancelled.",
         do="Compare the limit with p99 of the duration: raise it, or make faster what is behind it.",
         unit="percentunit",
-        lines={thresholds.TIMEOUT_RATIO: "orange"},
         links=[traces.of_series(*BY, conditions=(traces.has(semconv.OUTCOME, "timeout"),))],
     )
 
@@ -60,11 +66,31 @@ def attempt_timeout_ratio() -> Panel:
         "Attempts that timed out",
         query(attempt_timeout_ratio_of(*BY), LEGEND),
         means="Attempts that reached their own limit, over those that were not cancelled; a retry may have"
-        " repaired them.",
+        " repaired them. The dashed line is where TimeoutRatioHigh fires.",
         do="High here and low in the operations: retries hide a slow call. Raise the attempt's limit, or"
         " find out why it is slow.",
         unit="percentunit",
+        lines={thresholds.TIMEOUT_RATIO: ORANGE},
         links=[traces.of_series(*BY, conditions=(traces.has(semconv.OUTCOME, "timeout"),))],
+    )
+
+
+def cancelled_runs() -> Panel:
+    """Share of cancelled workflow runs."""
+    return trend(
+        "Cancelled workflow runs",
+        query(cancelled_runs_share_of("workflow"), "{{workflow}}"),
+        means="Runs of workflows that someone outside stopped, over all. They are no failures, but work"
+        " thrown away. The dashed line is where CancellationSpike fires.",
+        do="Look at the causes: clients that hang up are often ones that time out before the service does.",
+        unit="percentunit",
+        width=24,
+        lines={thresholds.CANCELLED_SHARE: PURPLE},
+        links=[
+            traces.of_series(
+                "workflow", conditions=(traces.IS_WORKFLOW, traces.has(semconv.OUTCOME, "cancelled"))
+            )
+        ],
     )
 
 
@@ -73,11 +99,10 @@ def cancelled_share() -> Panel:
     return trend(
         "Cancelled operations",
         query(cancelled_share_of(*BY), LEGEND),
-        means="Operations that someone outside stopped, over all. They are no failures, but work thrown"
-        " away. The dashed line is where CancellationSpike fires.",
-        do="Look at the causes: clients that hang up are often ones that time out before the service does.",
+        means="Operations that someone outside stopped, over all: also parts of a run that goes on, such as"
+        " the siblings of one that failed.",
+        do="Look at the causes. High here and low in the runs: the workflow itself stops its parts.",
         unit="percentunit",
-        lines={thresholds.CANCELLED_SHARE: "purple"},
         links=[traces.of_series(*BY, conditions=(traces.has(semconv.OUTCOME, "cancelled"),))],
     )
 

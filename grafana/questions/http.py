@@ -2,8 +2,9 @@
 
 from grafana import traces
 from grafana.panels import Panel, query, trend
-from grafana.promql import INSTANCES, ratio, summed
+from grafana.promql import INSTANCES
 from instrumentation import semconv
+from service.slo.promql import share, summed
 
 DURATION = semconv.HTTP_SERVER_DURATION
 FAILED = 'http_response_status_code=~"5.."'
@@ -13,7 +14,7 @@ IS_ROUTE = ("http_route",)
 def failure_ratio_of(*by: str) -> str:
     """Answers of 500 and above, over all."""
     failed = summed(INSTANCES.count(DURATION, FAILED), *by)
-    return ratio(failed, summed(INSTANCES.count(DURATION), *by))
+    return share(failed, summed(INSTANCES.count(DURATION), *by))
 
 
 def requests() -> Panel:

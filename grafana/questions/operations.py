@@ -3,9 +3,10 @@
 from grafana import navigation, traces
 from grafana.colours import OUTCOMES
 from grafana.panels import Panel, distribution, query, rows, trend
-from grafana.promql import COUNTED, FAILED, OPERATIONS, increase, ratio, summed
+from grafana.promql import OPERATIONS
 from grafana.questions.retries import amplification_of
 from instrumentation import semconv
+from service.slo.promql import COUNTED, FAILED, share, summed
 
 BY = ("workflow", "operation")
 LEGEND = "{{workflow}} / {{operation}}"
@@ -15,7 +16,7 @@ def failure_ratio_of(*by: str) -> str:
     """Failed over counted operations."""
     failed = OPERATIONS.count(semconv.OPERATION_DURATION, FAILED)
     counted = OPERATIONS.count(semconv.OPERATION_DURATION, COUNTED)
-    return ratio(summed(failed, *by), summed(counted, *by))
+    return share(summed(failed, *by), summed(counted, *by))
 
 
 def table() -> Panel:
@@ -86,12 +87,12 @@ def duration() -> Panel:
 def heatmap() -> Panel:
     """Distribution of the duration."""
     metric = semconv.OPERATION_DURATION
-    buckets = summed(increase(OPERATIONS.select(f"{metric.name}_bucket")), "le")
+    buckets = summed(OPERATIONS.buckets(metric), "le")
     return distribution(
         "Distribution of durations",
         buckets,
-        means="How many operations took how long. Separate bands are separate ways through the code:"
-        " success at once, after one retry, at the limit.",
+        means="Operations that ended, a second, by how long they took. Separate bands are separate ways"
+        " through the code: success at once, after one retry, at the limit.",
         do="Look for a band at a limit (time out) or at the sum of the delays (retries), and click a"
         " diamond in it.",
         unit="s",

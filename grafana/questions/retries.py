@@ -3,25 +3,27 @@
 from grafana import thresholds, traces
 from grafana.colours import GIVEUP_REASONS, OUTCOMES
 from grafana.panels import Panel, distribution, query, trend
-from grafana.promql import OPERATIONS, increase, ratio, summed
+from grafana.promql import OPERATIONS, mean
 from instrumentation import semconv
+from service.slo.promql import share, summed
 
 BY = ("workflow", "operation")
 LEGEND = "{{workflow}} / {{operation}}"
 ATTEMPT = f'name =~ "{semconv.SPAN_ATTEMPT} .*"'
+NO_SUCCESS = "No operation succeeded in this time range"
 SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)
 
 
 def amplification_of(*by: str) -> str:
     """Attempts over operations."""
     attempts = summed(OPERATIONS.counter(semconv.ATTEMPTS), *by)
-    return ratio(attempts, summed(OPERATIONS.count(semconv.OPERATION_DURATION), *by))
+    return mean(attempts, summed(OPERATIONS.count(semconv.OPERATION_DURATION), *by))
 
 
 def attempts_per_success_of(*by: str) -> str:
     """Attempts of the operations that succeeded over their number."""
     success, metric = 'outcome="success"', semconv.OPERATION_ATTEMPTS
-    return ratio(
+    return mean(
         summed(OPERATIONS.total(metric, success), *by), summed(OPERATIONS.count(metric, success), *by)
     )
 
@@ -29,13 +31,13 @@ def attempts_per_success_of(*by: str) -> str:
 def waiting_share_of(*by: str) -> str:
     """Time in backoff over time of operations."""
     waited = summed(OPERATIONS.total(semconv.BACKOFF_DURATION), *by)
-    return ratio(waited, summed(OPERATIONS.total(semconv.OPERATION_DURATION), *by))
+    return share(waited, summed(OPERATIONS.total(semconv.OPERATION_DURATION), *by))
 
 
 def exhausted_share_of(*by: str) -> str:
     """Operations whose retry gave up, over all that ended."""
     giveups = summed(OPERATIONS.counter(semconv.RETRY_GIVEUPS), *by)
-    return ratio(giveups, summed(OPERATIONS.count(semconv.OPERATION_DURATION), *by))
+    return share(giveups, summed(OPERATIONS.count(semconv.OPERATION_DURATION), *by))
 
 
 def amplification() -> Panel:
@@ -58,10 +60,11 @@ def attempts_per_success() -> Panel:
     return trend(
         "Attempts per success",
         query(attempts_per_success_of(*BY), LEGEND),
-        means="Attempts that a successful operation took, on average; 0 where none succeeded.",
+        means="Attempts that a successful operation took, on average.",
         do="Above 1.5 the first attempt fails too often to be called a retry of exceptions: repair what is"
-        " called.",
+        " called. No value: none succeeded.",
         unit="short",
+        empty=NO_SUCCESS,
         links=[traces.of_series(*BY, conditions=(traces.has(semconv.OUTCOME, "success"),))],
     )
 
@@ -71,8 +74,8 @@ def attempts_needed() -> Panel:
     metric = semconv.OPERATION_ATTEMPTS
     return distribution(
         "Attempts needed",
-        summed(increase(OPERATIONS.select(f"{metric.name}_bucket")), "le"),
-        means="How many operations took how many attempts, whatever came of them.",
+        summed(OPERATIONS.buckets(metric), "le"),
+        means="Operations a second by the attempts that they took, whatever came of them.",
         do="A band at the policy's most attempts means that it gives up: more attempts rarely help, a"
         " longer delay may.",
         unit="short",
@@ -173,10 +176,11 @@ def budget() -> Panel:
     retried = summed(OPERATIONS.count(semconv.BACKOFF_DURATION), *BY)
     return trend(
         "Retries that the budget refused",
-        query(ratio(refused, f"({retried} + {refused})"), LEGEND),
+        query(share(refused, f"({retried} + {refused})"), LEGEND),
         means="Of the retries that were wanted, the part that a retry budget refused; 0 also where there"
-        " is no budget.",
+        " is no budget, and no value where nothing is retried.",
         do="Above 0 the budget protects whoever is called. Raise it only if that one is healthy.",
         unit="percentunit",
+        empty="Nothing was retried in this time range",
         links=[traces.of_series(*BY, conditions=(traces.has(semconv.RETRY_GIVEUP_REASON, "budget"),))],
     )

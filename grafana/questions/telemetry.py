@@ -2,8 +2,9 @@
 
 from grafana import traces
 from grafana.panels import Panel, query, trend
-from grafana.promql import Scope, summed
+from grafana.promql import Scope
 from instrumentation import semconv
+from service.slo.promql import summed
 
 
 def losses(scope: Scope) -> Panel:
@@ -14,7 +15,8 @@ def losses(scope: Scope) -> Panel:
         query(summed(scope.counter(semconv.FOLDED_LABELS), "label"), "labels folded: {{label}}"),
         query(summed(scope.counter(semconv.TELEMETRY_FAILURES), "part"), "failures: {{part}}"),
         means="Spans that never reached the collector, label values that became `_OTHER` because they were"
-        " in no declared set, and errors inside the telemetry. TelemetryDropped fires on any.",
+        " in no declared set, and errors inside the telemetry. TelemetryDropped fires on dropped spans."
+        " What is lost while a process ends is in its log only.",
         do="queue_full: raise OTEL_BSP_MAX_QUEUE_SIZE or sample. export_failed: look at the collector."
         " Folded labels: declare the operation, and build no name from ids. Failures: the log says once"
         " what it was.",

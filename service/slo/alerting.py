@@ -9,18 +9,22 @@ from service.slo.promql import (
     CANCELLED,
     COUNTED,
     DROPPED_SPANS,
+    ENGINE,
     EVENT_LOOP_LAG,
+    INLINE,
     JOB_INSTANCE,
     JOB_WORKFLOW,
     JOB_WORKFLOW_OPERATION,
+    NOT_ENGINE,
     OPERATIONS,
     TIMED_OUT,
     WORKFLOW_RUNS,
+    largest,
     lines,
     over,
     quoted,
     selector,
-    sum_by,
+    summed,
 )
 from service.slo.recording import ATTEMPTS_PER_OPERATION, BUDGET, SHORT, Rule, failure_ratio
 
@@ -54,7 +58,7 @@ class AlertRules:
     def failure_budget_burn(self, burn: slo.BurnRate) -> Rule:
         """The objective is in danger: both windows burn the budget at the factor or faster."""
         limit = f"{burn.factor:.12g} * {BUDGET}"
-        runs = sum_by(JOB_WORKFLOW, self._over("increase", WORKFLOW_RUNS, burn.long, COUNTED))
+        runs = summed(self._over("increase", WORKFLOW_RUNS, burn.long, COUNTED), *JOB_WORKFLOW)
         return self._rule(
             "FailureBudgetBurn",
             burn,
@@ -76,15 +80,21 @@ class AlertRules:
 
     def _stalled(self) -> Rule:
         alert = self._alerts.stalled
-        in_flight = self._over("min_over_time", semconv.WORKFLOWS_IN_FLIGHT.name, alert.window)
+        in_flight = semconv.WORKFLOWS_IN_FLIGHT.name
+        least = self._over("min_over_time", in_flight, alert.window)
+        # A minimum is of whatever samples there are: only of a process that is there now, and was there when
+        # the window began, does it say something about the whole window.
+        throughout = (
+            f"{least} and {in_flight} and {in_flight} offset {self._compression.window(alert.window)}"
+        )
         finished = self._over("increase", WORKFLOW_RUNS, alert.window)
         return self._rule(
             "Stalled",
             alert,
             lines(
-                f"{sum_by(JOB_WORKFLOW, in_flight)} > 0",
+                f"{summed(throughout, *JOB_WORKFLOW)} > 0",
                 "unless",
-                f"{sum_by(JOB_WORKFLOW, finished)} > 0",
+                f"{summed(finished, *JOB_WORKFLOW)} > 0",
             ),
             "Workflow {{ $labels.workflow }} of {{ $labels.job }} does not finish any run.",
             f"None has ended in {alert.window}, though {{{{ $value }}}} or more were in flight all the time.",
@@ -93,25 +103,31 @@ class AlertRules:
 
     def _service_down(self) -> Rule:
         alert = self._alerts.service_down
-        up = selector("up", f"job={quoted(self._definition.job)}")
+        job = f"job={quoted(self._definition.job)}"
+        up = selector("up", job)
+        limit = semconv.CONCURRENCY_LIMIT.name
+        # Workers are of the same job, and where targets are discovered one that is gone has no `up`. Of all
+        # processes only the API's have a pool `inline`.
+        no_api = f"absent({selector(limit, job, INLINE)}) and on (job) {limit}"
         return self._rule(
             "ServiceDown",
             alert,
-            lines(f"{up} == 0", "or", f"absent({up})"),
-            "{{ with $labels.instance }}{{ . }} of {{ end }}{{ $labels.job }} is down.",
+            lines(f"{up} == 0", "or", f"absent({up})", "or", no_api),
+            "{{ with $labels.instance }}{{ . }} of {{ end }}"
+            "{{ if $labels.pool }}The API of {{ end }}{{ $labels.job }} is down.",
             "{{ if $labels.instance }}It has not answered a scrape"
+            "{{ else if $labels.pool }}Workers answer, but no API process has answered a scrape"
             "{{ else }}Prometheus has had no target of this job{{ end }}"
             f" for {alert.for_}.",
-            self._dashboard(SERVICE, "job")
-            + "{{ with $labels.instance }}&var-instance={{ . | urlquery }}{{ end }}",
+            self._dashboard_of_process(),
         )
 
     def _timeout_ratio_high(self) -> Rule:
         alert = self._alerts.timeout_ratio_high
         by = JOB_WORKFLOW_OPERATION
-        timed_out = sum_by(by, self._over("rate", ATTEMPTS, alert.window, TIMED_OUT))
-        counted = sum_by(by, self._over("rate", ATTEMPTS, alert.window, COUNTED))
-        attempts = sum_by(by, self._over("increase", ATTEMPTS, alert.window, COUNTED))
+        timed_out = summed(self._over("rate", ATTEMPTS, alert.window, TIMED_OUT), *by)
+        counted = summed(self._over("rate", ATTEMPTS, alert.window, COUNTED), *by)
+        attempts = summed(self._over("increase", ATTEMPTS, alert.window, COUNTED), *by)
         return self._rule(
             "TimeoutRatioHigh",
             alert,
@@ -124,7 +140,7 @@ class AlertRules:
     def _retry_storm(self) -> Rule:
         alert = self._alerts.retry_storm
         by = JOB_WORKFLOW_OPERATION
-        operations = sum_by(by, self._over("increase", OPERATIONS, SHORT))
+        operations = summed(self._over("increase", OPERATIONS, SHORT), *by)
         return self._rule(
             "RetryStorm",
             alert,
@@ -136,26 +152,34 @@ class AlertRules:
 
     def _concurrency_saturated(self) -> Rule:
         alert = self._alerts.concurrency_saturated
-        by = (*JOB_INSTANCE, "pool")
-        taken = sum_by(by, self._over("avg_over_time", semconv.CONCURRENCY_IN_FLIGHT.name, alert.window))
+        taken, limit = semconv.CONCURRENCY_IN_FLIGHT.name, semconv.CONCURRENCY_LIMIT.name
+        own = summed(self._over("avg_over_time", taken, alert.window, NOT_ENGINE), *JOB_INSTANCE, "pool")
+        # The engine is one for all API processes, and each of them reports the same of it.
+        engine = largest(self._over("avg_over_time", taken, alert.window, ENGINE), "job", "pool")
+        threshold = f"> {alert.threshold:.12g}"
         return self._rule(
             "ConcurrencySaturated",
             alert,
             lines(
-                taken,
-                f"/ {sum_by(by, semconv.CONCURRENCY_LIMIT.name)}",
-                f"> {alert.threshold:.12g}",
+                own,
+                f"/ {summed(limit, *JOB_INSTANCE, 'pool')}",
+                threshold,
+                "or",
+                engine,
+                f"/ {largest(limit, 'job', 'pool')}",
+                threshold,
             ),
-            "Pool {{ $labels.pool }} of {{ $labels.instance }} ({{ $labels.job }}) is nearly full.",
+            "Pool {{ $labels.pool }} of {{ with $labels.instance }}{{ . }} of {{ end }}{{ $labels.job }}"
+            " is nearly full.",
             "{{ $value | humanizePercentage }} of its limit were taken on average in the last"
             f" {alert.window}; beyond it runs are refused or wait.",
-            self._dashboard(SERVICE, *JOB_INSTANCE),
+            self._dashboard_of_process(),
         )
 
     def _event_loop_lag_high(self) -> Rule:
         alert = self._alerts.event_loop_lag_high
         by = JOB_INSTANCE
-        lag = sum_by((*by, "le"), self._over("rate", EVENT_LOOP_LAG, alert.window))
+        lag = summed(self._over("rate", EVENT_LOOP_LAG, alert.window), *by, "le")
         return self._rule(
             "EventLoopLagHigh",
             alert,
@@ -169,9 +193,9 @@ class AlertRules:
     def _cancellation_spike(self) -> Rule:
         alert = self._alerts.cancellation_spike
         by = JOB_WORKFLOW
-        cancelled = sum_by(by, self._over("rate", WORKFLOW_RUNS, alert.window, CANCELLED))
-        ended = sum_by(by, self._over("rate", WORKFLOW_RUNS, alert.window))
-        runs = sum_by(by, self._over("increase", WORKFLOW_RUNS, alert.window))
+        cancelled = summed(self._over("rate", WORKFLOW_RUNS, alert.window, CANCELLED), *by)
+        ended = summed(self._over("rate", WORKFLOW_RUNS, alert.window), *by)
+        runs = summed(self._over("increase", WORKFLOW_RUNS, alert.window), *by)
         return self._rule(
             "CancellationSpike",
             alert,
@@ -185,7 +209,7 @@ class AlertRules:
     def _telemetry_dropped(self) -> Rule:
         alert = self._alerts.telemetry_dropped
         by = (*JOB_INSTANCE, "reason")
-        dropped = sum_by(by, self._over("increase", DROPPED_SPANS, alert.window))
+        dropped = summed(self._over("increase", DROPPED_SPANS, alert.window), *by)
         return self._rule(
             "TelemetryDropped",
             alert,
@@ -204,6 +228,11 @@ class AlertRules:
     def _dashboard(self, uid: str, *labels: str) -> str:
         variables = [f"var-{label}={{{{ $labels.{label} | urlquery }}}}" for label in labels]
         return f"{self._definition.grafana_url}/d/{uid}?{'&'.join(variables)}"
+
+    def _dashboard_of_process(self) -> str:
+        """Of all processes where the alert is not about one."""
+        instance = "{{ with $labels.instance }}&var-instance={{ . | urlquery }}{{ end }}"
+        return self._dashboard(SERVICE, "job") + instance
 
     def _rule(
         self,

@@ -21,6 +21,9 @@ COUNTED = 'outcome!="cancelled"'
 """Whoever cancels decides that the outcome does not matter: a cancelled run is neither good nor bad."""
 TIMED_OUT = 'outcome="timeout"'
 CANCELLED = 'outcome="cancelled"'
+INLINE = 'pool="inline"'
+ENGINE = 'pool="engine"'
+NOT_ENGINE = 'pool!="engine"'
 
 
 def quoted(text: str) -> str:
@@ -28,9 +31,19 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def sum_by(labels: Labels, vector: str) -> str:
-    """The sum over all other labels."""
-    return f"sum by ({', '.join(labels)}) ({vector})"
+def summed(vector: str, *by: str) -> str:
+    """The sum, by labels."""
+    return aggregated("sum", vector, *by)
+
+
+def largest(vector: str, *by: str) -> str:
+    """The largest, by labels: for what every process reports of the same thing."""
+    return aggregated("max", vector, *by)
+
+
+def aggregated(function: str, vector: str, *by: str) -> str:
+    """An aggregation, by labels."""
+    return f"{function} by ({', '.join(by)}) ({vector})" if by else f"{function}({vector})"
 
 
 def over(function: str, metric: str, window: str, *matchers: str) -> str:

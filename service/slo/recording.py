@@ -22,7 +22,7 @@ from service.slo.promql import (
     quoted,
     selector,
     share,
-    sum_by,
+    summed,
 )
 
 SHORT = Duration.parse("5m")
@@ -47,8 +47,8 @@ def failure_ratio(window: Duration) -> str:
 def failure_ratio_rule(window: Duration, compression: Compression) -> Rule:
     """Failed runs as a share of those that count."""
     compressed = str(compression.window(window))
-    failed = sum_by(JOB_WORKFLOW, over("rate", WORKFLOW_RUNS, compressed, FAILED))
-    counted = sum_by(JOB_WORKFLOW, over("rate", WORKFLOW_RUNS, compressed, COUNTED))
+    failed = summed(over("rate", WORKFLOW_RUNS, compressed, FAILED), *JOB_WORKFLOW)
+    counted = summed(over("rate", WORKFLOW_RUNS, compressed, COUNTED), *JOB_WORKFLOW)
     return {"record": failure_ratio(window), "expr": share(failed, counted)}
 
 
@@ -68,8 +68,8 @@ def budget_rule(definition: SloDefinition) -> Rule:
 def tile_rules(compression: Compression) -> list[Rule]:
     """Runs and failed runs, counted in tiles that the budget is summed up from."""
     tile = str(compression.window(TILE))
-    runs = sum_by(JOB_WORKFLOW, over("increase", WORKFLOW_RUNS, tile, COUNTED))
-    failures = sum_by(JOB_WORKFLOW, over("increase", WORKFLOW_RUNS, tile, FAILED))
+    runs = summed(over("increase", WORKFLOW_RUNS, tile, COUNTED), *JOB_WORKFLOW)
+    failures = summed(over("increase", WORKFLOW_RUNS, tile, FAILED), *JOB_WORKFLOW)
     return [
         {"record": RUNS, "expr": runs},
         {"record": FAILURES, "expr": lines(failures, "or", f"{RUNS} * 0")},
@@ -94,6 +94,6 @@ def budget_remaining_rule(definition: SloDefinition, compression: Compression) -
 def attempts_per_operation_rule(compression: Compression) -> Rule:
     """By how much retries multiply the load on what is called."""
     window = str(compression.window(SHORT))
-    attempts = sum_by(JOB_WORKFLOW_OPERATION, over("rate", ATTEMPTS, window))
-    operations = sum_by(JOB_WORKFLOW_OPERATION, over("rate", OPERATIONS, window))
+    attempts = summed(over("rate", ATTEMPTS, window), *JOB_WORKFLOW_OPERATION)
+    operations = summed(over("rate", OPERATIONS, window), *JOB_WORKFLOW_OPERATION)
     return {"record": ATTEMPTS_PER_OPERATION, "expr": lines(attempts, f"/ ({operations} > 0)")}

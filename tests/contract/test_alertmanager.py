@@ -153,6 +153,18 @@ def test_alerts_of_every_severity_reach_the_service_with_its_token(
             id="and its processes",
         ),
         pytest.param(
+            {**DOWN, "job": "a", "pool": "inline"},
+            {**STALLED, "job": "a"},
+            "active",
+            id="a job without an API process does not silence its workflows, which run on its workers",
+        ),
+        pytest.param(
+            {**DOWN, "job": "a", "pool": "inline"},
+            {**LAG, "job": "a", "instance": "1"},
+            "active",
+            id="nor its workers",
+        ),
+        pytest.param(
             {**DOWN, "job": "a"},
             {**STALLED, "job": "b"},
             "active",

@@ -9,11 +9,13 @@ from tests.support.dashboards.model import Json
 from tests.support.dashboards.plants import (
     Plant,
     asks,
+    both,
     defaults,
     exemplars_of,
     leads,
     moved,
     panel,
+    queries_with,
     replaces,
     says,
     searches,
@@ -181,6 +183,31 @@ FAULTS: dict[str, tuple[str, str, Plant]] = {
         asks('sum(rate(resilience_workflows_in_flight{job="$job"}[$__rate_interval]))'),
     ),
     "a fixed window": ("rates", "[5m]", asks(f"sum(rate({COUNT}[5m]))")),
+    "a fixed window of a subquery": (
+        "rates",
+        "[30m:]",
+        asks(f"max_over_time(sum(rate({COUNT}[$__rate_interval]))[30m:])"),
+    ),
+    "overlapping windows": (
+        "rates",
+        "increase over [$__rate_interval]",
+        asks(f"sum(increase({COUNT}[$__rate_interval]))"),
+    ),
+    "the whole range again and again": (
+        "rates",
+        "increase over [$__range], asked again and again",
+        asks(f"sum(increase({COUNT}[$__range]))"),
+    ),
+    "the whole range again and again, besides once": (
+        "rates",
+        "increase over [$__range], asked again and again",
+        both(asks(f"sum(increase({COUNT}[$__range]))"), queries_with(instant=True, range=True)),
+    ),
+    "a rate over the whole range": (
+        "rates",
+        "rate over [$__range], asked once",
+        both(asks(f"sum(rate({COUNT}[$__range]))"), queries_with(instant=True, range=False)),
+    ),
     "a division by zero": (
         "divisions",
         "may be 0",
@@ -194,6 +221,17 @@ FAULTS: dict[str, tuple[str, str, Plant]] = {
         replaces("{{outcome}}", "{{operation}}", "Workflows by outcome"),
     ),
     "no legend": ("legends", "''", replaces('"legendFormat": "rate"', '"legendFormat": ""')),
+    # alerts
+    "an alert that is about something else": (
+        "alerts",
+        "TimeoutRatioHigh is about resilience_attempts",
+        replaces("FailureBudgetBurn", "TimeoutRatioHigh", BURN),
+    ),
+    "a line of an alert that is about more": (
+        "alerts",
+        "Stalled is about resilience_workflows_in_flight",
+        replaces("FailureBudgetBurn", "Stalled", BURN),
+    ),
     # exemplars
     "no exemplars": ("exemplars", "0 queries", exemplars_of(2, False)),
     "no exemplars in a heatmap": ("exemplars", "0 queries", exemplars_of(0, False, HEATMAP)),

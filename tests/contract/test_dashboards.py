@@ -43,7 +43,7 @@ def known() -> dict[str, Series]:
 
 def findings(dashboard: Json) -> list[Finding]:
     sources = provisioned(PROVISIONING / "datasources")
-    return list(check(dashboard, known=known(), provisioned=sources, uids=UIDS))
+    return list(check(dashboard, known=known(), provisioned=sources, uids=UIDS, rules=RULES))
 
 
 @pytest.fixture(params=UIDS)

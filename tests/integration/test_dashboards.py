@@ -29,7 +29,7 @@ from tests.support.dashboards.model import (
 from tests.support.dashboards.navigation import trace_queries
 from tests.support.dashboards.queries import LEGEND
 from tests.support.dashboards.traceql import matching
-from tests.support.dashboards.truth import ATTEMPTS, ENDED, OPERATION, counted, truths
+from tests.support.dashboards.truth import ATTEMPTS, ENDED, OPERATION, RUNS_ENDED, counted, truths
 from tests.support.dashboards.usage import used_families
 from tests.support.known import DIAGNOSTIC, EXEMPLARS, PROCESS, table
 from tests.support.process import Service
@@ -135,9 +135,8 @@ def test_the_numbers_are_true(loaded: Loaded) -> None:
 
 def test_the_failure_ratio_of_workflows_leaves_out_what_was_cancelled(loaded: Loaded) -> None:
     shown = stats(loaded, "retryscope-workflows")
-    name = "resilience_workflow_duration_seconds_count"
     failed, all_, cancelled = (
-        counted(loaded.service, name, *outcomes)
+        counted(loaded.service, RUNS_ENDED, *outcomes)
         for outcomes in (("error", "timeout", "exhausted"), (), ("cancelled",))
     )
     assert min(failed, cancelled) > 0
@@ -149,12 +148,13 @@ def test_timeouts_and_cancellations_are_shares_of_what_they_should_be(loaded: Lo
     shown = stats(loaded, "retryscope-cancellations")
     service = loaded.service
     ended, cancelled = counted(service, ENDED), counted(service, ENDED, "cancelled")
+    runs, runs_cancelled = counted(service, RUNS_ENDED), counted(service, RUNS_ENDED, "cancelled")
     attempts, stopped = counted(service, ATTEMPTS), counted(service, ATTEMPTS, "cancelled")
     timeouts, attempt_timeouts = counted(service, ENDED, "timeout"), counted(service, ATTEMPTS, "timeout")
-    assert min(cancelled, stopped, timeouts, attempt_timeouts) > 0
+    assert min(cancelled, stopped, timeouts, attempt_timeouts, runs_cancelled) > 0
     assert shown["Operations timing out now"] == pytest.approx([timeouts / (ended - cancelled)])
     assert shown["Attempts timing out now"] == pytest.approx([attempt_timeouts / (attempts - stopped)])
-    assert shown["Cancelled now"] == pytest.approx([cancelled / ended])
+    assert shown["Runs cancelled now"] == pytest.approx([runs_cancelled / runs])
 
 
 def test_a_background_run_that_was_cancelled_has_not_failed(loaded: Loaded) -> None:

@@ -1,17 +1,15 @@
 """A real Alertmanager, and a webhook that keeps what it delivers."""
 
-import http.client
 import json
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
+from tests.support.alertmanager import AlertmanagerApi
 from tests.support.otlp_receiver import reserved_port
 from tests.support.polling import LIMIT, wait_until
 
@@ -57,11 +55,11 @@ class Webhook:
         self._thread.join()
 
 
-class Alertmanager:
+class Alertmanager(AlertmanagerApi):
     """A running Alertmanager; everything it writes is in ``folder``."""
 
     def __init__(self, program: Path, folder: Path, port: int, config: Path) -> None:
-        self.port = port
+        super().__init__(port)
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -79,48 +77,17 @@ class Alertmanager:
                 start_new_session=True,
             )
 
-    def _call(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
-        try:
-            content = None if body is None else json.dumps(body)
-            connection.request(method, path, content, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
     def wait_until_ready(self) -> None:
         """Wait until it takes alerts."""
 
         def ready() -> bool:
             assert self.process.poll() is None, f"alertmanager ended: {self._log.read_text()}"
             try:
-                return self._call("GET", "/-/ready")[0] == 200
+                return self.call("GET", "/-/ready")[0] == 200
             except OSError:
                 return False
 
         wait_until(ready, "alertmanager is ready")
-
-    def fire(self, *alerts: dict[str, str], annotations: dict[str, str] | None = None) -> None:
-        """Have alerts with these labels fire, as Prometheus would."""
-        now = datetime.now(UTC)
-        body = [
-            {
-                "labels": labels,
-                "annotations": annotations or {},
-                "startsAt": now.isoformat(),
-                "endsAt": (now + timedelta(hours=1)).isoformat(),
-            }
-            for labels in alerts
-        ]
-        status, answer = self._call("POST", "/api/v2/alerts", body)
-        assert status == 200, answer
-
-    def states(self) -> list[tuple[dict[str, str], str]]:
-        """Labels and state of each alert: unprocessed, active or suppressed."""
-        status, answer = self._call("GET", f"/api/v2/alerts?{urlencode({'inhibited': 'true'})}")
-        assert status == 200, answer
-        return [(alert["labels"], alert["status"]["state"]) for alert in json.loads(answer)]
 
     def stop(self) -> None:
         """End it."""

@@ -52,7 +52,7 @@ Fault = tuple[int, int, str]
 
 _TOKEN = re.compile(
     r"""
-    (?P<matcher> \w+ (?:=~|!~|!=|=) "[^"]*" )
+    (?P<matcher> \w+ (?:=~|!~|!=|=) "[^"]*" (?: ,\  )? )
   | (?P<window> \[ [^]]+ \] )
   | (?P<labels> \b by \s* \( [^)]* \) )
   | (?P<set> \b (?:and|or|unless) \b )
@@ -89,16 +89,16 @@ def _expression_faults(expression: str) -> Iterator[Fault]:
 
 def _faulty_matchers(token: re.Match[str]) -> Iterator[Fault]:
     start, end = token.span()
-    found = re.fullmatch(r'(\w+)(=~|!~|!=|=)"(.*)"', token[0])
+    found = re.fullmatch(r'(\w+)(=~|!~|!=|=)"(.*)"(.*)', token[0])
     assert found, token[0]
-    label, operator, value = found.groups()
+    label, operator, value, comma = found.groups()
     yield start, end, ""
     negated = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}[operator]
-    yield start, end, f'{label}{negated}"{value}"'
+    yield start, end, f'{label}{negated}"{value}"{comma}'
     alternatives = value.split("|")
     for each in alternatives:
         others = [other for other in alternatives if other != each] or ["success"]
-        yield start, end, f'{label}{operator}"{"|".join(others)}"'
+        yield start, end, f'{label}{operator}"{"|".join(others)}"{comma}'
 
 
 def _faulty_labels(token: re.Match[str]) -> Iterator[Fault]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
+from pathlib import Path
 
-from tests.support.dashboards import navigation, queries, schema, structure
+from tests.support.dashboards import alerts, navigation, queries, schema, structure
 from tests.support.dashboards.model import Finding, Json, Rule
 from tests.support.known import Series
 
@@ -14,6 +15,7 @@ def check(
     known: Mapping[str, Series],
     provisioned: dict[str, str],
     uids: Collection[str],
+    rules: Path,
 ) -> Iterator[Finding]:
     """Everything that is wrong with a dashboard.
 
@@ -22,8 +24,9 @@ def check(
         known: Names that expressions may use.
         provisioned: Type of each data source by uid.
         uids: Of all dashboards.
+        rules: Folder of the rules files.
     """
-    rules: tuple[Rule, ...] = (
+    checks: tuple[Rule, ...] = (
         schema.round_trip,
         schema.types_match,
         structure.identity,
@@ -43,6 +46,7 @@ def check(
         queries.divisions,
         queries.quantiles,
         partial(queries.legends, known=known),
+        partial(alerts.named, rules=rules),
         partial(queries.exemplars, known=known),
         navigation.siblings,
         partial(navigation.addresses, uids=uids),
@@ -50,5 +54,5 @@ def check(
         navigation.traceql,
         navigation.into_traces,
     )
-    for rule in rules:
-        yield from rule(dashboard)
+    for each in checks:
+        yield from each(dashboard)

@@ -24,6 +24,16 @@ def asks(expression: str, title: str = "Rate now", query: int = 0) -> Plant:
     return lambda d: panel(d, title)["targets"][query].update(expr=expression)
 
 
+def queries_with(title: str = "Rate now", **values: Any) -> Plant:
+    """The panel's first query has this instead."""
+    return lambda d: panel(d, title)["targets"][0].update(values)
+
+
+def both(one: Plant, other: Plant) -> Plant:
+    """Two faults that are one only together."""
+    return lambda d: (one(d), other(d))
+
+
 def says(key: str, value: Any, title: str = "Rate now") -> Plant:
     """The panel has this instead."""
     return lambda d: panel(d, title).update({key: value})

@@ -18,6 +18,8 @@ from tests.support.promql import metric_uses
 
 Table = Mapping[str, Series]
 RATES = {"rate", "increase"}
+WINDOWED = re.compile(r"(?:(\w+)\([^()\[\]]*)?\[([^\]]*)\]")
+"""A window, and the function that looks at a selector over it; none where it is a subquery's."""
 LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -87,7 +89,10 @@ def jobs(dashboard: Json) -> Iterator[Finding]:
 
 
 def rates(dashboard: Json, *, known: Table) -> Iterator[Finding]:
-    """Counters are looked at by rate or increase, nothing else is, and always over $__rate_interval."""
+    """Counters are looked at by rate over $__rate_interval, nothing else is.
+
+    Or by increase over $__range, asked once: as a curve its windows would overlap.
+    """
     for where, tree in parsed(dashboard):
         for node, parents in walk(tree):
             if where.startswith("$") or not isinstance(node, parser.VectorSelector):
@@ -100,9 +105,14 @@ def rates(dashboard: Json, *, known: Table) -> Iterator[Finding]:
             if calls & RATES and name in known and not is_counter:
                 yield Finding("rates", where, f"{name} is no counter, so it has no rate")
     for target in prometheus_targets(dashboard):
-        for window in re.findall(r"\[([^\]]*)\]", target.expression):
-            if window != "$__rate_interval":
-                yield Finding("rates", target.where, f"[{window}] is not [$__rate_interval]")
+        once = target.query.get("instant") is True and not target.query.get("range")
+        for call in WINDOWED.finditer(target.expression):
+            function, window = call[1] or "a subquery", call[2]
+            if (function, window) == ("increase", "$__range") and once:
+                continue
+            if (function, window) != ("rate", "$__rate_interval"):
+                asked = f"{function} over [{window}], asked {'once' if once else 'again and again'}"
+                yield Finding("rates", target.where, f"{asked}, is not rate over [$__rate_interval]")
 
 
 def divisions(dashboard: Json) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ COLUMNS = 24
 DESCRIPTION = re.compile(r"What it means: \S.{20,}\n\nWhat to do: \S.{15,}", re.DOTALL)
 UNITS = {"short", "none", "percentunit", "s", "ops", "reqps", "cps", "bytes"}
 BUILT_IN = {
+    "__range",
     "__rate_interval",
     "__from",
     "__to",

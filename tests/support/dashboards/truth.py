@@ -4,6 +4,7 @@ from tests.support.process import Service
 
 OPERATION = {"workflow": "retry", "operation": "flaky_api_call"}
 ENDED, ATTEMPTS = "resilience_operation_duration_seconds_count", "resilience_attempts_total"
+RUNS_ENDED = "resilience_workflow_duration_seconds_count"
 
 
 def counted(service: Service, name: str, *outcomes: str, **labels: str) -> float:

@@ -1,0 +1,144 @@
+"""What single numbers show of given series, above all where they must not look healthy: asked of promtool."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.test_dashboards import FOLDER
+from tests.support.dashboards.model import load, prometheus_targets, substituted
+from tests.support.promtool import Promtool
+
+VALUES = {
+    "job": "shop",
+    "workflow": ".*",
+    "operation": ".*",
+    "instance": ".*",
+    "__rate_interval": "5m",
+    "__range": "30m",
+}
+Series = dict[str, str]
+"""Values of an hour in promtool's notation, by the rest of the name: a sample a minute."""
+
+ENDED = 'resilience_operation_duration_seconds_count{job="shop",workflow="w",operation="o",outcome='
+RUNS = 'resilience_workflow_duration_seconds_count{job="shop",workflow="w",outcome='
+ATTEMPTS = 'resilience_attempts_total{job="shop",workflow="w",operation="o",outcome='
+NEEDED = 'resilience_operation_attempts_{}{{job="shop",workflow="w",operation="o",outcome="success"}}'
+LAG = 'retryscope_event_loop_lag_seconds_bucket{{job="shop",instance="{}",le="{}"}}'
+LOST = 'retryscope_runs_total{job="shop",workflow="w",state="lost",outcome=""}'
+AGAIN = 'retryscope_run_redeliveries_total{job="shop",workflow="w"}'
+GROWS, STANDS = "0+60x60", "5x60"
+
+
+def lag_of(instance: str, *counts: int) -> Series:
+    """A histogram of the event loop's lag, of which so many more fall below each bound a minute."""
+    bounds = ("0.001", "0.5", "1", "+Inf")
+    return {LAG.format(instance, le): f"0+{n}x60" for le, n in zip(bounds, counts, strict=True)}
+
+
+CASES: dict[str, tuple[str, str, Series, float | None]] = {
+    "of a total failure all failed": (
+        "retryscope-workflows",
+        "Failure ratio now",
+        {RUNS + '"error"}': GROWS, RUNS + '"success"}': STANDS},
+        1,
+    ),
+    "without failures none failed": (
+        "retryscope-workflows",
+        "Failure ratio now",
+        {RUNS + '"success"}': GROWS},
+        0,
+    ),
+    "without runs there is no failure ratio": (
+        "retryscope-workflows",
+        "Failure ratio now",
+        {RUNS + '"error"}': STANDS, RUNS + '"success"}': STANDS},
+        None,
+    ),
+    "the budget that nobody has counted yet is not whole": (
+        "retryscope-workflows",
+        "Least error budget left",
+        {
+            RUNS + '"error"}': GROWS,
+            'job_workflow:resilience_failure_budget:ratio{job="shop",workflow="w"}': "0.01x60",
+        },
+        None,
+    ),
+    "the least budget is that of the workflow that has least": (
+        "retryscope-workflows",
+        "Least error budget left",
+        {
+            'job_workflow:resilience_failure_budget_remaining:ratio{job="shop",workflow="v"}': "0.75x60",
+            'job_workflow:resilience_failure_budget_remaining:ratio{job="shop",workflow="w"}': "0.25x60",
+        },
+        0.25,
+    ),
+    "attempts per success where none succeeds are not fewer than 1": (
+        "retryscope-retries",
+        "Attempts per success now",
+        {NEEDED.format("sum"): STANDS, NEEDED.format("count"): STANDS, ENDED + '"error"}': GROWS},
+        None,
+    ),
+    "attempts per success": (
+        "retryscope-retries",
+        "Attempts per success now",
+        {NEEDED.format("sum"): "0+90x60", NEEDED.format("count"): GROWS},
+        1.5,
+    ),
+    "amplification where nothing ends is not 0": (
+        "retryscope-retries",
+        "Amplification now",
+        {ATTEMPTS + '"error"}': GROWS, ENDED + '"error"}': STANDS},
+        None,
+    ),
+    "what was lost 20 minutes ago is still shown": (
+        "retryscope-runs",
+        "Lost",
+        {LOST: "0x40 1x20"},
+        1,
+    ),
+    "what was lost before the time range is not": (
+        "retryscope-runs",
+        "Lost",
+        {LOST: "0x20 1x40"},
+        0,
+    ),
+    "what was delivered again 20 minutes ago is still shown": (
+        "retryscope-runs",
+        "Delivered again",
+        {AGAIN: "0x40 1x20"},
+        1,
+    ),
+    "one process that lags is not averaged away by ninety-nine that don't": (
+        "retryscope-service",
+        "Event-loop lag p99 now",
+        {**lag_of("a", 990_000, 990_000, 990_000, 990_000), **lag_of("b", 0, 0, 600, 600)},
+        0.995,
+    ),
+    "cancelled are the runs of workflows, not the operations in them": (
+        "retryscope-cancellations",
+        "Runs cancelled now",
+        {RUNS + '"cancelled"}': "0+15x60", RUNS + '"success"}': "0+45x60", ENDED + '"cancelled"}': GROWS},
+        0.25,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_number_says_what_is_so(case: str, tmp_path: Path, system_tool: Callable[[str], Path]) -> None:
+    uid, title, given, expected = CASES[case]
+    (dashboard,) = (each for each in load(FOLDER) if each["uid"] == uid)
+    (target,) = (each for each in prometheus_targets(dashboard) if each.panel["title"] == title)
+    samples = [] if expected is None else [{"labels": "{}", "value": expected}]
+    shown = f"round({substituted(target.expression, VALUES)}, 0.001)"
+    test: dict[str, Any] = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in given.items()],
+        "promql_expr_test": [{"expr": shown, "eval_time": "1h", "exp_samples": samples}],
+    }
+    file = tmp_path / "tests.yml"
+    file.write_text(json.dumps({"rule_files": [], "evaluation_interval": "1m", "tests": [test]}))
+    done = Promtool(system_tool("promtool")).test_rules(file)
+    assert done.passed, done.output
