@@ -40,8 +40,7 @@ def read_settings(options: argparse.Namespace) -> "Settings":
 
 def read_token() -> str | None:
     """The API token of the service, where there is one: from the same places as the service's own."""
-    token = read_settings(argparse.Namespace()).api_token
-    return None if token is None else token.get_secret_value()
+    return read_settings(argparse.Namespace()).token
 
 
 def refuse_unprotected(settings: "Settings") -> None:

@@ -14,7 +14,7 @@ from service.cli.configuration import read_token
 from service.cli.output import CommandError, say
 from service.load.arrivals import ARRIVALS, schedule
 from service.load.generator import DRAIN_SECONDS, LoadGenerator
-from service.load.report import Thresholds, report
+from service.load.report import Thresholds, report, warnings
 from service.load.scenarios import AS_DOCUMENTED, SCENARIOS, Scenario, Share
 from service.load.traffic import mixed, requests
 
@@ -208,6 +208,8 @@ class _Load:
         broken = thresholds.broken(generator.numbers.total)
         if self._options.json is not None:
             self._write(generator, broken)
+        for line in warnings(generator.numbers):
+            say(f"warning: {line}")
         for line in broken:
             say(f"retryscope: {line}")
         if self._interrupted or self._cut_short is not None:

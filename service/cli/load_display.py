@@ -91,13 +91,18 @@ class LoadDisplay:
 
     def summarize(self) -> None:
         """The summary: latencies are counted from when a request was due."""
-        total = self._generator.numbers.total
+        numbers = self._generator.numbers
+        total = numbers.total
         self._console.print(self._table())
         self._console.print(
             "Latency from when a request was due, those not sent included; from when it was really sent:"
             f" p50 {_seconds(total.latency.percentile(50))}, p99 {_seconds(total.latency.percentile(99))},"
             f" max {_seconds(total.latency.maximum if total.latency.count else None)}.",
             markup=False,
+        )
+        late = f"; never, for that reason, {numbers.late}" if numbers.late else ""
+        self._console.print(
+            f"Sent at most {_seconds(numbers.longest_delay)} late by this machine{late}.", markup=False
         )
         answers = [f"{status} {count} times" for status, count in sorted(total.statuses.items())]
         outcomes = [f"{outcome} {count} times" for outcome, count in sorted(total.outcomes.items())]

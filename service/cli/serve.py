@@ -18,7 +18,7 @@ Try, in another terminal:
   curl -N {url}/runs/RUN_ID/events                what happens in it, as it happens
   curl {url}/metrics                              for Prometheus
   curl --json '{{"time_scale": 0.01, "seed": 1}}' {url}/workflows/timeouts
-In a browser: {url}/docs
+In a browser: {url}/
 """
 
 

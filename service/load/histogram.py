@@ -27,11 +27,11 @@ class Histogram:
         self.count = 0
         self.maximum = 0.0
 
-    def add(self, seconds: float) -> None:
-        """Count one latency."""
+    def add(self, seconds: float, times: int = 1) -> None:
+        """Count a latency."""
         bounded = min(max(seconds, SHORTEST), LONGEST)
-        self._buckets[math.ceil(math.log(bounded / SHORTEST) / math.log1p(PRECISION))] += 1
-        self.count += 1
+        self._buckets[math.ceil(math.log(bounded / SHORTEST) / math.log1p(PRECISION))] += times
+        self.count += times
         self.maximum = max(self.maximum, seconds)
 
     def percentile(self, percent: float) -> float | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from service.load.generator import TOLERATED_DELAY
 from service.load.histogram import PRECISION
 from service.load.tally import LoadNumbers, Tally
 
@@ -21,9 +22,11 @@ class Thresholds:
 
     def broken(self, total: Tally) -> list[str]:
         """What does not hold, in words."""
+        if (self.failure_ratio, self.p99) == (None, None):
+            return []
+        if not total.corrected.count:
+            return ["nothing was measured: no request was due, or each was hung up on purpose"]
         found = []
-        if (self.failure_ratio, self.p99) != (None, None) and not total.sent + total.not_sent:
-            found.append("no request was due, so nothing is known")
         if self.failure_ratio is not None and total.failure_ratio > self.failure_ratio:
             found.append(
                 f"{total.failure_ratio:.2%} of the requests failed; --max-failure-ratio is"
@@ -34,6 +37,19 @@ class Thresholds:
             if p99 is not None and p99 > self.p99:
                 found.append(f"the 99th percentile is {p99:.3f} s; --max-p99 is {self.p99:g}")
         return found
+
+
+def warnings(numbers: LoadNumbers) -> list[str]:
+    """What makes the numbers less than they seem, in words."""
+    if not numbers.late and numbers.longest_delay <= TOLERATED_DELAY:
+        return []
+    late = f"{numbers.late} requests that were due were not sent at all, " if numbers.late else ""
+    line = (
+        f"this load was up to {numbers.longest_delay:.2f} s behind its schedule:"
+        f" {late}so the numbers say more about the machine that sends than about the service;"
+        " lower --rate, or send from more machines"
+    )
+    return [line]
 
 
 def report(numbers: LoadNumbers, *, seconds: float, settings: dict[str, Any]) -> dict[str, Any]:
@@ -48,6 +64,11 @@ def report(numbers: LoadNumbers, *, seconds: float, settings: dict[str, Any]) ->
         **settings,
         "seconds": round(seconds, 3),
         "latency_precision": PRECISION,
+        "warnings": warnings(numbers),
+        "client": {
+            "not_sent": numbers.late,
+            "longest_delay_seconds": round(numbers.longest_delay, 6),
+        },
         "total": _tally(numbers.total, seconds),
         "workflows": {name: _tally(tally, seconds) for name, tally in sorted(numbers.workflows.items())},
     }

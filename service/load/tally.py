@@ -1,6 +1,5 @@
 """Live numbers of a load: what was sent, what came back, how long it took."""
 
-from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -28,9 +27,10 @@ class Tally:
         hung_up: Requests that the client disconnected because the scenario says so.
         abandoned: Requests without an answer when the load ended.
         latency: From the moment a request was really sent.
-        corrected: From the moment it was due. Requests that were not sent, or abandoned, count with the
-            least that they would have taken: until a place was free, or the load ended. Otherwise a server
-            that stalls would seem fast just because it kept requests from being sent (coordinated omission).
+        corrected: From the moment it was due. Requests that were not sent count with the time that they
+            would have waited for their answer, abandoned ones with the time until the load ended. Otherwise
+            a server that stalls would seem fast just because it kept requests from being sent (coordinated
+            omission).
     """
 
     sent: int = 0
@@ -76,27 +76,43 @@ class Tally:
 
 
 class LoadNumbers:
-    """The numbers of a load while it runs and afterwards, in total and by workflow."""
+    """The numbers of a load while it runs and afterwards, in total and by workflow.
+
+    Attributes:
+        total: Those of all workflows.
+        workflows: Those of each.
+        late: Requests that were due, and that the load itself did not get round to before it ended: nothing
+            that the service could be blamed for, so they are in no other number.
+        longest_delay: Most seconds that the load itself was behind its schedule.
+    """
 
     def __init__(self) -> None:
         self.total = Tally()
         self.workflows: dict[str, Tally] = {}
-        # Bounded by rate times timeout: by then at the latest a place is free.
-        self._waiting: dict[str, array[float]] = {}
+        self.late = 0
+        self.longest_delay = 0.0
 
     def _tallies(self, workflow: str) -> tuple[Tally, Tally]:
         return self.total, self.workflows.setdefault(workflow, Tally())
+
+    def delayed(self, seconds: float) -> None:
+        """It was a request's turn, so long after it was due."""
+        self.longest_delay = max(self.longest_delay, seconds)
 
     def sent(self, workflow: str) -> None:
         """A request is on its way."""
         for tally in self._tallies(workflow):
             tally.sent += 1
 
-    def not_sent(self, workflow: str, due: float) -> None:
+    def not_sent(self, workflow: str) -> None:
         """A request was due, but too many are in flight."""
         for tally in self._tallies(workflow):
             tally.not_sent += 1
-        self._waiting.setdefault(workflow, array("d")).append(due)
+
+    def waited(self, workflow: str, seconds: float, number: int) -> None:
+        """Requests that were not sent would have had their answer so long after they were due."""
+        for tally in self._tallies(workflow):
+            tally.corrected.add(seconds, number)
 
     def answered(self, workflow: str, due: float, sent: float, answer: Answer) -> None:
         """Something has become of a request."""
@@ -108,11 +124,3 @@ class LoadNumbers:
         for tally in self._tallies(workflow):
             tally.abandoned += 1
             tally.corrected.add(now - due)
-
-    def place_free(self, now: float) -> None:
-        """From now on requests can be sent again: those that were not sent would have waited until here."""
-        for workflow, waiting in self._waiting.items():
-            for tally in self._tallies(workflow):
-                for due in waiting:
-                    tally.corrected.add(now - due)
-        self._waiting.clear()

@@ -12,7 +12,7 @@ from typing import Final
 
 import aiohttp
 
-from service.stack.errors import ProgramEndedError
+from service.stack.errors import ProgramEndedError, StackError
 
 READY_SECONDS: Final = 60.0
 END_SECONDS: Final = 10.0
@@ -38,19 +38,26 @@ class Program:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self, *command: str | Path) -> None:
-        """Start it; on Linux the kernel ends it even when this process is killed."""
+        """Start it; on Linux the kernel ends it even when this process is killed.
+
+        Raises:
+            StackError: It can't be started.
+        """
         # The service's token is for the files that name it, not for everybody who can read an environment.
         variables = {name: value for name, value in os.environ.items() if name != "RETRYSCOPE_API_TOKEN"}
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *command,
-                env=variables,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # a Ctrl-C is for this process, which ends the others in good order
-                preexec_fn=_die_with_parent(),
-            )
+        try:
+            with self._log.open("ab") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    *command,
+                    env=variables,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # a Ctrl-C is for this process, which ends the others in order
+                    preexec_fn=_die_with_parent(),
+                )
+        except OSError as error:
+            raise StackError(f"can't start {self.name}, {command[0]}: {error.strerror}") from None
 
     async def wait_until_ready(self, session: aiohttp.ClientSession) -> None:
         """Wait until it answers.

@@ -5,7 +5,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,8 @@ from service.stack.programs import Programs
 
 SCRAPES_PER_WINDOW: Final = 4.0
 """Fewest scrapes in a window of a rule: `rate()` needs two, and one may be late or fail."""
+
+ANOTHER_FOLDER: Final = "set TMPDIR to a folder that can be written to and has room"
 
 RETENTION: Final = "35d"
 """Of kept data: the failure budget is that of 30 days."""
@@ -78,15 +80,16 @@ async def run_stack(options: StackOptions, on_ready: Callable[[StackAddresses], 
         StackError: It can't be started as asked.
         ProgramEndedError: One of them ended by itself.
     """
-    programs = Programs.find()
+    found = Programs.find()
     await _require_service(options)
     ports = {
         "--prometheus-port": options.prometheus_port,
         "--alertmanager-port": options.alertmanager_port,
     }
     prometheus_port, alertmanager_port = choose_ports(ports)
-    with tempfile.TemporaryDirectory(prefix="retryscope-stack-") as name, _data(options, Path(name)) as data:
-        folder = Path(name)  # nobody but this user may look into it
+    running: list[Program] = []
+    stop = _end_on_signals(running)  # from here on there are files to leave behind
+    with _private_folder() as folder, _data(options, folder) as data:
         prometheus = Program("Prometheus", f"127.0.0.1:{prometheus_port}", folder / "prometheus.log")
         alertmanager = Program("Alertmanager", f"127.0.0.1:{alertmanager_port}", folder / "alertmanager.log")
         here = Surroundings(
@@ -96,29 +99,48 @@ async def run_stack(options: StackOptions, on_ready: Callable[[StackAddresses], 
             _write_token(options.token, folder),
             options.scale,
         )
-        _write_configuration(options, here, folder)
-        async with AsyncExitStack() as stack:
-            stop = _end_on_signals(prometheus, alertmanager)
-            for program in (prometheus, alertmanager):
-                stack.push_async_callback(program.end)
-            await alertmanager.start(
-                programs.alertmanager,
-                f"--config.file={folder / 'alertmanager.yml'}",
-                f"--storage.path={data / 'alertmanager'}",
-                f"--web.listen-address={here.alertmanager}",
-                f"--web.external-url={alertmanager.url}",
-                "--cluster.listen-address=",  # it would listen on every address of the machine
-            )
-            await prometheus.start(
-                programs.prometheus,
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={data / 'prometheus'}",
-                f"--storage.tsdb.retention.time={RETENTION}",
-                f"--web.listen-address={here.prometheus}",
-                f"--web.external-url={prometheus.url}",
-                "--enable-feature=exemplar-storage",
-            )
+        # Not on the event loop, which is to hear signals meanwhile.
+        await asyncio.to_thread(_write_configuration, options, here, folder)
+        commands = {
+            alertmanager: _alertmanager_command(found, here, alertmanager, folder, data),
+            prometheus: _prometheus_command(found, here, prometheus, folder, data),
+        }
+        try:
+            for program, command in commands.items():
+                if stop.is_set():
+                    return
+                running.append(program)
+                await program.start(*command)
             await _run(prometheus, alertmanager, stop, options.url, on_ready)
+        finally:
+            await asyncio.gather(*(program.end() for program in running))
+
+
+def _alertmanager_command(
+    found: Programs, here: Surroundings, program: Program, folder: Path, data: Path
+) -> tuple[str | Path, ...]:
+    return (
+        found.alertmanager,
+        f"--config.file={folder / 'alertmanager.yml'}",
+        f"--storage.path={data / 'alertmanager'}",
+        f"--web.listen-address={here.alertmanager}",
+        f"--web.external-url={program.url}",
+        "--cluster.listen-address=",  # it would listen on every address of the machine
+    )
+
+
+def _prometheus_command(
+    found: Programs, here: Surroundings, program: Program, folder: Path, data: Path
+) -> tuple[str | Path, ...]:
+    return (
+        found.prometheus,
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={data / 'prometheus'}",
+        f"--storage.tsdb.retention.time={RETENTION}",
+        f"--web.listen-address={here.prometheus}",
+        f"--web.external-url={program.url}",
+        "--enable-feature=exemplar-storage",
+    )
 
 
 async def _run(
@@ -151,6 +173,17 @@ async def _require_service(options: StackOptions) -> None:
             await client.workflows()
         except UnusableAddressError as error:
             raise StackError(str(error)) from None
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A temporary folder that nobody but this user may look into."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="retryscope-stack-")
+    except OSError as error:
+        raise StackError(f"can't make a temporary folder: {error.strerror}; {ANOTHER_FOLDER}") from None
+    with folder as name:
+        yield Path(name)
 
 
 @contextmanager
@@ -198,19 +231,22 @@ def _shipped(name: str) -> dict[str, Any]:
 
 
 def _write_private(path: Path, text: str) -> Path:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise StackError(f"can't write {path}: {error.strerror}; {ANOTHER_FOLDER}") from None
     return path
 
 
-def _end_on_signals(*programs: Program) -> asyncio.Event:
+def _end_on_signals(running: list[Program]) -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def on_signal() -> None:
         if stop.is_set():
-            for program in programs:
+            for program in running:
                 program.kill()
         stop.set()
 

@@ -158,7 +158,7 @@ def test_the_second_ctrl_c_ends_it_at_once(service: Service, start_load: StartLo
 
 def test_sigterm_is_a_regular_end(service: Service, start_load: StartLoad) -> None:
     """That is how Compose ends the load that runs forever."""
-    load = start_load(service, "--forever", "--rate=20", "--time-scale=0.01")
+    load = start_load(service, "--forever", "--rate=20", "--time-scale=0.01", "--seed=1")
     wait_for_runs(service, 1)
     assert load.end(signal.SIGTERM) == 0
     assert "Status: 200 " in load.stdout

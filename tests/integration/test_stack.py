@@ -5,9 +5,10 @@ import re
 import signal
 import socket
 import stat
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from service.slo.definition import PACKAGED
 from tests.integration.conftest import StartService
 from tests.support.command import Command, run_in_vain, running_command
 from tests.support.otlp_receiver import reserved_port
-from tests.support.polling import wait_until
-from tests.support.process import Ended, Service
+from tests.support.polling import LIMIT, wait_until
+from tests.support.process import COMMAND, Ended, Service, environment
 from tests.support.prometheus import PrometheusApi
 
 TOKEN = "of-these-tests-0123456789"  # noqa: S105
@@ -154,6 +155,80 @@ def test_keeps_data_where_it_is_told(service: Service, start_stack: StartStack, 
     assert stack.end() == 0
     assert {each.name for each in (tmp_path / "kept" / "data").iterdir()} == {"prometheus", "alertmanager"}
     assert (tmp_path / "kept" / "data" / "prometheus" / "wal").is_dir()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ended_while_it_starts_it_leaves_nothing_behind(
+    number: signal.Signals, start_service: StartService, tmp_path: Path, temporary: Path
+) -> None:
+    """The token is on the disk by then; the definition is a pipe, so that it can't go on meanwhile."""
+    service = start_service(RETRYSCOPE_API_TOKEN=TOKEN)
+    definition = tmp_path / "slo.yml"
+    os.mkfifo(definition)
+    arguments = (
+        f"--url=http://127.0.0.1:{service.port}",
+        "--prometheus-port=0",
+        "--alertmanager-port=0",
+        f"--slo={definition}",
+    )
+    with running_command(
+        tmp_path / "stack", "stack", *arguments, RETRYSCOPE_API_TOKEN=TOKEN, TMPDIR=str(temporary)
+    ) as stack:
+        with definition.open("w") as pipe:  # returns once it reads
+            assert [each.read_text() for each in temporary.glob("*/token")] == [TOKEN]
+            stack.signal(number)
+            with suppress(BrokenPipeError):
+                pipe.write(PACKAGED.read_text())
+        assert stack.wait() == 0
+        assert (stack.stdout, stack.stderr) == ("", "")
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("blocks", "said"),
+    [
+        ("0", r"can't make a temporary folder: .*"),
+        ("1", r"can't write \S+/(?:prometheus|alertmanager|rules)\.yml: File too large"),
+    ],
+)
+def test_without_room_for_its_files_it_says_so(
+    blocks: str, said: str, service: Service, temporary: Path
+) -> None:
+    """No file may be larger than so many blocks."""
+    limited = f'ulimit -f {blocks} && exec "$0" "$@"'
+    options = (f"--url=http://127.0.0.1:{service.port}", "--prometheus-port=0", "--alertmanager-port=0")
+    ended = subprocess.run(
+        ["/bin/sh", "-c", limited, str(COMMAND), "stack", *options],
+        env=environment(TMPDIR=str(temporary), PYTHONDONTWRITEBYTECODE="1"),
+        stdin=subprocess.DEVNULL,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    remedy = "set TMPDIR to a folder that can be written to and has room"
+    assert re.fullmatch(f"retryscope: {said}; {remedy}\n", ended.stderr), ended.stderr
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_program_that_cannot_be_started_is_named(
+    service: Service, tmp_path: Path, temporary: Path, fail_to_start: Callable[..., Ended]
+) -> None:
+    """Something else of the same name, for example."""
+    program = tmp_path / "prometheus"
+    program.write_text("no program")
+    program.chmod(0o755)
+    ended = fail_to_start(
+        f"--url=http://127.0.0.1:{service.port}",
+        "--prometheus-port=0",
+        "--alertmanager-port=0",
+        PATH=f"{tmp_path}:{os.environ['PATH']}",
+        TMPDIR=str(temporary),
+    )
+    assert ended.status == 2
+    assert ended.stderr == f"retryscope: can't start Prometheus, {program}: Exec format error\n"
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize(

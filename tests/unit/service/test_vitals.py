@@ -108,7 +108,7 @@ def test_a_loop_that_stalls_again_and_again_is_late_by_a_few_stalls_and_calm_aft
     run(main(), StallingLoop)
     assert registry.get_sample_value(f"{LAG}_count") == pytest.approx(110, abs=1)
     assert at_most(registry, "2.5") == registry.get_sample_value(f"{LAG}_count")
-    assert at_most(registry, "0.001") == pytest.approx(10, abs=1)
+    assert (at_most(registry, "0.001") or 0) >= 10, "the calm second"
 
 
 def test_the_pools_are_read_by_each_scrape(registry: CollectorRegistry) -> None:

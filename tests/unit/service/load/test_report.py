@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from service.load.report import Thresholds, report
+from service.load.report import Thresholds, report, warnings
 from service.load.request import Answer
 from service.load.tally import LoadNumbers
 
@@ -43,12 +43,36 @@ def test_without_thresholds_everything_goes() -> None:
 @pytest.mark.parametrize("thresholds", [Thresholds(p99=1), Thresholds(failure_ratio=1)])
 def test_a_threshold_of_nothing_is_broken(thresholds: Thresholds) -> None:
     """Nothing was measured, so it can't be said to hold."""
-    assert thresholds.broken(LoadNumbers().total) == ["no request was due, so nothing is known"]
+    nothing = ["nothing was measured: no request was due, or each was hung up on purpose"]
+    assert thresholds.broken(LoadNumbers().total) == nothing
+    hung_up = LoadNumbers()
+    hung_up.sent("retry")
+    hung_up.answered("retry", 0.0, 0.0, Answer(None))
+    assert thresholds.broken(hung_up.total) == nothing
+
+
+def behind(seconds: float, late: int = 0) -> LoadNumbers:
+    numbers = numbers_of(1)
+    numbers.delayed(seconds)
+    numbers.late = late
+    return numbers
+
+
+def test_a_load_that_was_behind_its_schedule_warns_of_its_numbers() -> None:
+    """They are no longer those of the service."""
+    assert warnings(behind(0.2)) == []
+    (line,) = warnings(behind(0.3))
+    assert "up to 0.30 s behind its schedule: so the numbers say more about the machine" in line
+    (line,) = warnings(behind(0.1, late=7))
+    assert "7 requests that were due were not sent at all" in line
+    document = report(behind(3.0, late=7), seconds=2.0, settings={})
+    assert document["client"] == {"not_sent": 7, "longest_delay_seconds": 3.0}
+    assert len(document["warnings"]) == 1
 
 
 def test_the_report_is_json_with_everything_in_it() -> None:
     numbers = numbers_of(3, 1)
-    numbers.not_sent("timeouts", 0.0)
+    numbers.not_sent("timeouts")
     document = json.loads(json.dumps(report(numbers, seconds=2.0, settings={"seed": 7})))
     assert document["seed"] == 7
     assert (document["seconds"], document["latency_precision"]) == (2.0, 0.01)

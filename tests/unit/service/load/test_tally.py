@@ -61,9 +61,8 @@ def test_numbers_add_up_over_workflows() -> None:
         numbers.sent(workflow)
     numbers.answered("retry", 10.0, 11.0, OK)
     numbers.abandoned("timeouts", 10.0, 15.0)
-    numbers.not_sent("concurrent", 12.0)
-    numbers.place_free(16.0)
-    numbers.place_free(20.0)
+    numbers.not_sent("concurrent")
+    numbers.waited("concurrent", 4.0, 1)
     assert {name: tally.sent for name, tally in numbers.workflows.items()} == {
         "retry": 2,
         "timeouts": 1,
