@@ -1,7 +1,8 @@
 """The shapes of PromQL that everything is made of."""
 
-from grafana.promql import JOB, OPERATIONS, ratio, summed
+from grafana.promql import JOB, OPERATIONS, mean, total
 from instrumentation import semconv
+from service.slo.promql import summed
 
 
 def test_a_selector_has_the_scopes_matchers_first() -> None:
@@ -11,8 +12,13 @@ def test_a_selector_has_the_scopes_matchers_first() -> None:
     )
 
 
-def test_a_ratio_is_0_where_there_is_nothing_to_divide_by() -> None:
-    assert ratio("a", "b") == "a\n/ (b > 0)\nor 0 * b"
+def test_a_mean_of_nothing_has_no_value() -> None:
+    """Attempts per success where nothing succeeds are not 0, which would be better than 1."""
+    assert mean("a", "b") == "a\n/ (b > 0)"
+
+
+def test_a_total_is_over_the_time_range_of_the_dashboard() -> None:
+    assert total("a") == "increase(a[$__range])"
 
 
 def test_a_quantile_is_by_le_besides_what_was_asked_for_and_never_nan() -> None:
