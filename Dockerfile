@@ -9,14 +9,20 @@ RUN python -m venv --without-pip /opt/retryscope
 COPY requirements.lock ./
 RUN --mount=type=cache,target=/var/cache/pip \
     pip --python /opt/retryscope install --require-hashes --only-binary :all: -r requirements.lock
+# What builds the console's page stays behind as well.
+COPY requirements-node.lock ./
+RUN --mount=type=cache,target=/var/cache/pip \
+    pip install --require-hashes --only-binary :all: --target .node -r requirements-node.lock
 COPY pyproject.toml README.md LICENSE ./
+COPY scripts/build_page.py scripts/
 COPY instrumentation instrumentation
 COPY service service
 COPY deploy/alertmanager deploy/alertmanager
 COPY deploy/prometheus deploy/prometheus
 COPY docs/runbook.md docs/
 # The build backend is pinned by the lock too, so it is in the environment, until the wheel is built.
-RUN /opt/retryscope/bin/python -m hatchling build --target wheel --directory /dist \
+RUN --mount=type=cache,target=/var/cache/npm \
+    npm_config_cache=/var/cache/npm /opt/retryscope/bin/python -m hatchling build --target wheel --directory /dist \
     && pip --python /opt/retryscope install --no-deps --no-index /dist/*.whl \
     && pip --python /opt/retryscope uninstall --yes hatchling
 

@@ -3,7 +3,7 @@
 #   make run ARGS='--port 9000'   passes arguments on
 
 .DEFAULT_GOAL := help
-.PHONY: run load stack test bench lint generate tools lock clean help
+.PHONY: run load stack test bench lint generate screenshots tools lock clean help
 
 heading = @printf '\n== %s\n'
 
@@ -29,7 +29,7 @@ test: lint ## Set up .venv, run every check and every test
 	then .venv/bin/pytest --eager-tasks tests/unit; \
 	else echo 'skipped: tasks can start eagerly from Python 3.12 on, and this is' "$$(.venv/bin/python -V)"; fi
 
-lint: ## Check formatting, lint, types and import directions
+lint: ## Check formatting, lint, types, import directions, and the page with its unit tests
 	@scripts/environment dev
 	$(heading) 'ruff format --check'
 	@.venv/bin/ruff format --check
@@ -39,12 +39,18 @@ lint: ## Check formatting, lint, types and import directions
 	@.venv/bin/mypy
 	$(heading) 'lint-imports'
 	@.venv/bin/lint-imports --no-logo
+	$(heading) 'the console: prettier, tsc, vitest'
+	@.venv/bin/python scripts/build_page.py check
 
 generate: ## Write the dashboards and the alert rules anew, from Python and from service/slo/slo.yml
 	@scripts/environment dev
 	.venv/bin/python -m grafana
 	.venv/bin/retryscope rules > deploy/prometheus/rules/retryscope.yml
 	.venv/bin/retryscope rules --format kubernetes > deploy/kubernetes/generated/prometheusrule.yml
+
+screenshots: ## Write the pictures of the console in docs/screenshots anew, from a service with traffic
+	@scripts/environment dev
+	@RETRYSCOPE_SCREENSHOTS=1 .venv/bin/pytest tests/browser/test_screenshots.py
 
 tools: ## Fetch what tests use and Debian 12 lacks (Docker Compose 2, promtool 3, kubectl) into .tools
 	@scripts/newer-debian-tools
@@ -53,17 +59,20 @@ bench: ## Measure what tracing costs, with tenacity, stamina and backoff as peer
 	@scripts/environment dev
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-compile = .venv/bin/uv --no-config pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+compile = .venv/bin/uv --no-config pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(ARGS)
 
-lock: ## Renew the locks from pyproject.toml; ARGS=--upgrade takes the newest versions
+lock: ## Renew the locks from pyproject.toml and package.json; ARGS=--upgrade takes the newest Python packages
 	@[ -x .venv/bin/uv ] || scripts/environment dev
-	$(compile) --extra service --group build --output-file requirements.lock
-	$(compile) --all-extras --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(compile) pyproject.toml --extra service --group build --output-file requirements.lock
+	$(compile) pyproject.toml --all-extras --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(compile) --group pyproject.toml:node --output-file requirements-node.lock
+	.venv/bin/python scripts/build_page.py lock
 
 clean: ## Remove .venv and everything that the commands leave behind
-	rm -rf .venv .tools .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
-	find benchmarks grafana instrumentation service tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv .node .tools .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist \
+		service/console/web/dist service/console/web/node_modules
+	find benchmarks grafana instrumentation scripts service tests -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

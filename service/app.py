@@ -11,6 +11,8 @@ from instrumentation.adapters.aiohttp_server import server_middleware
 from service.alerts.store import AlertStore
 from service.api.alerts import AlertRoutes
 from service.api.authentication import token_middleware
+from service.api.console import ConsoleRoutes
+from service.api.console_numbers import NumberRoutes
 from service.api.docs import DocsRoutes
 from service.api.health import HealthRoutes
 from service.api.metrics import MetricsRoutes
@@ -19,8 +21,10 @@ from service.api.problems import problem_middleware
 from service.api.runbook import RunbookRoutes
 from service.api.runs import RunRoutes
 from service.api.traces import TraceRoutes
+from service.api.web import ASSETS, DIST, WebRoutes
 from service.api.workflows import WorkflowRoutes
-from service.console.span_store import SpanStore
+from service.console.console import Console
+from service.console.numbers import Numbers
 from service.runs.background import BackgroundRuns
 from service.runs.inline import InlineRuns
 from service.settings import Settings
@@ -28,7 +32,14 @@ from service.settings import Settings
 UNTRACED: Final = frozenset(
     {
         "/",
+        ASSETS,
         "/alerts",
+        "/console/alerts",
+        "/console/history",
+        "/console/snapshot",
+        "/console/stream",
+        "/console/traces/{trace_id}",
+        "/console/traffic",
         "/docs",
         "/docs/runbook",
         "/openapi.json",
@@ -47,19 +58,25 @@ UNTRACED: Final = frozenset(
 
 def create_app(
     settings: Settings,
-    store: SpanStore,
+    console: Console,
+    numbers: Numbers,
     inline: InlineRuns,
     background: BackgroundRuns,
     registry: CollectorRegistry = REGISTRY,
 ) -> web.Application:
-    """The application; the telemetry is set up by the caller, with ``store`` among its processors."""
+    """The application; the caller has set up the telemetry with the console's span processors."""
     document = openapi_document(version("retryscope"))
+    page = WebRoutes(DIST)
+    links = {"grafana": settings.grafana_url, "prometheus": settings.prometheus_url}
     return _application(
         settings,
         [
+            *page.routes(),
+            *ConsoleRoutes(console, links, numbers.alerts.states, numbers.traffic.document).routes(),
+            *NumberRoutes(numbers.history, numbers.alerts, numbers.traffic).routes(),
             *WorkflowRoutes(inline, settings.max_body_bytes).routes(),
-            *RunRoutes(background, inline, settings.max_body_bytes).routes(),
-            *TraceRoutes(store).routes(),
+            *RunRoutes(background, inline, settings.max_body_bytes, console.runs.cancel_requested).routes(),
+            *TraceRoutes(console.spans).routes(),
             *AlertRoutes(AlertStore(), registry).routes(),
             *MetricsRoutes(registry).routes(),
             *HealthRoutes(inline).routes(),
@@ -67,6 +84,7 @@ def create_app(
             *DocsRoutes(document).routes(),
             *RunbookRoutes().routes(),
         ],
+        page,
     )
 
 
@@ -78,10 +96,15 @@ def create_worker_app(
     return _application(settings, routes)
 
 
-def _application(settings: Settings, routes: Sequence[web.RouteDef]) -> web.Application:
-    middlewares = [server_middleware(untraced=UNTRACED), problem_middleware]
-    if settings.api_token is not None:
-        middlewares.append(token_middleware(settings.api_token.get_secret_value()))
+def _application(
+    settings: Settings, routes: Sequence[web.RouteDef], page: WebRoutes | None = None
+) -> web.Application:
+    middlewares = [server_middleware(untraced=UNTRACED)]
+    if page is not None:
+        middlewares.append(page.middleware)
+    middlewares.append(problem_middleware)
+    if settings.token is not None:
+        middlewares.append(token_middleware(settings.token))
     app = web.Application(middlewares=middlewares, client_max_size=settings.max_body_bytes)
     app.add_routes(routes)
     return app

@@ -15,6 +15,8 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 import instrumentation
 from service.app import create_app, create_worker_app
+from service.console.console import Console
+from service.console.numbers import Numbers
 from service.console.span_store import SpanStore
 from service.runs.background import BackgroundRuns
 from service.runs.engine import Engine
@@ -72,9 +74,10 @@ async def _run(
     with_api: bool,
     with_worker: bool,
 ) -> None:
-    spans = SpanStore(settings.max_traces, settings.max_spans)
+    console = Console(SpanStore(settings.max_traces, settings.max_spans))
     events = RunEvents()
-    instrumentation.setup(service_name="retryscope", registry=registry, span_processors=[spans, events])
+    shown = console.span_processors if with_api else ()
+    instrumentation.setup(service_name="retryscope", registry=registry, span_processors=[*shown, events])
     stop = _stop_on_signals()
     inline = InlineRuns(settings.max_runs_in_flight)
     metrics = RunMetrics(registry)
@@ -93,8 +96,9 @@ async def _run(
         )
         worker = RunWorker(f"{socket.gethostname()}#{os.getpid()}", engine, store, events, metrics)
         engine.register(worker.handle)
-        if with_api:
-            app = create_app(settings, spans, inline, background, registry)
+        numbers = Numbers(registry, console.hub.publish, settings.token) if with_api else None
+        if numbers is not None:
+            app = create_app(settings, console, numbers, inline, background, registry)
             vitals.add_pool("inline", lambda: inline.in_flight, settings.max_runs_in_flight)
             vitals.add_pool("engine", lambda: metrics.active, settings.max_active_runs)
         else:
@@ -102,6 +106,8 @@ async def _run(
         if with_worker:
             vitals.add_pool("worker", lambda: worker.in_flight, settings.worker_concurrency)
         url = await stack.enter_async_context(_listening(app, settings.host, port))
+        if numbers is not None:
+            await stack.enter_async_context(_open_pages(console, numbers, url))
         house = keep_house(
             background,
             store,
@@ -120,6 +126,8 @@ async def _run(
         on_ready(url)
         await stop.wait()
         _log.info("shutting down: %d runs in flight", inline.in_flight + worker.in_flight)
+        if numbers is not None:
+            numbers.traffic.stop()
         await asyncio.gather(*(drain() for drain in draining))
     _log.info("shut down")
 
@@ -151,6 +159,18 @@ async def _listening(app: web.Application, host: str, port: int) -> AsyncIterato
         yield _base_url(runner)
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def _open_pages(console: Console, numbers: Numbers, url: str) -> AsyncIterator[None]:
+    """Keep the open pages up to date; at the end their streams end, or the server would wait for them."""
+    numbers.traffic.serve_at(url)
+    async with _in_background(console.keep_publishing()), _in_background(numbers.sampler.keep_sampling()):
+        try:
+            yield
+        finally:
+            await numbers.traffic.close()
+            console.close()
 
 
 @asynccontextmanager

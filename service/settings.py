@@ -54,7 +54,11 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = Field(
         None,
         min_length=16,
-        description="Bearer token that every request but /health and /docs/runbook needs; by default none.",
+        description="Bearer token that all requests need but those for the page, /health, /docs/runbook.",
+    )
+    grafana_url: str | None = Field(None, description="Grafana that shows this service, for links to it.")
+    prometheus_url: str | None = Field(
+        None, description="Prometheus that scrapes this service, for links to it."
     )
     engine_url: str = Field(
         "memory://", description="Engine of background runs: memory://, or redis:// to share it."
@@ -97,6 +101,13 @@ class Settings(BaseSettings):
         """What is given, then the environment, then the files with secrets."""
         return init_settings, env_settings, _SecretFiles(settings_cls)
 
+    @field_validator("grafana_url", "prometheus_url")
+    @classmethod
+    def _a_web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("it must start with http:// or https://")
+        return value
+
     @field_validator("engine_url")
     @classmethod
     def _known_engine(cls, value: str) -> str:
@@ -112,6 +123,11 @@ class Settings(BaseSettings):
         if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
             raise ValueError("it must be DEBUG, INFO, WARNING or ERROR")
         return level
+
+    @property
+    def token(self) -> str | None:
+        """The API token as a text."""
+        return None if self.api_token is None else self.api_token.get_secret_value()
 
     @property
     def is_local(self) -> bool:

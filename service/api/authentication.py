@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from service.api.problems import Problem
+from service.api.web import ASSETS
 
-OPEN = frozenset({"/health/live", "/health/ready", "/docs/runbook"})
-"""Paths without a token, which say nothing about the runs: an orchestrator's probes have none, nor has the
-browser of somebody who follows the link in an alert."""
+OPEN = frozenset({"/", ASSETS, "/health/live", "/health/ready", "/docs/runbook"})
+"""Routes without a token, which say nothing about the runs: an orchestrator's probes have none, nor has the
+browser of somebody who follows the link in an alert or opens the page, which then asks for it."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -20,7 +21,8 @@ def token_middleware(token: str) -> Callable[..., Awaitable[web.StreamResponse]]
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in OPEN:
+        resource = request.match_info.route.resource
+        if resource is None or resource.canonical not in OPEN:
             scheme, _, given = request.headers.get("Authorization", "").partition(" ")
             right = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), expected)
             if scheme.lower() != "bearer" or not right:

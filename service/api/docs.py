@@ -38,7 +38,8 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
         if "time_scale" in schema["properties"]:
             given["time_scale"] = 0.01  # nobody who tries it wants to wait
         example = json.dumps(given)
-        parts.append(f"<pre>{escape(f'curl --json {_quoted(example)} http://127.0.0.1:8080{path}')}</pre>")
+        curl = "curl" if method == "post" else f"curl -X {method.upper()}"
+        parts.append(f"<pre>{escape(f'{curl} --json {_quoted(example)} http://127.0.0.1:8080{path}')}</pre>")
     answers = "".join(
         f"<tr><td>{status}</td><td>{escape(answer['description'])}</td></tr>"
         for status, answer in operation["responses"].items()
@@ -82,19 +83,15 @@ def _bounds(schema: dict[str, Any]) -> str:
 
 
 class DocsRoutes:
-    """The routes ``/docs`` and, as long as there is no console, ``/``."""
+    """The route ``/docs``."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._page = render_docs(document)
 
     def routes(self) -> list[web.RouteDef]:
         """The routes to add to an application."""
-        return [web.get("/docs", self.docs), web.get("/", self.root)]
+        return [web.get("/docs", self.docs)]
 
     async def docs(self, request: web.Request) -> web.Response:
         """The page."""
         return page_response(self._page)
-
-    async def root(self, request: web.Request) -> web.Response:
-        """Go to the page."""
-        raise web.HTTPFound("/docs")

@@ -8,8 +8,10 @@ from pydantic.json_schema import models_json_schema
 
 from service.alerts.notification import Notification
 from service.alerts.store import RememberedAlert
+from service.api.console_numbers import TrafficParams
 from service.api.form import FORM_PARAMETER
 from service.api.openapi_alerts import alert_paths
+from service.api.openapi_console import console_paths
 from service.api.openapi_parts import PROBLEM_SCHEMA, REF, TRACE_ID_HEADER, get, problems, ref
 from service.api.openapi_runs import background_paths, parameters_body
 from service.api.paging import LIMIT_PARAMETER
@@ -35,7 +37,11 @@ def openapi_document(version: str) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    models: list[type[BaseModel]] = [Notification, *(each.params for each in WORKFLOWS.values())]
+    models: list[type[BaseModel]] = [
+        Notification,
+        TrafficParams,
+        *(each.params for each in WORKFLOWS.values()),
+    ]
     inputs, outputs = (
         [(model, "validation") for model in models],
         [(model, "serialization") for model in (RunResult, RunRecord, RememberedAlert)],
@@ -59,6 +65,7 @@ def _paths() -> dict[str, Any]:
         **{f"/workflows/{name}": {"post": _run(each)} for name, each in WORKFLOWS.items()},
         **background_paths(),
         **alert_paths(),
+        **console_paths(),
         "/traces": {
             "get": get(
                 "listTraces",

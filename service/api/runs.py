@@ -29,12 +29,26 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class RunRoutes:
-    """The routes of background runs."""
+    """The routes of background runs.
 
-    def __init__(self, runs: BackgroundRuns, inline: InlineRuns, max_body_bytes: int) -> None:
+    Args:
+        runs: The runs.
+        inline: Whether the process still takes new ones.
+        max_body_bytes: Largest request body.
+        on_cancel: Called with the id of a run that somebody asked to cancel.
+    """
+
+    def __init__(
+        self,
+        runs: BackgroundRuns,
+        inline: InlineRuns,
+        max_body_bytes: int,
+        on_cancel: Callable[[str], None],
+    ) -> None:
         self._runs = runs
         self._inline = inline
         self._max_body_bytes = max_body_bytes
+        self._on_cancel = on_cancel
 
     def routes(self) -> list[web.RouteDef]:
         """The routes to add to an application."""
@@ -102,6 +116,7 @@ class RunRoutes:
                 f"Run {run_id} has ended before, in the state {state}.",
                 {"state": state},
             )
+        self._on_cancel(run_id)
         return web.json_response(_as_json(await self._known(run_id)), status=202)
 
     async def events(self, request: web.Request) -> web.StreamResponse:

@@ -1,7 +1,8 @@
 """The last traces, kept in this process: fed when a span starts and when it ends."""
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
@@ -9,14 +10,39 @@ from threading import Lock
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
+from service.console.trace_levels import TraceLevels
+
 MAX_SPANS_PER_TRACE = 10_000
-"""Further spans of a trace are not kept: nobody reads them."""
+"""Spans that are kept of a trace, those near its root first: nobody reads more."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSpans:
+    """Spans of a trace.
+
+    Attributes:
+        trace_id: Its id.
+        spans: In the order of their starts.
+        total: How many spans the trace has.
+        truncated: Whether more started than are kept.
+    """
+
+    trace_id: int
+    spans: Sequence[ReadableSpan]
+    total: int
+    truncated: bool
 
 
 @dataclass(slots=True)
 class _Trace:
     spans: dict[int, ReadableSpan] = field(default_factory=dict)
     open: set[int] = field(default_factory=set)
+    total: int = 0
+    levels: TraceLevels | None = None
+    """Known only of a full trace."""
+
+    def part(self, trace_id: int, spans: Sequence[ReadableSpan]) -> TraceSpans:
+        return TraceSpans(trace_id, spans, self.total, self.total > len(self.spans))
 
 
 class SpanStore(SpanProcessor):
@@ -32,6 +58,9 @@ class SpanStore(SpanProcessor):
         self._max_spans = max_spans
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
         self._spans = 0
+        self._watchers: Counter[int] = Counter()
+        self._changed: dict[int, dict[int, None]] = {}
+        """Ids of the spans that changed, of each watched trace."""
         self._lock = Lock()
 
     @property
@@ -46,7 +75,10 @@ class SpanStore(SpanProcessor):
             trace = self._traces.get(context.trace_id)
             if trace is None:
                 trace = self._traces[context.trace_id] = _Trace()
-            if len(trace.spans) >= MAX_SPANS_PER_TRACE:
+            trace.total += 1
+            if context.trace_id in self._watchers:
+                self._changed.setdefault(context.trace_id, {})[context.span_id] = None
+            if len(trace.spans) >= MAX_SPANS_PER_TRACE and not self._make_room(trace, span):
                 return
             trace.spans[context.span_id] = span
             trace.open.add(context.span_id)
@@ -61,18 +93,64 @@ class SpanStore(SpanProcessor):
             if trace is not None and context.span_id in trace.open:
                 trace.spans[context.span_id] = span
                 trace.open.discard(context.span_id)
+                if context.trace_id in self._watchers:
+                    self._changed.setdefault(context.trace_id, {})[context.span_id] = None
 
     def get(self, trace_id: int) -> Sequence[ReadableSpan] | None:
         """The spans of one trace in the order of their starts, or None if it is not here (any more)."""
+        trace = self.trace(trace_id)
+        return None if trace is None else trace.spans
+
+    def trace(self, trace_id: int) -> TraceSpans | None:
+        """One trace with what is known about spans that are not kept, or None if it is not here."""
         with self._lock:
             trace = self._traces.get(trace_id)
-            return None if trace is None else tuple(trace.spans.values())
+            return None if trace is None else trace.part(trace_id, tuple(trace.spans.values()))
 
     def latest(self, limit: int) -> Sequence[ReadableSpan]:
         """The spans of the last ``limit`` traces, the newest trace first."""
         with self._lock:
             newest = islice(reversed(self._traces.values()), limit)
             return tuple(span for trace in newest for span in trace.spans.values())
+
+    @contextmanager
+    def watching(self, trace_ids: Collection[int]) -> Iterator[None]:
+        """Changes are only collected of the traces that somebody watches."""
+        with self._lock:
+            self._watchers.update(trace_ids)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watchers -= Counter(trace_ids)  # leaves out what has come to 0
+                self._changed = {each: ids for each, ids in self._changed.items() if each in self._watchers}
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether ``take_changed`` has something."""
+        return bool(self._changed)
+
+    def take_changed(self) -> list[TraceSpans]:
+        """The kept spans that started or ended since the last call, each once and as it is now."""
+        with self._lock:
+            changed, self._changed = self._changed, {}
+            return [
+                trace.part(trace_id, [trace.spans[each] for each in ids if each in trace.spans])
+                for trace_id, ids in changed.items()
+                if (trace := self._traces.get(trace_id)) is not None
+            ]
+
+    def _make_room(self, trace: _Trace, span: ReadableSpan) -> bool:
+        """Whether the span is kept in a full trace, instead of one that is further from the root."""
+        if trace.levels is None:
+            trace.levels = TraceLevels(trace.spans.values())
+        replaced = trace.levels.replaced_by(span)
+        if replaced is None:
+            return False
+        del trace.spans[replaced]
+        trace.open.discard(replaced)
+        self._spans -= 1
+        return True
 
     def _evict(self) -> None:
         while len(self._traces) > self._max_traces or self._spans > self._max_spans:

@@ -12,7 +12,9 @@ import pytest
 
 from tests.conftest import ROOT
 
-COMMANDS = {"run", "load", "stack", "test", "lint", "generate", "tools", "bench", "lock", "clean", "help"}
+SERVICE = {"run", "load", "stack"}
+DEVELOPMENT = {"test", "lint", "generate", "screenshots", "tools", "bench", "lock", "clean", "help"}
+COMMANDS = SERVICE | DEVELOPMENT
 
 
 class Machine:
@@ -150,7 +152,7 @@ class TestCi:
 
     def test_runs_make_test_and_ends_as_it_ends(self, machine: Machine) -> None:
         machine.add_python()
-        for tool in ("prometheus", "prometheus-alertmanager", "redis-server"):
+        for tool in ("chromium", "prometheus", "prometheus-alertmanager", "redis-server"):
             machine.add(tool, "exit 0")
         result = machine.run(".ci/run")
         assert (result.returncode, result.stdout) == (7, "3 passed\n")
@@ -160,12 +162,13 @@ class TestCi:
         machine.add_python_without_venv()
         result = machine.run(".ci/run", CI="1")
         assert result.returncode == 7
-        update, install, tools, test = machine.calls
+        update, install, newer, test = machine.calls
         assert update.startswith("apt-get update ")
         assert install.startswith("apt-get install --yes ")
-        assert " prometheus prometheus-alertmanager redis-server python3 python3-venv " in install
+        tools = "chromium prometheus prometheus-alertmanager redis-server fonts-dejavu-core"
+        assert f" {tools} python3 python3-venv " in install
         assert install.endswith("DEBIAN_FRONTEND=noninteractive")
-        assert tools.startswith("make tools CI=1 ")
+        assert newer.startswith("make tools CI=1 ")
         assert test.startswith("make test CI=1 ")
 
     def test_stops_when_a_newer_tool_cannot_be_had(self, machine: Machine) -> None:

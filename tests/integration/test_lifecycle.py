@@ -340,6 +340,12 @@ class TestStart:
         assert re.match(f"retryscope: .*{said}", ended.stderr), ended.stderr
         assert "Traceback" not in ended.stdout + ended.stderr
 
+    def test_every_wrong_setting_is_named_on_a_line_of_its_own(self) -> None:
+        ended = serve_in_vain(RETRYSCOPE_PORT="http", RETRYSCOPE_LOG_LEVEL="LOUD")
+        assert ended.status == 2
+        named = re.findall(r"^(?:retryscope: )?\w+ \((RETRYSCOPE_\w+)", ended.stderr, re.MULTILINE)
+        assert sorted(named) == ["RETRYSCOPE_LOG_LEVEL", "RETRYSCOPE_PORT"], ended.stderr
+
     def test_arguments_win_over_variables(self, start_service: StartService) -> None:
         service = start_service(RETRYSCOPE_PORT="1")
         assert service.port > 1

@@ -108,8 +108,9 @@ class Root:
         workdir: str = "/",
         mounts: Mapping[str, Path] | None = None,
     ) -> str:
-        """Run a step of a build in it, with this machine's ways to the package registry."""
-        passed = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
+        """Run a step of a build in it, with this machine's ways to the package registries."""
+        ways = ("NODE_EXTRA_", "PIP_", "SSL_", "npm_config_")
+        passed = {name: value for name, value in os.environ.items() if name.startswith(ways)}
         passed |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
         done = subprocess.run(
             self.command(words, {"HOME": "/home", **passed, **variables}, workdir=workdir, mounts=mounts),

@@ -97,7 +97,7 @@ class Builder:
         for option in filter(None, [instruction.flags.get("mount")]):
             settings = dict(part.partition("=")[::2] for part in option.split(","))
             assert settings["type"] == "cache", f"{option}: only caches are known here"
-            mounts[settings["target"]] = _pip_cache()
+            mounts[settings["target"]] = _CACHES[settings["target"]]()
         image.root.run(
             ["/bin/sh", "-c", instruction.text], image.variables, workdir=image.workdir, mounts=mounts
         )
@@ -108,6 +108,12 @@ class Builder:
         return replace(image, workdir=instruction.text)
 
 
+def _npm_cache() -> Path:
+    place = Path("~/.npm").expanduser()
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
 def _pip_cache() -> Path:
     asked = subprocess.run(
         [sys.executable, "-m", "pip", "cache", "dir"], check=True, capture_output=True, text=True
@@ -115,3 +121,6 @@ def _pip_cache() -> Path:
     place = Path(asked.stdout.strip())
     place.mkdir(parents=True, exist_ok=True)
     return place
+
+
+_CACHES = {"/var/cache/npm": _npm_cache, "/var/cache/pip": _pip_cache}

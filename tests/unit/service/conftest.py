@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 import pytest
 
 from instrumentation import operation
+from service.console.console import Console
 from service.console.span_store import SpanStore
 from tests.support.clock import real_loop, virtual_loop
 from tests.support.recorded import Recorded, recording
@@ -30,20 +31,20 @@ def _declarations_of_this_test_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store() -> SpanStore:
-    """The traces that /traces shows."""
-    return SpanStore(max_traces=500, max_spans=200_000)
+def console() -> Console:
+    """What the service remembers for /traces and the page."""
+    return Console(SpanStore(max_traces=500, max_spans=200_000))
 
 
 @pytest.fixture
-def recorded(store: SpanStore) -> Iterator[Recorded]:
+def recorded(console: Console) -> Iterator[Recorded]:
     """Telemetry in memory, on the virtual clock."""
-    with recording(span_processors=[store]) as recorded:
+    with recording(span_processors=console.span_processors) as recorded:
         yield recorded
 
 
 @pytest.fixture
-async def api(recorded: Recorded, store: SpanStore) -> AsyncIterator[Api]:
+async def api(recorded: Recorded, console: Console) -> AsyncIterator[Api]:
     """The service with its default settings, and a client."""
-    async with serving(recorded, store) as api:
+    async with serving(recorded, console) as api:
         yield api

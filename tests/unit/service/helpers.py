@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 from urllib.parse import unquote
@@ -26,7 +27,8 @@ from instrumentation import semconv
 from instrumentation.telemetry import install
 from service.api.openapi import openapi_document
 from service.app import create_app
-from service.console.span_store import SpanStore
+from service.console.console import Console
+from service.console.numbers import Numbers
 from service.process import serve
 from service.runs.background import BackgroundRuns
 from service.runs.engine import Engine
@@ -41,6 +43,8 @@ HOST: Final = "retryscope.test"
 """What clients here ask for: the port of the server would be another one each time."""
 DOCUMENT: Final = openapi_document(version("retryscope"))
 PROBLEM: Final = "application/problem+json"
+NOT_BUILT: Final = Path("/nowhere")
+"""Where the page would be; whether this checkout has a built one must not matter to a test."""
 NO_MORE: Final = 1000.0
 """Virtual seconds after which nothing that a test started can still run."""
 
@@ -120,12 +124,12 @@ class Api:
         runs: InlineRuns,
         client: TestClient[Request, Application],
         recorded: Recorded,
-        store: SpanStore,
+        console: Console,
     ) -> None:
         self.runs = runs
         self.client = client
         self.recorded = recorded
-        self.store = store
+        self.console = console
 
     async def call(
         self,
@@ -216,18 +220,26 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    recorded: Recorded, store: SpanStore, background: BackgroundRuns | None = None, **settings: Any
+    recorded: Recorded,
+    console: Console,
+    background: BackgroundRuns | None = None,
+    dist: Path = NOT_BUILT,
+    **settings: Any,
 ) -> AsyncIterator[Api]:
     """Serve the application with these settings; with an engine on a real loop, with real threads."""
     if background is None:
         asyncio.get_running_loop().set_default_executor(InlineExecutor())
-    with patch("service.app.openapi_document", return_value=DOCUMENT):  # it takes longer than most tests
+    with (
+        patch("service.app.openapi_document", return_value=DOCUMENT),  # it takes longer than most tests
+        patch("service.app.DIST", dist),
+    ):
         given = Settings(**settings)
         inline = InlineRuns(given.max_runs_in_flight)
         given_background = background or _no_background(recorded)
-        app = create_app(given, store, inline, given_background, recorded.registry)
+        numbers = Numbers(recorded.registry, console.hub.publish, given.token)
+        app = create_app(given, console, numbers, inline, given_background, recorded.registry)
     async with TestClient(TestServer(app), timeout=ClientTimeout(total=None)) as client:
-        yield Api(inline, client, recorded, store)
+        yield Api(inline, client, recorded, console)
 
 
 def _no_background(recorded: Recorded) -> BackgroundRuns:

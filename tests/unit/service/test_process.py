@@ -110,6 +110,43 @@ async def test_it_watches_its_event_loop_until_it_ends(monkeypatch: pytest.Monke
         assert service.recorded.samples()[f"{semconv.EVENT_LOOP_LAG.name}_count", ()] - before == watched
 
 
+async def test_an_open_page_does_not_hold_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees what still runs while the service drains; then its stream ends, before the server closes."""
+    async with served(monkeypatch, drain_seconds=60) as service:
+        async with service.session.get("/console/stream") as stream:
+            running = asyncio.create_task(service.run("retry", failure_rate=0, duration=4))
+            await asyncio.sleep(1)
+            signal.raise_signal(signal.SIGTERM)
+            received = (await stream.content.read()).decode()
+        assert (await running).status == 200
+        await service.serving
+        assert asyncio.get_running_loop().time() == pytest.approx(4, abs=0.5)
+    events = [line.removeprefix("event: ") for line in received.splitlines() if line.startswith("event: ")]
+    assert events[0] == "hello"
+    assert {"runs", "metrics"} <= set(events)
+    assert '"state":"ended"' in received  # the very last thing that happened
+
+
+async def test_it_shows_alerts_and_traffic_from_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traffic can be switched on, and ends with the service."""
+    async with served(monkeypatch) as service:
+        async with service.session.get("/console/snapshot") as response:
+            snapshot = await response.json()
+        assert {alert["state"] for alert in snapshot["alerts"]} == {"inactive"}
+        assert snapshot["traffic"]["on"] is False
+        chosen = {"scenario": "mixed", "rate": 10, "duration_seconds": 600}
+        async with service.session.put("/console/traffic", json=chosen) as response:
+            assert (response.status, (await response.json())["on"]) == (200, True)
+        await asyncio.sleep(3)
+        async with service.session.get("/console/snapshot") as response:
+            snapshot = await response.json()
+        assert snapshot["traffic"]["sent"] > 0
+        assert snapshot["runs"] != []
+        signal.raise_signal(signal.SIGTERM)
+        await service.serving
+        assert asyncio.get_running_loop().time() < 30
+
+
 async def test_a_cleanup_is_waited_for_after_the_drain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its deadline bounds the shutdown, not a fixed time."""
     async with served(monkeypatch, drain_seconds=1) as service:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from service.console.span_store import SpanStore
+from service.console.console import Console
 from tests.support.recorded import Recorded
 from tests.unit.service.helpers import Api, serving
 
@@ -13,9 +13,9 @@ TOKEN = "a-token-of-tests-1"  # noqa: S105
 
 
 @pytest.fixture
-async def api(recorded: Recorded, store: SpanStore) -> AsyncIterator[Api]:
+async def api(recorded: Recorded, console: Console) -> AsyncIterator[Api]:
     """The service with a token."""
-    async with serving(recorded, store, api_token=TOKEN) as api:
+    async with serving(recorded, console, api_token=TOKEN) as api:
         yield api
 
 
@@ -57,6 +57,11 @@ async def test_without_it_every_request_is_refused(api: Api, given: str | None) 
         ("GET", "/docs/"),
         ("GET", "/docs/runbook/"),
         ("GET", "/nothing"),
+        ("GET", "/console/snapshot"),
+        ("GET", "/console/stream"),
+        ("PUT", "/console/traffic"),
+        ("GET", "/assets"),
+        ("GET", "/assets/"),
     ):
         answer = await api.call(method, path, headers=headers)
         assert answer.status == 401
@@ -67,8 +72,8 @@ async def test_without_it_every_request_is_refused(api: Api, given: str | None) 
 
 
 async def test_probes_and_readers_of_the_runbook_need_none(api: Api) -> None:
-    """They learn nothing about the runs."""
-    for path in ("/health/live", "/health/ready", "/docs/runbook"):
+    """They learn nothing about the runs; nor does who opens the page."""
+    for path in ("/", "/health/live", "/health/ready", "/docs/runbook"):
         for method in ("GET", "HEAD"):
             assert (await api.call(method, path)).status == 200
 

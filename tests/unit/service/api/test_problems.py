@@ -74,7 +74,11 @@ async def test_a_method_of_another_protocol(api: Api, method: str) -> None:
     assert span.name == "HTTP"
 
 
-@pytest.mark.parametrize(("path", "right"), [route for route in ROUTES if route[1] == "GET"])
+@pytest.mark.parametrize(
+    ("path", "right"),
+    # A stream has no end; its own tests ask for its head.
+    [route for route in ROUTES if route[1] == "GET" and route[0] != "/console/stream"],
+)
 async def test_head_is_get_without_the_body(api: Api, path: str, right: str) -> None:
     """Wherever GET works."""
     get, head = await api.call("GET", path), await api.call("HEAD", path)

@@ -5,13 +5,14 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from service.api import runs as runs_module
-from service.console.span_store import SpanStore
+from service.console.console import Console
 from service.runs.background import BackgroundRuns
 from service.runs.engine import Engine
 from service.runs.events import RunEvents
@@ -59,14 +60,14 @@ def events() -> RunEvents:
 
 
 @pytest.fixture
-async def runs(events: RunEvents, store: SpanStore) -> AsyncIterator[Runs]:
+async def runs(events: RunEvents, console: Console) -> AsyncIterator[Runs]:
     """The service with a worker."""
-    with recording(time_ns=time.time_ns, span_processors=[store, events]) as recorded:
+    with recording(time_ns=time.time_ns, span_processors=[*console.span_processors, events]) as recorded:
         async with Engine(f"memory://{uuid.uuid4()}", connections=20, redelivery_seconds=5) as engine:
             records, metrics = RunStore(engine), RunMetrics(recorded.registry)
             background = BackgroundRuns(engine, records, metrics, limit=3, retention=60)
             engine.register(RunWorker("w", engine, records, events, metrics).handle)
-            async with engine.working("w", 10), serving(recorded, store, background) as api:
+            async with engine.working("w", 10), serving(recorded, console, background) as api:
                 yield Runs(api, records)
                 for run in (await api.get("/runs?limit=100")).json()["runs"]:
                     await api.call("POST", f"/runs/{run['id']}/cancel")
@@ -242,6 +243,29 @@ class TestCancel:
         conflict = await runs.api.call("POST", f"/runs/{run_id}/cancel")
         assert (conflict.status, conflict.json()["state"]) == (409, "cancelled")
         assert conflict.json()["type"] == "urn:retryscope:problem:run-ended"
+
+    async def test_an_open_page_sees_it_at_once(self, runs: Runs) -> None:
+        """While the run still cleans up; of a run whose cancel is refused it sees none."""
+        run_id = await runs.started("cancellation", {**HELD, "cleanup": 1})
+        await runs.wait_for(run_id, "running")
+        shown = partial(shown_run, runs.api, run_id)
+        assert ((await shown())["kind"], (await shown())["state"]) == ("background", "running")
+        await runs.api.call("POST", f"/runs/{run_id}/cancel")
+        cancelling = await shown()
+        assert (cancelling["state"], cancelling["outcome"]) == ("cancelling", None)
+        await runs.wait_for(run_id, "cancelled")
+        ended = await shown()
+        assert (ended["state"], ended["outcome"], ended["cancel_cause"]) == ("ended", "cancelled", "request")
+        await runs.api.call("POST", f"/runs/{run_id}/cancel")
+        assert await shown() == ended
+
+
+async def shown_run(api: Api, run_id: str) -> dict[str, Any]:
+    """The run as the page sees it."""
+    snapshot = (await api.get("/console/snapshot")).json()
+    (found,) = (run for run in snapshot["runs"] if run["id"] == run_id)
+    shown: dict[str, Any] = found
+    return shown
 
 
 def parse(text: str) -> list[tuple[int, str, dict[str, Any]]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from service.console.console import Console
 from service.console.span_store import SpanStore
 from tests.support.recorded import recording
 from tests.unit.service.helpers import Api, serving
@@ -123,21 +124,33 @@ async def test_another_format_is_refused(api: Api, form: str) -> None:
 
 async def test_looking_at_it_adds_nothing_to_it() -> None:
     """Scrapes, health checks and the traces themselves would push out what /traces is for."""
-    store = SpanStore(max_traces=1, max_spans=100)
-    with recording(span_processors=[store]) as recorded:
-        async with serving(recorded, store) as api:
+    console = Console(SpanStore(max_traces=1, max_spans=100))
+    with recording(span_processors=console.span_processors) as recorded:
+        async with serving(recorded, console) as api:
             trace_id = (await api.run("retry", failure_rate=0)).json()["trace_id"]
-            for path in ("/alerts", "/metrics", "/health/live", "/health/ready", "/openapi.json", "/traces"):
+            for path in (
+                "/alerts",
+                "/console/snapshot",
+                "/metrics",
+                "/health/live",
+                "/openapi.json",
+                "/traces",
+            ):
                 assert (await api.get(path)).status == 200
             for page in ("/", "/docs", "/docs/runbook"):
                 assert (await api.get(page)).status == 200
+            assert (await api.get(f"/traces/{trace_id}")).status == 200
+            assert (await api.get(f"/console/traces/{trace_id}")).status == 200
+            async with api.client.get("/console/stream") as stream:
+                assert (await stream.content.readline()).startswith(b"id: ")
+            assert (await api.get("/assets/none.js")).status == 404
             assert (await api.get(f"/traces/{trace_id}")).status == 200
 
 
 async def test_the_oldest_trace_makes_room_and_is_then_unknown() -> None:
     """RETRYSCOPE_MAX_TRACES of them are remembered."""
-    store = SpanStore(max_traces=2, max_spans=100)
-    with recording(span_processors=[store]) as recorded:
-        async with serving(recorded, store) as api:
+    console = Console(SpanStore(max_traces=2, max_spans=100))
+    with recording(span_processors=console.span_processors) as recorded:
+        async with serving(recorded, console) as api:
             ids = [(await api.run("retry", failure_rate=0)).json()["trace_id"] for _ in range(3)]
             assert [(await api.get(f"/traces/{each}")).status for each in ids] == [404, 200, 200]

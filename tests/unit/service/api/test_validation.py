@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.console.span_store import SpanStore
+from service.console.console import Console
 from service.workflows import WORKFLOWS
 from tests.support.recorded import Recorded
 from tests.unit.service.api.bounds import Case, at_bounds, fields
@@ -305,8 +305,8 @@ class TestBodyTooLarge:
     LIMIT = 1000
 
     @pytest.fixture
-    async def api(self, recorded: Recorded, store: SpanStore) -> AsyncIterator[Api]:
-        async with serving(recorded, store, max_body_bytes=self.LIMIT) as api:
+    async def api(self, recorded: Recorded, console: Console) -> AsyncIterator[Api]:
+        async with serving(recorded, console, max_body_bytes=self.LIMIT) as api:
             yield api
 
     def check(self, answer: Answer) -> None:

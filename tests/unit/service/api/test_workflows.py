@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from service.console.span_store import SpanStore
+from service.console.console import Console
 from service.workflows import WORKFLOWS
 from tests.support.recorded import Recorded
 from tests.unit.service.helpers import Api, serving
@@ -80,8 +80,8 @@ async def test_an_unknown_workflow_is_refused_naming_the_known_ones(api: Api, na
 
 class TestAdmission:
     @pytest.fixture
-    async def api(self, recorded: Recorded, store: SpanStore) -> AsyncIterator[Api]:
-        async with serving(recorded, store, max_runs_in_flight=2) as api:
+    async def api(self, recorded: Recorded, console: Console) -> AsyncIterator[Api]:
+        async with serving(recorded, console, max_runs_in_flight=2) as api:
             yield api
 
     async def test_too_many_runs_are_refused_and_leave_nothing_behind(self, api: Api) -> None:

@@ -5,6 +5,7 @@ import threading
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from service.console import span_store
 from service.console.span_store import SpanStore
@@ -113,6 +114,136 @@ def test_one_trace_has_a_bound_on_spans(monkeypatch: pytest.MonkeyPatch) -> None
     assert kept is not None
     assert [span.name for span in kept] == ["root", "child 0", "child 1"]
     assert store.span_count == 3
+    trace = store.trace(trace_of(root))
+    assert trace is not None
+    assert (trace.spans, trace.total, trace.truncated) == (kept, 6, True)
+
+
+def test_a_trace_within_its_bound_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with exactly as many spans as are kept."""
+    monkeypatch.setattr(span_store, "MAX_SPANS_PER_TRACE", 3)
+    store = SpanStore(max_traces=10, max_spans=100)
+    tracer = tracer_into(store)
+    root = start(tracer, "root")
+    for number in range(2):
+        start(tracer, f"child {number}", root)
+    trace = store.trace(trace_of(root))
+    assert trace is not None
+    assert (trace.trace_id, len(trace.spans), trace.total, trace.truncated) == (trace_of(root), 3, 3, False)
+    assert store.trace(1) is None
+
+
+def test_the_spans_nearest_to_the_root_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is nearer takes the place of the last of the furthest; nothing is kept below what is not."""
+    monkeypatch.setattr(span_store, "MAX_SPANS_PER_TRACE", 6)
+    store = SpanStore(max_traces=10, max_spans=100)
+    tracer = tracer_into(store)
+    root = start(tracer, "root")
+    first = start(tracer, "first", root)
+    deep = start(tracer, "deep", first)
+    deepest = [start(tracer, f"deepest {number}", deep) for number in range(3)]
+
+    def names() -> list[str]:
+        return [span.name for span in store.get(trace_of(root)) or ()]
+
+    assert names() == ["root", "first", "deep", "deepest 0", "deepest 1", "deepest 2"]
+    start(tracer, "too deep", deepest[0])
+    start(tracer, "deepest 3", deep)
+    assert names() == ["root", "first", "deep", "deepest 0", "deepest 1", "deepest 2"]
+    second = start(tracer, "second", root)
+    start(tracer, "deep 2", second)
+    assert names() == ["root", "first", "deep", "deepest 0", "second", "deep 2"]
+    start(tracer, "below one that went", deepest[2])
+    for span in deepest:
+        span.end()
+    for number in (3, 4):
+        start(tracer, f"child {number}", root)
+    assert names() == ["root", "first", "deep", "second", "child 3", "child 4"]
+    start(tracer, "child 5", root)
+    start(tracer, "child 6", root)
+    assert names() == ["root", "first", "second", "child 3", "child 4", "child 5"]
+    trace = store.trace(trace_of(root))
+    assert trace is not None
+    assert (trace.total, trace.truncated, store.span_count) == (15, True, 6)
+
+
+def test_a_span_from_elsewhere_is_as_near_as_a_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parent is in another process; so is it when the parent's trace has been evicted since."""
+    monkeypatch.setattr(span_store, "MAX_SPANS_PER_TRACE", 2)
+    store = SpanStore(max_traces=10, max_spans=100)
+    tracer = tracer_into(store)
+    caller = start(tracer_into(), "caller")
+    first = start(tracer, "unknown parent", caller)
+    start(tracer, "child", first)
+    remote = SpanContext(trace_of(caller), 1, is_remote=True, trace_flags=TraceFlags(1))
+    tracer.start_span("request", set_span_in_context(NonRecordingSpan(remote)))
+    kept = store.get(trace_of(caller))
+    assert kept is not None
+    assert [span.name for span in kept] == ["unknown parent", "request"]
+
+
+def test_changes_are_collected_of_watched_traces_only() -> None:
+    """Each span once, as it is when they are taken."""
+    store = SpanStore(10, 100)
+    tracer = tracer_into(store)
+    before, other = start(tracer, "before"), start(tracer, "other")
+    with store.watching([trace_of(before)]):
+        assert (store.has_changed, store.take_changed()) == (False, [])
+        start(tracer, "not watched", other).end()
+        child = start(tracer, "child", before)
+        start(tracer, "short", before).end()
+        child.end()
+        assert store.has_changed
+        (changed,) = store.take_changed()
+        assert (changed.trace_id, changed.total, changed.truncated) == (trace_of(before), 3, False)
+        assert [(span.name, span.end_time is None) for span in changed.spans] == [
+            ("child", False),
+            ("short", False),
+        ]
+        assert (store.has_changed, store.take_changed()) == (False, [])
+        before.end()
+        assert [span.name for each in store.take_changed() for span in each.spans] == ["before"]
+    start(tracer, "after", other)
+    assert not store.has_changed
+
+
+def test_a_trace_may_be_watched_before_it_starts_and_by_several() -> None:
+    """The changes stop with the last of them."""
+    store = SpanStore(10, 100)
+    tracer = tracer_into(store)
+    known = start(tracer_into(), "elsewhere")
+    with store.watching([trace_of(known)]):
+        with store.watching([trace_of(known), 7]):
+            pass
+        start(tracer, "first", known)
+        assert [span.name for each in store.take_changed() for span in each.spans] == ["first"]
+        start(tracer, "second", known)
+    assert (store.has_changed, store.take_changed()) == (False, [])
+    start(tracer, "third", known)
+    assert not store.has_changed
+
+
+def test_a_span_that_is_not_kept_changes_the_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who watches a full trace learns how much of it is missing."""
+    monkeypatch.setattr(span_store, "MAX_SPANS_PER_TRACE", 1)
+    store = SpanStore(10, 100)
+    tracer = tracer_into(store)
+    root = start(tracer, "root")
+    with store.watching([trace_of(root)]):
+        start(tracer, "child", root).end()
+        (changed,) = store.take_changed()
+        assert (changed.spans, changed.total, changed.truncated) == ([], 2, True)
+
+
+def test_changes_of_an_evicted_trace_are_none() -> None:
+    """It is not here any more."""
+    store = SpanStore(max_traces=1, max_spans=100)
+    tracer = tracer_into(store)
+    root = start(tracer, "root")
+    with store.watching([trace_of(root)]):
+        root.end()
+        start(tracer, "other")
+        assert store.take_changed() == []
 
 
 def test_latest_is_the_newest_traces_first_each_in_the_order_of_its_starts() -> None:

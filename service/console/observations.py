@@ -1,0 +1,58 @@
+"""What the conditions of the alerts are evaluated over: the readings of the past, as far as windows reach."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from service.console.readings import LAG_BOUNDS, Labels, Reading
+from service.console.samples import STEP, Counters, Gauges
+from service.slo.definition import SloDefinition
+from service.slo.duration import Duration
+from service.slo.recording import SHORT
+
+LAG_SERIES: Final[tuple[Labels, ...]] = tuple((f"{bound:g}",) for bound in LAG_BOUNDS)
+
+
+class Observations:
+    """The past of each counter and gauge that an alert of a definition asks for.
+
+    Attributes:
+        runs: By workflow and outcome.
+        attempts: By workflow, operation and outcome.
+        operations: By workflow and operation.
+        in_flight: By workflow.
+        pools: By pool; ``pool_limits`` are their present bounds.
+        lag: By bucket.
+        dropped: By reason.
+    """
+
+    def __init__(self, definition: SloDefinition) -> None:
+        alerts = definition.alerts
+        of_runs = [burn.long for burn in definition.burn_rates]
+        of_runs += [alerts.stalled.window, alerts.cancellation_spike.window]
+        self.runs = Counters(max(of_runs).seconds)
+        self.attempts = Counters(max(alerts.timeout_ratio_high.window, SHORT).seconds)
+        self.operations = Counters(SHORT.seconds)
+        self.in_flight = Gauges(alerts.stalled.window.seconds)
+        self.pools = Gauges(alerts.concurrency_saturated.window.seconds)
+        self.pool_limits: Mapping[Labels, float] = {}
+        self.lag = Counters(alerts.event_loop_lag_high.window.seconds)
+        self.dropped = Counters(alerts.telemetry_dropped.window.seconds)
+        self._since: float | None = None
+        self._now = 0.0
+
+    def add(self, now: float, reading: Reading) -> None:
+        """Take a reading, later than all before."""
+        self.runs.add(now, reading.runs)
+        self.attempts.add(now, reading.attempts)
+        self.operations.add(now, reading.operations)
+        self.in_flight.add(now, reading.in_flight)
+        self.pools.add(now, reading.pool_in_flight)
+        self.pool_limits = reading.pool_limit
+        self.lag.add(now, dict(zip(LAG_SERIES, reading.lag_buckets, strict=True)))
+        self.dropped.add(now, reading.dropped)
+        self._since = now if self._since is None else self._since
+        self._now = now
+
+    def cover(self, window: Duration) -> bool:
+        """Whether they reach back to the beginning of a window that ends now."""
+        return self._since is not None and self._now - self._since >= window.seconds - STEP

@@ -1,0 +1,13 @@
+import type { AlertState } from "../api/types";
+
+const HIDDEN_LABELS: ReadonlySet<string> = new Set(["alertname", "severity"]);
+
+/** Name and labels: `RetryStorm operation=call`. */
+export function alertName({ alert, labels }: Pick<AlertState, "alert" | "labels">): string {
+  return [alert, ...labelTexts(labels)].join(" ");
+}
+
+export const labelTexts = (labels: Readonly<Record<string, string>>): string[] =>
+  Object.entries(labels)
+    .filter(([name]) => !HIDDEN_LABELS.has(name))
+    .map(([name, value]) => `${name}=${value}`);

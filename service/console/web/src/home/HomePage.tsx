@@ -1,0 +1,71 @@
+import { useRuns } from "../store";
+import { Panel } from "../ui";
+import { HeldList } from "../runs/HeldList";
+import { formatCount } from "../format";
+import { Link } from "../router";
+import { AlertBanner } from "./AlertBanner";
+import { SmallCharts } from "./SmallCharts";
+import { StartPanel } from "./StartPanel";
+import { TrafficPanel } from "./TrafficPanel";
+import "./home.css";
+
+const IN_FLIGHT_SHOWN = 12;
+const LATEST_SHOWN = 12;
+
+/** Where a newcomer begins: start a workflow, watch what runs. */
+export function HomePage() {
+  return (
+    <>
+      <h1>Start and watch</h1>
+      <AlertBanner />
+      <div className="home">
+        <div className="home-side">
+          <StartPanel />
+          <TrafficPanel />
+        </div>
+        <div className="home-main">
+          <LiveRuns />
+          <SmallCharts />
+        </div>
+      </div>
+    </>
+  );
+}
+
+function LiveRuns() {
+  const { inFlight, ended, generation } = useRuns();
+  const more = inFlight.length - IN_FLIGHT_SHOWN;
+  return (
+    <>
+      <Panel
+        title="In flight"
+        className="in-flight"
+        aside={<span className="dim">{formatCount(inFlight.length)}</span>}
+      >
+        <HeldList
+          key={generation}
+          label="Runs in flight"
+          runs={inFlight}
+          limit={IN_FLIGHT_SHOWN}
+          cancel
+          empty="Nothing runs. Start a workflow, or switch the traffic on."
+        />
+        {more > 0 && (
+          <p className="dim">
+            and <Link href="/runs?status=running">{formatCount(more)} more</Link>
+          </p>
+        )}
+      </Panel>
+      <Panel title="Latest runs" aside={<Link href="/runs">All runs</Link>}>
+        <HeldList
+          key={generation}
+          label="Latest runs"
+          runs={ended}
+          limit={LATEST_SHOWN}
+          cancel={false}
+          empty="No run has ended since the service was started."
+        />
+      </Panel>
+    </>
+  );
+}

@@ -1,0 +1,2 @@
+export { Link } from "./Link";
+export { currentLocation, navigate, runPath, useLocation, useVisits } from "./router";

@@ -1,0 +1,76 @@
+import { useState } from "react";
+import { errorText } from "../api/client";
+import { cancelRun, startRun } from "../api/runs";
+import type { RunRecord } from "../api/types";
+import { navigate, runPath } from "../router";
+import { watchRun } from "../store";
+import { Button, ErrorNote, StatusChip } from "../ui";
+import type { RunFacts } from "./facts";
+
+interface RunHeaderProps {
+  title: string;
+  facts: RunFacts;
+  /** Only a background run can be cancelled and run again from here. */
+  record: RunRecord | null;
+  onRecord: (record: RunRecord) => void;
+}
+
+/** The run's name and state, and what can be done with it. */
+export function RunHeader({ title, facts, record, onRecord }: RunHeaderProps) {
+  const [error, setError] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const command = async (send: () => Promise<void>) => {
+    setBusy(true);
+    setError(null);
+    try {
+      await send();
+    } catch (reason) {
+      setError(errorText(reason));
+    } finally {
+      setBusy(false);
+    }
+  };
+  const cancel = (id: string) => command(async () => onRecord(await cancelRun(id)));
+  const again = ({ workflow, params }: RunRecord) =>
+    command(async () => {
+      const started = await startRun(workflow, params);
+      watchRun(started.id);
+      navigate(runPath(started.id));
+    });
+  return (
+    <header className="run-header">
+      <h1 tabIndex={-1}>{title}</h1>
+      {facts.status !== "unknown" && (
+        <span data-testid="run-status">
+          <StatusChip status={facts.status} />
+        </span>
+      )}
+      {record && (
+        <div className="run-actions">
+          <CancelButton facts={facts} busy={busy} onCancel={() => void cancel(record.id)} />
+          <Button isDisabled={busy} onPress={() => void again(record)}>
+            Run again
+          </Button>
+        </div>
+      )}
+      <ErrorNote message={error} />
+    </header>
+  );
+}
+
+function CancelButton({ facts, busy, onCancel }: { facts: RunFacts; busy: boolean; onCancel: () => void }) {
+  const [focused, setFocused] = useState(false);
+  const cancelling = facts.status === "cancelling";
+  // A button that is disabled loses the focus; who holds it is told by the service that the run has ended.
+  const disabled = !focused && (facts.ended || cancelling);
+  return (
+    <Button
+      look="danger"
+      isDisabled={disabled}
+      onFocusChange={setFocused}
+      onPress={() => !busy && onCancel()}
+    >
+      {cancelling ? "Cancelling…" : "Cancel run"}
+    </Button>
+  );
+}

@@ -1,0 +1,33 @@
+import type { RunRecord } from "../api/types";
+import { CopyButton } from "../ui";
+import { Disclosure } from "./Disclosure";
+
+/** What a background run was asked to do, and what came out. */
+export function RunInput({ record }: { record: RunRecord }) {
+  const { params, result, error } = record;
+  return (
+    <Disclosure title="Parameters and result">
+      {() => (
+        <div className="run-input">
+          <Document title="Parameters" value={params} />
+          {result && <Document title="Result" value={result} />}
+          {error && <Document title="Error" value={error} />}
+        </div>
+      )}
+    </Disclosure>
+  );
+}
+
+function Document({ title, value }: { title: string; value: unknown }) {
+  const text = JSON.stringify(value, null, 2);
+  return (
+    <section aria-label={title}>
+      <h3>
+        {title} <CopyButton label="Copy" description={`Copy: ${title}`} text={() => text} />
+      </h3>
+      <pre className="run-json" tabIndex={0} aria-label={`${title} as JSON`}>
+        {text}
+      </pre>
+    </section>
+  );
+}

@@ -1,0 +1,111 @@
+import { useMemo, useRef, useState } from "react";
+import { formatCount } from "../format";
+import { currentLocation, navigate, runPath } from "../router";
+import { useRun, useTrace, useWatchedRun } from "../store";
+import { Waterfall, type WaterfallHandle } from "../waterfall/Waterfall";
+import { addressOf } from "./address";
+import { Disclosure } from "./Disclosure";
+import { EventList } from "./EventList";
+import { factsOf, findRunSpan, spansOf } from "./facts";
+import { RunNotes } from "./RunNotes";
+import { RunHeader } from "./RunHeader";
+import { RunInput } from "./RunInput";
+import { RunSummaryList } from "./RunSummaryList";
+import { SpanDetails } from "./SpanDetails";
+import { TraceJson } from "./TraceJson";
+import { useRecord } from "./record";
+import "./run.css";
+
+/** One run, or one trace, with its waterfall. `id` is a run's id, `TRACE-SPAN` of an inline run, or a trace's id. */
+export function RunPage({ id }: { id: string }) {
+  const address = useMemo(() => addressOf(id), [id]);
+  const summary = useRun(id);
+  const seen = summary ? `${summary.state} ${summary.outcome}` : "";
+  const known = useRecord(address.kind === "background" ? id : null, seen);
+  const { record } = known;
+  const traceId =
+    address.kind === "background" ? (record?.trace_id ?? summary?.trace_id ?? null) : address.traceId;
+  const trace = useTrace(traceId);
+  const { spans } = trace;
+  useWatchedRun(id);
+
+  const [selectedId, setSelectedId] = useState(spanOfAddress);
+  const [asked, setAsked] = useState(0);
+  const waterfall = useRef<WaterfallHandle>(null);
+  const root = useMemo(
+    () => findRunSpan(spans, id, address.kind === "inline" ? address.spanId : null),
+    [spans, id, address],
+  );
+  const facts = useMemo(
+    () => factsOf(summary, record, root, spansOf(spans, address.kind === "trace" ? null : root)),
+    [summary, record, root, spans, address],
+  );
+  const origin = useMemo(() => spans.reduce((least, span) => Math.min(least, span.start), Infinity), [spans]);
+  const selected = spans.find((span) => span.id === selectedId);
+
+  const select = (spanId: string | null) => {
+    setSelectedId(spanId);
+    // In the address, so that it can be shared and a reload shows the same.
+    navigate(`${runPath(id)}${spanId === null ? "" : `?span=${spanId}`}`, { replace: true });
+  };
+  const focusSpan = (spanId: string) => {
+    select(spanId);
+    waterfall.current?.focusSpan(spanId);
+  };
+  const title = facts.workflow ?? (address.kind === "trace" ? "Trace" : "Run");
+
+  return (
+    <div className="run-page">
+      <RunHeader title={title} facts={facts} record={record} onRecord={known.put} />
+      <RunNotes address={address} known={known} facts={facts} trace={trace} traceId={traceId} spans={spans} />
+      <RunSummaryList facts={facts} record={record} traceId={traceId} />
+      {trace.truncated && (
+        <p className="run-banner" role="note">
+          {formatCount(spans.length)} of {formatCount(trace.total)} spans are shown: the outermost ones.
+        </p>
+      )}
+      {spans.length > 0 && traceId !== null && (
+        <>
+          <div className="run-trace" data-details={selected !== undefined}>
+            <Waterfall
+              handle={waterfall}
+              spans={spans}
+              selectedId={selectedId}
+              initialId={selectedId ?? (address.kind === "inline" ? address.spanId : null)}
+              onSelect={select}
+              onDetails={(spanId) => {
+                select(spanId);
+                setAsked(asked + 1);
+              }}
+            />
+            {selected && (
+              <SpanDetails
+                span={selected}
+                origin={origin}
+                traceId={traceId}
+                asked={asked}
+                isHere={(spanId) => spans.some((span) => span.id === spanId)}
+                onFocusSpan={focusSpan}
+                onClose={() => {
+                  const closed = selected.id;
+                  select(null);
+                  setAsked(0);
+                  waterfall.current?.focusSpan(closed);
+                }}
+              />
+            )}
+          </div>
+          {record && <RunInput record={record} />}
+          <Disclosure title="Events">
+            {() => <EventList spans={spans} origin={origin} onFocusSpan={focusSpan} />}
+          </Disclosure>
+          <Disclosure title="JSON">{() => <TraceJson traceId={traceId} />}</Disclosure>
+        </>
+      )}
+    </div>
+  );
+}
+
+function spanOfAddress(): string | null {
+  return new URLSearchParams(currentLocation().search).get("span");
+}

@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import type { RunRecord, RunSummary } from "../api/types";
+import { RETRY, span } from "../waterfall/fixtures";
+import { factsOf, findRunSpan, spansOf } from "./facts";
+
+const SUMMARY: RunSummary = {
+  id: "run",
+  kind: "background",
+  workflow: "retry",
+  trace_id: "t",
+  span_id: "w",
+  state: "running",
+  outcome: null,
+  started_at: 100,
+  ended_at: null,
+  attempts: 2,
+  retries: 1,
+  failures: 1,
+  cancel_cause: null,
+};
+const RECORD: RunRecord = {
+  id: "run",
+  workflow: "retry",
+  params: {},
+  state: "running",
+  submitted_at: "2026-01-01T00:00:00Z",
+  delivery: 1,
+  handed_back: 0,
+};
+
+describe("the run's span", () => {
+  const delivery = (id: string, start: number) =>
+    span({ id, kind: "workflow", start, attributes: { "retryscope.run.id": "run" } });
+
+  it("is the last delivery of a background run", () => {
+    const other = span({ id: "other", kind: "workflow", start: 9 });
+    expect(findRunSpan([delivery("one", 1), delivery("two", 2), other], "run", null)?.id).toBe("two");
+  });
+
+  it("is the span of the address of an inline run, or none", () => {
+    expect(findRunSpan(RETRY, "t-w", "w")?.id).toBe("w");
+    expect(findRunSpan(RETRY, "t-x", "x")).toBeNull();
+  });
+
+  it("holds everything inside it, and nothing else", () => {
+    const spans = [...RETRY, span({ id: "elsewhere", kind: "attempt" })];
+    expect(
+      spansOf(spans, RETRY[0]!)
+        .map((each) => each.id)
+        .sort(),
+    ).toEqual(["a1", "a2", "b1", "r", "w"]);
+    expect(spansOf(spans, null)).toHaveLength(6);
+  });
+});
+
+describe("factsOf", () => {
+  it("counts in the trace what no summary says", () => {
+    const facts = factsOf(undefined, null, RETRY[0]!, RETRY);
+    expect(facts).toMatchObject({ status: "success", ended: true, attempts: 2, retries: 1, failures: 1 });
+    expect(facts.backoff).toBeCloseTo(0.5);
+    expect(facts.endedAt).toBe(100.9);
+  });
+
+  it("shows a cancel as soon as the service has taken it", () => {
+    expect(factsOf(SUMMARY, { ...RECORD, state: "cancelling" }, null, []).status).toBe("cancelling");
+  });
+
+  it("believes its own eyes that a run has ended, or that it no longer waits", () => {
+    const ended: RunSummary = { ...SUMMARY, state: "ended", outcome: "cancelled", ended_at: 101 };
+    expect(factsOf(ended, { ...RECORD, state: "cancelling" }, null, []).status).toBe("cancelled");
+    expect(factsOf(SUMMARY, { ...RECORD, state: "queued" }, null, []).status).toBe("running");
+  });
+
+  it("knows from the record what happens at another process", () => {
+    expect(factsOf(undefined, { ...RECORD, state: "queued", delivery: 0 }, null, [])).toMatchObject({
+      status: "queued",
+      ended: false,
+      delivery: null,
+    });
+    expect(factsOf(undefined, { ...RECORD, state: "lost" }, null, [])).toMatchObject({
+      status: "lost",
+      ended: true,
+    });
+    const failed: RunRecord = { ...RECORD, state: "failed", outcome: "exhausted" };
+    expect(factsOf(undefined, failed, null, []).status).toBe("exhausted");
+  });
+});

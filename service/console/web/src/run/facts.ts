@@ -1,0 +1,96 @@
+import type { RunRecord, RunSummary, Span } from "../api/types";
+import { parseTime } from "../format";
+import { runStatus } from "../theme/status";
+
+/** What a run page says about its run, from whichever source knows it. */
+export interface RunFacts {
+  workflow: string | null;
+  status: string;
+  ended: boolean;
+  startedAt: number | null;
+  endedAt: number | null;
+  attempts: number;
+  retries: number;
+  failures: number;
+  /** Seconds spent waiting between attempts, of all its operations together. */
+  backoff: number;
+  cancelCause: string | null;
+  delivery: number | null;
+}
+
+const FAILED = new Set(["error", "timeout", "exhausted"]);
+const DELIVERY = "retryscope.run.delivery";
+const RUN_ID = "retryscope.run.id";
+const WORKFLOW = "resilience.workflow";
+
+/** The span that is the run: the one named, else the last delivery of a background run, else the first workflow. */
+export function findRunSpan(spans: readonly Span[], runId: string, spanId: string | null): Span | null {
+  if (spanId !== null) return spans.find((span) => span.id === spanId) ?? null;
+  const workflows = spans.filter((span) => span.kind === "workflow");
+  return workflows.findLast((span) => span.attributes[RUN_ID] === runId) ?? workflows[0] ?? null;
+}
+
+/** The span and everything inside it. */
+export function spansOf(spans: readonly Span[], root: Span | null): readonly Span[] {
+  if (root === null) return spans;
+  const children = new Map<string, Span[]>();
+  for (const span of spans) {
+    if (span.parent === null) continue;
+    const known = children.get(span.parent);
+    if (known) known.push(span);
+    else children.set(span.parent, [span]);
+  }
+  const inside = [root];
+  for (let index = 0; index < inside.length; index++) {
+    inside.push(...(children.get((inside[index] as Span).id) ?? []));
+  }
+  return inside;
+}
+
+export function factsOf(
+  summary: RunSummary | undefined,
+  record: RunRecord | null,
+  root: Span | null,
+  inside: readonly Span[],
+): RunFacts {
+  const attempts = inside.filter((span) => span.kind === "attempt");
+  const backoffs = inside.filter((span) => span.kind === "backoff");
+  const status = statusOf(summary, record, root);
+  const startedAt = summary?.started_at ?? root?.start ?? timeOf(record?.started_at);
+  const delivery = record?.delivery ?? root?.attributes[DELIVERY];
+  return {
+    workflow: summary?.workflow ?? record?.workflow ?? textOf(root?.attributes[WORKFLOW]),
+    status,
+    ended: !["queued", "running", "cancelling"].includes(status),
+    startedAt,
+    endedAt: summary?.ended_at ?? root?.end ?? timeOf(record?.ended_at),
+    attempts: summary?.attempts ?? attempts.length,
+    retries: summary?.retries ?? attempts.filter((span) => (span.attempt ?? 1) > 1).length,
+    failures: summary?.failures ?? attempts.filter((span) => FAILED.has(span.outcome ?? "")).length,
+    backoff: backoffs.reduce((sum, span) => sum + ((span.end ?? span.start) - span.start), 0),
+    cancelCause: summary?.cancel_cause ?? root?.cancel_cause ?? null,
+    delivery: typeof delivery === "number" && delivery > 0 ? delivery : null,
+  };
+}
+
+/**
+ * The record knows of waiting and of a cancel that has not reached the run yet; what this process sees itself is
+ * the newer of the two for the rest.
+ */
+function statusOf(summary: RunSummary | undefined, record: RunRecord | null, root: Span | null): string {
+  if (summary?.state === "ended") return runStatus(summary);
+  if (record && record.state !== "running" && record.state !== "queued")
+    return record.outcome ?? record.state;
+  if (summary) return runStatus(summary);
+  if (record) return record.state;
+  if (root === null) return "unknown";
+  return root.end === null ? "running" : (root.outcome ?? "ended");
+}
+
+function timeOf(text: string | undefined): number | null {
+  return text === undefined ? null : parseTime(text);
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}

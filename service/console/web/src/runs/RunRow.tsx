@@ -1,0 +1,50 @@
+import { memo } from "react";
+import { formatTime, plural } from "../format";
+import { Link, runPath } from "../router";
+import { StatusChip } from "../ui";
+import { CancelButton } from "./CancelButton";
+import { Elapsed } from "./Elapsed";
+import type { RunRowData } from "./row";
+
+/** One run in a list: all of it in words. */
+export const RunRow = memo(function RunRow({
+  row,
+  cancel,
+}: {
+  readonly row: RunRowData;
+  readonly cancel: boolean;
+}) {
+  const { id, kind, workflow, startedAt, endedAt } = row;
+  return (
+    <li className="run-row" data-run={id}>
+      <StatusChip status={row.status} />
+      <Link href={runPath(id)} className="run-link">
+        {workflow} <code>{id.slice(0, 8)}</code>
+      </Link>
+      <span className="run-facts dim">{factsOf(row)}</span>
+      <span className="number">
+        {row.status === "queued" ? "waiting" : <Elapsed from={startedAt} to={endedAt} />}
+      </span>
+      <time className="run-time dim" dateTime={new Date(startedAt * 1000).toISOString()}>
+        {formatTime(startedAt)}
+      </time>
+      {cancel &&
+        (kind === "background" ? (
+          <CancelButton run={row} />
+        ) : (
+          <span className="cancel dim">in a request</span>
+        ))}
+    </li>
+  );
+});
+
+function factsOf({ kind, counts, cancelCause }: RunRowData): string {
+  const facts: string[] = [kind];
+  if (counts !== null) {
+    if (counts.attempts > 0) facts.push(plural(counts.attempts, "attempt"));
+    if (counts.retries > 0) facts.push(plural(counts.retries, "retry", "retries"));
+    if (counts.failures > 0) facts.push(`${counts.failures} failed`);
+  }
+  if (cancelCause !== null) facts.push(`cancelled by ${cancelCause.replaceAll("_", " ")}`);
+  return facts.join(" · ");
+}

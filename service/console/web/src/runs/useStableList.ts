@@ -1,0 +1,10 @@
+import { useRef } from "react";
+
+/** The same array as before while its entries are the same, so that what depends on it is not made anew. */
+export function useStableList<T>(list: readonly T[]): readonly T[] {
+  const last = useRef(list);
+  const before = last.current;
+  if (before.length !== list.length || before.some((each, index) => each !== list[index]))
+    last.current = list;
+  return last.current;
+}

@@ -1,0 +1,7 @@
+export { announce } from "./announce";
+export { Button } from "./Button";
+export { StatusChip } from "./Chip";
+export { CopyButton } from "./CopyButton";
+export { ErrorNote } from "./ErrorNote";
+export { type ControlProps, Field } from "./Field";
+export { Panel } from "./Panel";

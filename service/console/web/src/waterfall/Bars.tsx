@@ -1,0 +1,44 @@
+import { memo, type CSSProperties } from "react";
+import type { Span } from "../api/types";
+import type { SpanNode } from "./lanes";
+import { isFrame, markOf, statusOf, toneOf } from "./status";
+
+interface BarProps {
+  span: Span;
+  /** The trace's start, from which bars count their time. */
+  origin: number;
+  thin?: boolean;
+}
+
+/** One bar; a running one ends where the time is. */
+const Bar = memo(function Bar({ span, origin, thin = false }: BarProps) {
+  const style = {
+    "--start": (span.start - origin).toFixed(6),
+    "--end": span.end === null ? "var(--now)" : (span.end - origin).toFixed(6),
+  } as CSSProperties;
+  const mark = thin ? "" : markOf(span);
+  return (
+    <i
+      className={`bar bar-${span.kind} tone-${toneOf(span)} ${thin ? "bar-thin" : ""}`}
+      data-kind={span.kind}
+      data-span-id={span.id}
+      data-outcome={statusOf(span)}
+      style={style}
+    >
+      {mark && <b className="bar-mark">{mark}</b>}
+    </i>
+  );
+});
+
+/** A span's lane: the span itself, and over it its attempts, the backoff between them, and cleanup. */
+export function Bars({ node, origin }: { node: SpanNode; origin: number }) {
+  const thin = isFrame(node.span) || node.segments.some((segment) => segment.kind === "attempt");
+  return (
+    <>
+      <Bar span={node.span} origin={origin} thin={thin} />
+      {node.segments.map((segment) => (
+        <Bar key={segment.id} span={segment} origin={origin} />
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,64 @@
+import type { Span } from "../api/types";
+
+export interface SpanNode {
+  span: Span;
+  /** In the order of their starts. */
+  children: SpanNode[];
+  /** What the row's own lane shows besides the span itself: attempts, the backoff between them, cleanup. */
+  segments: Span[];
+}
+
+export interface CancelRequest {
+  time: number;
+  cause: string;
+}
+
+const SEGMENTS = new Set<Span["kind"]>(["attempt", "backoff", "cleanup"]);
+const CANCEL_REQUESTED = "resilience.cancel.requested";
+/** One cancel reaches the spans of a run within this time of each other, in seconds. */
+const SAME_CANCEL = 0.01;
+
+/** Spans as a tree; one whose parent is not here (it is elsewhere, or was left out) is a root. */
+export function buildTree(spans: readonly Span[]): SpanNode[] {
+  const nodes = new Map<string, SpanNode>();
+  for (const span of spans) nodes.set(span.id, { span, children: [], segments: [] });
+  const roots: SpanNode[] = [];
+  for (const node of nodes.values()) {
+    const parent = node.span.parent === null ? undefined : nodes.get(node.span.parent);
+    (parent?.children ?? roots).push(node);
+  }
+  for (const node of nodes.values()) {
+    if (node.children.length === 0) continue;
+    node.children.sort(byStart);
+    node.segments = node.children.map((child) => child.span).filter((span) => SEGMENTS.has(span.kind));
+  }
+  return roots.sort(byStart);
+}
+
+/** How many attempts a lane has. */
+export function attemptsOf(node: SpanNode): number {
+  return node.segments.filter((span) => span.kind === "attempt").length;
+}
+
+/** When somebody asked for an end, and why; a request that reached many spans counts once. */
+export function cancelRequests(spans: readonly Span[]): CancelRequest[] {
+  const requests: CancelRequest[] = [];
+  for (const span of spans) {
+    for (const event of span.events) {
+      if (event.name !== CANCEL_REQUESTED) continue;
+      const cause = String(event.attributes["resilience.cancel.cause"] ?? span.cancel_cause ?? "unknown");
+      requests.push({ time: event.time, cause });
+    }
+  }
+  requests.sort((one, other) => one.time - other.time);
+  const last = new Map<string, number>();
+  return requests.filter(({ time, cause }) => {
+    const before = last.get(cause);
+    last.set(cause, time);
+    return before === undefined || time - before > SAME_CANCEL;
+  });
+}
+
+function byStart(one: SpanNode, other: SpanNode): number {
+  return one.span.start - other.span.start;
+}

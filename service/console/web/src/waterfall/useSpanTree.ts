@@ -1,0 +1,107 @@
+import { useDeferredValue, useMemo, useState } from "react";
+import type { Span } from "../api/types";
+import { isFiltering, matches, prune, type Filter } from "./filter";
+import { buildTree, cancelRequests, type CancelRequest, type SpanNode } from "./lanes";
+import { COLLAPSED, EXPANDED, flatten, revealed, toggled, type Expansion, type Row } from "./rows";
+import { isFailed, isFrame } from "./status";
+import type { Extent } from "./timeline";
+
+export interface SpanTree {
+  roots: readonly SpanNode[];
+  nodes: ReadonlyMap<string, SpanNode>;
+  rows: readonly Row[];
+  extent: Extent;
+  requests: readonly CancelRequest[];
+  filter: Filter;
+  setFilter: (filter: Filter) => void;
+  toggle: (id: string) => void;
+  /** Opens what leads to a span; takes the filter off where it hides the span. */
+  reveal: (id: string) => void;
+  expandAll: () => void;
+  collapseAll: () => void;
+  /** The first row that the filter asks for. */
+  firstMatch: () => string | null;
+  /** The failed span after (or before) another one, in the order of the rows. */
+  errorAfter: (id: string | null, step: 1 | -1) => string | null;
+}
+
+const EVERYTHING: Filter = { only: "all", query: "" };
+
+/** The spans of a trace as rows, with what a reader opened, closed and filtered. Survives every live update. */
+export function useSpanTree(spans: readonly Span[]): SpanTree {
+  const [filter, setFilter] = useState(EVERYTHING);
+  const [expansion, setExpansion] = useState<Expansion>(EXPANDED);
+  // What a filter finds is shown open; closing rows of it leaves the unfiltered tree as it was.
+  const [foundExpansion, setFoundExpansion] = useState<Expansion>(EXPANDED);
+  const applied = useDeferredValue(filter);
+  const filtering = isFiltering(applied);
+  const setCurrent = filtering ? setFoundExpansion : setExpansion;
+
+  const roots = useMemo(() => buildTree(spans), [spans]);
+  const nodes = useMemo(() => {
+    return new Map(flatten(roots, EXPANDED).map(({ node }) => [node.span.id, node] as const));
+  }, [roots]);
+  const extent = useMemo(() => extentOf(spans), [spans]);
+  const requests = useMemo(() => cancelRequests(spans), [spans]);
+  const found = useMemo(() => prune(roots, applied), [roots, applied]);
+  const rows = useMemo(
+    () => flatten(found, filtering ? foundExpansion : expansion),
+    [found, filtering, foundExpansion, expansion],
+  );
+
+  return {
+    roots,
+    nodes,
+    rows,
+    extent,
+    requests,
+    filter,
+    setFilter: (wanted) => {
+      setFilter(wanted);
+      setFoundExpansion(EXPANDED);
+    },
+    toggle: (id) => setCurrent((before) => toggled(before, id)),
+    reveal: (id) => {
+      const all = flatten(found, EXPANDED);
+      const isFound = all.some((row) => row.node.span.id === id);
+      if (filtering && !isFound) setFilter(EVERYTHING);
+      const set = filtering && isFound ? setFoundExpansion : setExpansion;
+      set((before) => revealed(before, nodes, id));
+    },
+    expandAll: () => setCurrent(EXPANDED),
+    collapseAll: () => setCurrent(COLLAPSED),
+    firstMatch: () => {
+      const parentOf = ({ parentId }: Row) => (parentId === null ? null : (nodes.get(parentId) ?? null));
+      const row = rows.find((each) => matches(each.node, parentOf(each), applied));
+      return row?.node.span.id ?? null;
+    },
+    errorAfter: (id, step) => {
+      const order = flatten(found, EXPANDED);
+      const from = order.findIndex((row) => row.node.span.id === id);
+      for (let count = 1; count <= order.length; count++) {
+        const start = from < 0 && step < 0 ? 0 : from;
+        const node = order[(start + step * count + 2 * order.length) % order.length]?.node;
+        if (node && isCulprit(node)) return node.span.id;
+      }
+      return null;
+    },
+  };
+}
+
+/** Failed, and not just because something inside failed. */
+function isCulprit({ span, children }: SpanNode): boolean {
+  return isFailed(span) && !(isFrame(span) && children.some((child) => isFailed(child.span)));
+}
+
+function extentOf(spans: readonly Span[]): Extent {
+  let start = Infinity;
+  let latest = -Infinity;
+  let running = false;
+  for (const span of spans) {
+    start = Math.min(start, span.start);
+    latest = Math.max(latest, span.end ?? span.start);
+    running ||= span.end === null;
+  }
+  if (spans.length === 0) return { start: 0, end: 0, latest: 0 };
+  return { start, end: running ? null : latest, latest };
+}
