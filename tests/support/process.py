@@ -257,7 +257,7 @@ class Service:
             assert re.fullmatch(r"Retryscope worker; \S+ and \S+ on \S+\n", self.stderr), output
         else:
             assert self.stderr.count("Retryscope listens on") == 1, output
-            assert re.search(r"In a browser: http://\S+/\n\Z", self.stderr), output
+            assert re.search(r"In a browser: http://\S+/\Z", self.stderr.rstrip()), output
         for line in self.logs:
             assert {"timestamp", "level", "logger", "message", "service.name"} <= line.keys(), line
 
