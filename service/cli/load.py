@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import json
+import os
 import random
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +113,7 @@ class _Load:
         self._shares: tuple[Share, ...] = self._scenario.shares
         if options.mix is not None:
             self._shares = mixed(self._shares, options.mix)
+            self._scenario = replace(self._scenario, alert=None)  # who knows what another mix provokes
         self._seed = random.getrandbits(32) if options.seed is None else options.seed
         self._duration = None if options.forever or not options.duration else options.duration
         self._interrupted = False
@@ -125,6 +128,7 @@ class _Load:
         """Check the address, send, report; returns the exit status."""
         from service.load.client import LoadClient, UnusableAddressError
 
+        self._require_writable()
         timeout = self._choice("timeout")
         async with LoadClient.open(self._options.url, timeout=timeout, token=read_token()) as client:
             try:
@@ -133,6 +137,18 @@ class _Load:
                 raise CommandError(str(error)) from None
             self._require(known)
             return await self._send(client)
+
+    def _require_writable(self) -> None:
+        """Before the load, not after it: it may run for hours, and its report would be lost."""
+        if self._options.json in (None, "-"):
+            return
+        path = Path(self._options.json)
+        writable = path.is_file() or not path.exists()
+        if not writable or not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise CommandError(
+                f"can't write the report to {self._options.json!r} (--json): name a file in a folder that"
+                " exists and can be written"
+            )
 
     def _require(self, known: list[str]) -> None:
         missing = sorted({share.workflow for share in self._shares} - set(known))

@@ -200,6 +200,8 @@ def read_definition(path: Path | None = None) -> SloDefinition:
         return SloDefinition.model_validate(strict_yaml.load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidDefinitionError(f"{path}: {error}") from None
+    except RecursionError:
+        raise InvalidDefinitionError(f"{path}: it is nested too deeply to be an SLO definition") from None
     except ValidationError as error:
         faults = [_describe(detail) for detail in error.errors(include_url=False)]
         raise InvalidDefinitionError("\n".join(f"{path}: {fault}" for fault in faults)) from None

@@ -127,7 +127,8 @@ def test_z_zooms_to_the_span_and_0_shows_all_again(failed: Waterfall) -> None:
     failed.row(text).focus()
     failed.page.keyboard.press("z")
     width = failed.row(text).locator(".span-lane").evaluate("lane => lane.clientWidth")
-    wait_until(lambda: failed.bars(text)[0].width > 0.8 * width, "the span fills the lane")
+    wait_until(lambda: 0.8 * width < failed.bars(text)[0].width < width, "the span fills the lane")
+    assert 0 < failed.bars(text)[0].left < 0.2 * width
     failed.page.keyboard.press("0")
     wait_until(lambda: failed.bars(text) == [before], "all is as before")
 

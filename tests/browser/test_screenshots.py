@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.conftest import ROOT
-from tests.support.browser import THEMES, is_live
+from tests.support.browser import THEMES, Visitor, is_live
 from tests.support.polling import wait_until
 from tests.support.process import Service
 from tests.support.waterfall import Waterfall, submit
@@ -39,13 +39,29 @@ def wait_for_traffic(service: Service) -> None:
     wait_until(points, f"{SECONDS} s of traffic are in the history", limit=4 * SECONDS + 60)
 
 
-def take(page: Page, folder: Path, name: str) -> None:
-    """One picture for each theme."""
-    for theme in THEMES:
-        page.emulate_media(color_scheme=theme)
-        is_dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-        assert is_dark == (theme == "dark")
-        page.screenshot(path=folder / f"{name}-{theme}.png", animations="disabled", caret="hide")
+def opened(visitor: Visitor, run: str) -> dict[str, Page]:
+    """The pages by their names, each with what its picture is to show."""
+    start = visitor.open("/?workflow=retry")
+    is_live(start)
+    expect(start.get_by_role("list", name="Latest runs").get_by_role("listitem").first).to_be_visible()
+    expect(start.locator("canvas").first).to_be_visible()
+
+    runs = visitor.open("/runs")
+    expect(runs.get_by_role("list", name="Runs", exact=True).get_by_role("listitem").first).to_be_visible()
+
+    one_run = visitor.open(f"/runs/{run}")
+    waterfall = Waterfall(one_run)
+    waterfall.wait_for_end("exhausted")
+    waterfall.row("attempt flaky_api_call #2").click()
+    expect(one_run.get_by_role("complementary", name="Span details")).to_be_visible()
+
+    metrics = visitor.open("/metrics")
+    expect(metrics.locator("canvas").first).to_be_visible()
+
+    alerts = visitor.open("/alerts")
+    is_live(alerts)
+    expect(alerts.get_by_text("FailureBudgetBurn").first).to_be_visible()
+    return {"start": start, "runs": runs, "run": one_run, "metrics": metrics, "alerts": alerts}
 
 
 @pytest.fixture
@@ -59,36 +75,16 @@ def test_pictures_of_each_page_in_both_themes(visit: Visit, service: Service, fo
     wait_for_traffic(service)
     params = {"failure_rate": 1, "max_retries": 3, "duration": 0.15, "base_delay": 0.15}
     run = submit(service, "retry", **params)
-    visitor = visit(service, viewport={"width": 1280, "height": 860})
-
-    home = visitor.open("/?workflow=retry")
-    is_live(home)
-    expect(home.get_by_role("list", name="Latest runs").get_by_role("listitem").first).to_be_visible()
-    expect(home.locator("canvas").first).to_be_visible()
-    take(home, folder, "start")
-
-    runs = visitor.open("/runs")
-    expect(runs.get_by_role("list", name="Runs", exact=True).get_by_role("listitem").first).to_be_visible()
-    take(runs, folder, "runs")
-
-    page = visitor.open(f"/runs/{run}")
-    waterfall = Waterfall(page)
-    waterfall.wait_for_end("exhausted")
-    waterfall.row("attempt flaky_api_call #2").click()
-    expect(page.get_by_role("complementary", name="Span details")).to_be_visible()
-    take(page, folder, "run")
-
-    metrics = visitor.open("/metrics")
-    expect(metrics.locator("canvas").first).to_be_visible()
-    take(metrics, folder, "metrics")
-
-    alerts = visitor.open("/alerts")
-    expect(alerts.get_by_role("heading", level=1)).to_be_visible()
-    is_live(alerts)
-    take(alerts, folder, "alerts")
-
+    names = set()
+    for theme in THEMES:
+        visitor = visit(service, viewport={"width": 1280, "height": 860}, color_scheme=theme)
+        for name, page in opened(visitor, run).items():
+            page.bring_to_front()
+            expect(page.locator("html")).to_have_attribute("data-theme", theme)
+            picture = page.screenshot(
+                path=folder / f"{name}-{theme}.png", animations="disabled", caret="hide"
+            )
+            assert len(picture) > LEAST_BYTES, name
+            names.add(f"{name}-{theme}.png")
+    assert {path.name for path in folder.iterdir()} == names
     assert service.call("DELETE", "/console/traffic").answer().status == 200
-    pictures = {path.name: path.stat().st_size for path in folder.glob("*.png")}
-    pages = ("start", "runs", "run", "metrics", "alerts")
-    assert pictures.keys() == {f"{page}-{theme}.png" for page in pages for theme in THEMES}
-    assert min(pictures.values()) > LEAST_BYTES

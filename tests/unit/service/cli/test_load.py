@@ -1,5 +1,7 @@
 """`retryscope load`: its options. What it does is in tests/integration/test_load.py."""
 
+from pathlib import Path
+
 import pytest
 
 from service import cli
@@ -55,3 +57,13 @@ def test_a_wrong_setting_of_the_token_is_named_but_not_repeated(
     err = capsys.readouterr().err
     assert "RETRYSCOPE_API_TOKEN" in err
     assert "too-short" not in err
+
+
+@pytest.mark.parametrize("name", ["", ".", "nowhere/report.json"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_load(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may run for hours; here nothing even answers at the address."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["load", "--url", "http://127.0.0.1:9", "--json", name]) == 2
+    assert f"can't write the report to {name!r} (--json)" in capsys.readouterr().err

@@ -174,3 +174,11 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "fault"), [("", "the document is None"), ("[]", "the document is []")])
 def test_a_document_that_is_no_definition_is_refused(text: str, fault: str, tmp_path: Path) -> None:
     assert faults(text, tmp_path)[0].startswith(fault)
+
+
+def test_what_is_nested_too_deeply_is_refused_by_name(tmp_path: Path) -> None:
+    """It is no definition, and no reason for a traceback."""
+    file = tmp_path / "deep.yml"
+    file.write_text("[" * 5000)
+    with pytest.raises(InvalidDefinitionError, match=r"deep\.yml: it is nested too deeply"):
+        read_definition(file)

@@ -34,8 +34,8 @@ function choose(choice: ThemeChoice): void {
 function applyTheme(): void {
   const choice = choiceCell.get();
   const dark = choice === "dark" || (choice === "system" && systemDark.matches);
-  darkCell.set(dark);
   document.documentElement.dataset.theme = dark ? "dark" : "light";
+  darkCell.set(dark); // who draws anew because of it reads the colours from the document
 }
 
 function storedChoice(): ThemeChoice {
