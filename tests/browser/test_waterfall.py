@@ -175,6 +175,7 @@ def test_cancelling_in_a_backoff_shows_the_line_and_ends_the_bar(visitor: Visito
     assert line
     assert lane
     assert abs(line["x"] - lane["x"] - backoff.right) <= 3 * PIXEL
+    assert line["x"] + line["width"] <= lane["x"] + lane["width"] + 0.5, "the line is cut off"
     assert backoff.mark == "⊘"
 
 

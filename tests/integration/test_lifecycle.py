@@ -380,9 +380,10 @@ class TestStart:
                 call = service.call(options.method, path)
                 service.wait_for_runs_in_flight(1)
                 call.disconnect()
-        docs = re.search(r"http://\S+/docs", service.stderr)
-        assert docs
-        assert service.get("/docs").status == 200
+        page = re.search(r"In a browser: (http://\S+/)\n", service.stderr)
+        assert page
+        assert page[1] == f"{base}/"
+        assert service.get("/", {"Accept": "text/html"}).status == 200
 
 
 class TestLogs:
