@@ -21,7 +21,7 @@ LASTING = {"tasks": 2, "duration": 300, "failure_rate": 0}
 @pytest.fixture
 def failed(visitor: Visitor, service: Service) -> Waterfall:
     """The page of a run whose three attempts failed."""
-    waterfall = open_run(visitor.open("/"), submit(service, "retry", **FAILING))
+    waterfall = open_run(visitor.context.new_page(), submit(service, "retry", **FAILING))
     waterfall.wait_for_end("exhausted")
     return waterfall
 
@@ -174,7 +174,7 @@ def test_a_click_shows_attributes_events_and_the_stack_trace(failed: Waterfall) 
 
 def test_a_link_leads_to_its_span(visitor: Visitor, service: Service) -> None:
     run = submit(service, "cancellation", durations=[300], cancel_after=0.1, cleanup=0)
-    waterfall = open_run(visitor.open("/"), run)
+    waterfall = open_run(visitor.context.new_page(), run)
     waterfall.wait_for_end("success")
     waterfall.row("task long_running_task (Task-A)").click()
     waterfall.page.get_by_role("button", name=re.compile("cancelled by: span")).click()
@@ -209,7 +209,7 @@ def test_events_and_json_of_the_trace(failed: Waterfall) -> None:
 def test_cancel_says_how_far_it_is_and_that_an_ended_run_has_ended(
     visitor: Visitor, service: Service
 ) -> None:
-    page = visitor.open("/")
+    page = visitor.context.new_page()
     run = submit(service, "cancellation", durations=[300], cancel_after=300, cleanup=2)
     waterfall = open_run(page, run)
     status = page.get_by_test_id("run-status")
@@ -238,7 +238,7 @@ def test_run_again_starts_a_run_with_the_same_parameters(failed: Waterfall, serv
 
 def test_live_updates_leave_focus_zoom_and_open_rows_alone(visitor: Visitor, service: Service) -> None:
     run = submit(service, "sequential", tasks=40, duration=0.1, failure_rate=0)
-    waterfall = open_run(visitor.open("/"), run)
+    waterfall = open_run(visitor.context.new_page(), run)
     page = waterfall.page
     expect(waterfall.row("task risky_task (Task 1)")).to_be_visible()
     waterfall.row("task risky_task (Task 0)").click()
@@ -290,7 +290,7 @@ def test_what_is_not_here_says_so(visitor: Visitor, address: str, says: str) -> 
 def test_names_of_the_user_show_as_text(visitor: Visitor, service: Service) -> None:
     name = "<img src=x onerror=alert(1)>"
     run = submit(service, "timeouts", operations=[{"name": name, "duration": 0.1, "timeout": 0.05}])
-    waterfall = open_run(visitor.open("/"), run)
+    waterfall = open_run(visitor.context.new_page(), run)
     waterfall.wait_for_end("success")
     expect(waterfall.row(f"timeout _OTHER ({name})")).to_contain_text(name)
     waterfall.row(f"timeout _OTHER ({name})").click()

@@ -40,7 +40,7 @@ def test_a_retry_is_one_lane_of_attempts_and_hatched_backoff_between_them(
     visitor: Visitor, service: Service
 ) -> None:
     run = submit(service, "retry", **FAILING)
-    waterfall = open_run(visitor.open("/"), run)
+    waterfall = open_run(visitor.context.new_page(), run)
     waterfall.wait_for_end("exhausted")
 
     own, *lane = waterfall.bars("retry flaky_api_call, retry, exhausted")
@@ -60,7 +60,7 @@ def test_a_retry_is_one_lane_of_attempts_and_hatched_backoff_between_them(
 
 
 def test_a_lane_has_a_row_for_each_attempt_and_backoff(visitor: Visitor, service: Service) -> None:
-    waterfall = open_run(visitor.open("/"), submit(service, "retry", **FAILING))
+    waterfall = open_run(visitor.context.new_page(), submit(service, "retry", **FAILING))
     waterfall.wait_for_end("exhausted")
     rows = [re.sub(r"[\d.]+ (ms|s)", "TIME", text) for text in waterfall.texts()]
     assert rows == [
@@ -87,7 +87,7 @@ def test_a_lane_has_a_row_for_each_attempt_and_backoff(visitor: Visitor, service
 
 def test_sequential_tasks_follow_each_other(visitor: Visitor, service: Service) -> None:
     run = submit(service, "sequential", tasks=4, duration=0.1, failure_rate=1)
-    waterfall = open_run(visitor.open("/"), run)
+    waterfall = open_run(visitor.context.new_page(), run)
     waterfall.wait_for_end("success")
     bars = [waterfall.bars(f"task risky_task (Task {number})")[0] for number in range(4)]
     assert [bar.mark for bar in bars] == ["✕"] * 4
@@ -96,7 +96,7 @@ def test_sequential_tasks_follow_each_other(visitor: Visitor, service: Service) 
 
 def test_concurrent_tasks_run_side_by_side(visitor: Visitor, service: Service) -> None:
     run = submit(service, "concurrent", tasks=4, duration=0.5, failure_rate=0)
-    waterfall = open_run(visitor.open("/"), run)
+    waterfall = open_run(visitor.context.new_page(), run)
     waterfall.wait_for_end("success")
     bars = [waterfall.bars(f"task risky_task (Task {number})")[0] for number in range(4)]
     assert [bar.outcome for bar in bars] == ["success"] * 4
@@ -108,7 +108,7 @@ def test_a_timeout_is_told_from_a_success(visitor: Visitor, service: Service) ->
         {"name": "Too slow", "duration": 5, "timeout": 0.1},
         {"name": "In time", "duration": 0.1, "timeout": 5},
     ]
-    waterfall = open_run(visitor.open("/"), submit(service, "timeouts", operations=operations))
+    waterfall = open_run(visitor.context.new_page(), submit(service, "timeouts", operations=operations))
     waterfall.wait_for_end("success")
     slow = waterfall.bars("timeout _OTHER (Too slow)")[0]
     quick = waterfall.bars("timeout _OTHER (In time)")[0]
@@ -121,7 +121,7 @@ def test_a_cancel_request_is_a_line_across_all_rows_and_cleanup_begins_there(
     visitor: Visitor, service: Service
 ) -> None:
     run = submit(service, "cancellation", durations=[300, 300], cancel_after=0.5, cleanup=0.3)
-    waterfall = open_run(visitor.open("/"), run)
+    waterfall = open_run(visitor.context.new_page(), run)
     waterfall.wait_for_end("success")
     own, cleanup = waterfall.bars("task long_running_task (Task-A), task, cancelled")
     assert (own.mark, cleanup.kind, cleanup.outcome) == ("⊘", "cleanup", "completed")
@@ -142,7 +142,7 @@ def test_a_cancel_request_is_a_line_across_all_rows_and_cleanup_begins_there(
 
 def test_a_span_shows_from_its_start_and_grows_without_rendering(visitor: Visitor, service: Service) -> None:
     run = submit(service, "retry", failure_rate=1, max_retries=1, duration=0.1, base_delay=300, max_delay=300)
-    waterfall = open_run(visitor.open("/"), run)
+    waterfall = open_run(visitor.context.new_page(), run)
     expect(
         waterfall.row("backoff flaky_api_call (300 s planned), backoff, running, in progress")
     ).to_be_visible()
@@ -164,7 +164,7 @@ def test_a_span_shows_from_its_start_and_grows_without_rendering(visitor: Visito
 
 def test_cancelling_in_a_backoff_shows_the_line_and_ends_the_bar(visitor: Visitor, service: Service) -> None:
     run = submit(service, "retry", failure_rate=1, max_retries=1, duration=0.1, base_delay=300, max_delay=300)
-    page = visitor.open("/")
+    page = visitor.context.new_page()
     waterfall = open_run(page, run)
     expect(waterfall.row("backoff flaky_api_call (300 s planned), backoff, running")).to_be_visible()
     page.get_by_role("button", name="Cancel run").click()
@@ -186,7 +186,7 @@ def test_ten_thousand_spans_open_and_scroll(visitor: Visitor, service: Service) 
     for _ in range(6):
         answer = service.call("POST", "/workflows/concurrent", params, traceparent(trace_id)).answer()
         assert answer.status == 200
-    page = visitor.open("/")
+    page = visitor.context.new_page()
     waterfall = open_run(page, trace_id)
     assert waterfall.count() == 10_000
     assert waterfall.grid.get_by_role("row").count() < 100
@@ -203,7 +203,7 @@ def test_ten_thousand_spans_open_and_scroll(visitor: Visitor, service: Service) 
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_bars_are_to_scale_at_any_width(visitor: Visitor, service: Service, width: int) -> None:
-    page = visitor.open("/")
+    page = visitor.context.new_page()
     page.set_viewport_size({"width": width, "height": 844})
     run = submit(service, "retry", **FAILING)
     waterfall = open_run(page, run)
