@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.alertmanager import AlertmanagerApi
+from tests.support.ending import end
 from tests.support.otlp_receiver import reserved_port
-from tests.support.polling import LIMIT, wait_until
+from tests.support.polling import wait_until
 
 
 class Webhook:
@@ -91,13 +92,7 @@ class Alertmanager(AlertmanagerApi):
 
     def stop(self) -> None:
         """End it."""
-        self.process.terminate()
-        try:
-            self.process.wait(LIMIT)
-        finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait(LIMIT)
+        end(self.process)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.support.ending import end
 from tests.support.otlp_receiver import reserved_port
 from tests.support.polling import LIMIT, wait_until
 
@@ -121,13 +122,7 @@ class Prometheus(PrometheusApi):
 
     def stop(self) -> None:
         """End it."""
-        self.process.terminate()
-        try:
-            self.process.wait(LIMIT)
-        finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait(LIMIT)
+        end(self.process)
 
 
 @contextmanager
