@@ -42,7 +42,7 @@ _NOT_BUILT: Final = (
     "<h1>Retryscope</h1><p>The service runs; its page was not built.</p>"
     "<p>That needs Node.js 22.12 or later, and is part of the installation unless"
     " <code>RETRYSCOPE_UI=skip</code> is set. In a checkout"
-    " <code>python scripts/build_page.py</code> builds it.</p>"
+    " <code>.venv/bin/python scripts/build_page.py</code> builds it.</p>"
     '<p>All else works without it: <a href="/docs">the API</a>, <a href="/docs/runbook">the runbook</a>,'
     " <code>/metrics</code>, <code>/traces</code> and <code>/runs</code>.</p>"
 )
