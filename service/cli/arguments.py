@@ -66,7 +66,12 @@ def weights(text: str) -> dict[str, float]:
 
 
 def base_url(text: str) -> str:
-    """The address of a service."""
+    """The address of a service; one with a password in it is not repeated."""
+    if "@" in text:
+        raise argparse.ArgumentTypeError(
+            "a base URL has no user and no password in it; the token of the service is read from"
+            " RETRYSCOPE_API_TOKEN"
+        )
     if not re.fullmatch(r"https?://[^/?#\s@]+(?:/[^?#\s]*)?", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no base URL; one looks like http://127.0.0.1:8080")
     return text.rstrip("/")

@@ -1,7 +1,9 @@
 """What `retryscope load` shows: live on a terminal, else a line now and then; a summary at the end."""
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from operator import attrgetter
 from types import TracebackType
 from typing import Final
 
@@ -17,6 +19,17 @@ LINE_SECONDS: Final = 10.0
 REFRESH_SECONDS: Final = 0.25
 WIDTH: Final = 132
 """Columns where no terminal has a width of its own."""
+_UNBOUNDED: Final = 10_000
+_COUNTS: Final[Mapping[str, Callable[[Tally], int]]] = {
+    "sent": attrgetter("sent"),
+    "ok": attrgetter("succeeded"),
+    "failed": attrgetter("failed"),
+    "hung up": attrgetter("hung_up"),
+    "not sent": attrgetter("not_sent"),
+    "abandoned": attrgetter("abandoned"),
+}
+_ALWAYS: Final = ("sent", "ok", "failed")
+"""Counts that are shown even if they are 0."""
 _PERCENTILES: Final = ("p50", "p90", "p95", "p99", "max")
 
 
@@ -57,7 +70,7 @@ class LoadDisplay:
         # No thread of its own: it redraws where the numbers are made.
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
             while True:
-                live.update(Group(Text(self._progress()), self._table()), refresh=True)
+                live.update(Group(Text(self._progress()), *self._tables()), refresh=True)
                 await asyncio.sleep(REFRESH_SECONDS)
 
     async def _show_lines(self) -> None:
@@ -76,24 +89,24 @@ class LoadDisplay:
             f" {total.not_sent} not sent; p99 {_seconds(total.corrected.percentile(99))}"
         )
 
-    def _table(self) -> Table:
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for name in ("workflow", "sent", "ok", "failed", "hung up", "not sent", "abandoned"):
-            table.add_column(name, justify="left" if name == "workflow" else "right", no_wrap=True)
-        for name in _PERCENTILES:
-            table.add_column(name, justify="right", no_wrap=True)
+    def _tables(self) -> list[Table]:
+        """One table, or two where the screen is too narrow for one."""
         numbers = self._generator.numbers
-        for workflow, tally in sorted(numbers.workflows.items()):
-            table.add_row(*_row(workflow, tally))
-        if len(numbers.workflows) != 1:
-            table.add_row(*_row("all", numbers.total), style="bold")
-        return table
+        rows = sorted(numbers.workflows.items())
+        if len(rows) != 1:
+            rows.append(("all", numbers.total))
+        counts = [name for name in _COUNTS if name in _ALWAYS or _COUNTS[name](numbers.total)]
+        together = _table(rows, [*counts, *_PERCENTILES])
+        unbounded = self._console.options.update_width(_UNBOUNDED)  # else it is measured as if it were cut
+        if self._console.measure(together, options=unbounded).maximum <= self._console.width:
+            return [together]
+        return [_table(rows, counts), _table(rows, _PERCENTILES)]
 
     def summarize(self) -> None:
         """The summary: latencies are counted from when a request was due."""
         numbers = self._generator.numbers
         total = numbers.total
-        self._console.print(self._table())
+        self._console.print(*self._tables(), sep="\n")
         self._console.print(
             "Latency from when a request was due, those not sent included; from when it was really sent:"
             f" p50 {_seconds(total.latency.percentile(50))}, p99 {_seconds(total.latency.percentile(99))},"
@@ -113,17 +126,17 @@ class LoadDisplay:
             self._console.print(f"{kind}, {error.count} times; the first: {error.first}", markup=False)
 
 
-def _row(name: str, tally: Tally) -> list[str]:
-    counts = (
-        tally.sent,
-        tally.succeeded,
-        tally.failed,
-        tally.hung_up,
-        tally.not_sent,
-        tally.abandoned,
-    )
-    latencies = tally.corrected.summary()
-    return [name, *(str(count) for count in counts), *(_seconds(latencies[each]) for each in _PERCENTILES)]
+def _table(rows: Sequence[tuple[str, Tally]], columns: Sequence[str]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("workflow", *columns):
+        table.add_column(name, justify="left" if name == "workflow" else "right", no_wrap=True)
+    for workflow, tally in rows:
+        latencies = tally.corrected.summary()
+        cells = (
+            str(_COUNTS[name](tally)) if name in _COUNTS else _seconds(latencies[name]) for name in columns
+        )
+        table.add_row(workflow, *cells, style="bold" if workflow == "all" else None)
+    return table
 
 
 def _seconds(value: float | None) -> str:

@@ -5,7 +5,7 @@ reads the same thresholds, windows and durations.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 import yaml
 from pydantic import (
@@ -198,13 +198,23 @@ def read_definition(path: Path | None = None) -> SloDefinition:
     path = path or PACKAGED
     try:
         return SloDefinition.model_validate(strict_yaml.load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise InvalidDefinitionError(f"{path}: {error.strerror}") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidDefinitionError(f"{path}: {error}") from None
     except RecursionError:
         raise InvalidDefinitionError(f"{path}: it is nested too deeply to be an SLO definition") from None
     except ValidationError as error:
         faults = [_describe(detail) for detail in error.errors(include_url=False)]
         raise InvalidDefinitionError("\n".join(f"{path}: {fault}" for fault in faults)) from None
+
+
+_IN_WORDS: Final = {
+    "model_type": "it must be a mapping of fields to values",
+    "string_pattern_mismatch": "it must be an http:// or https:// address without final slash, query,"
+    " fragment, blank or brace",
+}
+"""What would otherwise be said with a regular expression, or with the name of a class."""
 
 
 def _describe(detail: ErrorDetails) -> str:
@@ -215,4 +225,5 @@ def _describe(detail: ErrorDetails) -> str:
         return f"{field} is not a field of an SLO definition"
     if detail["type"] == "value_error":  # raised here, with the value in it
         return ": ".join(filter(None, (field, str(detail["ctx"]["error"]))))
-    return f"{field or 'the document'} is {detail['input']!r}: {detail['msg'].lower()}"
+    bound = _IN_WORDS.get(detail["type"]) or detail["msg"].lower()
+    return f"{field or 'the document'} is {detail['input']!r}: {bound}"

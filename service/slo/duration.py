@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 _MILLISECONDS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
-_SYNTAX = re.compile("".join(f"(?:([0-9]+){unit})?" for unit in _MILLISECONDS))
+_SYNTAX = re.compile("".join(f"(?:([0-9]{{1,18}}){unit})?" for unit in _MILLISECONDS))
 _WRITTEN = ("d", "h", "m", "s", "ms")
 """Units of the text form: nobody calls a window of seven days one week."""
 
@@ -30,7 +30,10 @@ class Duration:
                 " the longest first, such as 5m or 1h30m"
             )
         numbers = match.groups(default="0") if match else ()
-        return cls(sum(int(n) * unit for n, unit in zip(numbers, _MILLISECONDS.values(), strict=False)))
+        length = cls(sum(int(n) * unit for n, unit in zip(numbers, _MILLISECONDS.values(), strict=False)))
+        if length.milliseconds > _LONGEST.milliseconds:
+            raise ValueError(f"{text!r} is too long: at most {_LONGEST}")
+        return length
 
     @classmethod
     def of(cls, seconds: float) -> Self:
@@ -49,3 +52,7 @@ class Duration:
             if count:
                 parts.append(f"{count}{unit}")
         return "".join(parts) or "0s"
+
+
+_LONGEST = Duration(36_500 * _MILLISECONDS["d"])
+"""Prometheus's own bound is that of 64 bits of nanoseconds, 292 years."""

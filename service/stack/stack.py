@@ -1,6 +1,7 @@
 """Prometheus and Alertmanager with the shipped configuration, against a running service."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import tempfile
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import yaml
@@ -47,7 +49,7 @@ class StackOptions:
         prometheus_port: Port of Prometheus, 0 for a free one.
         alertmanager_port: Port of Alertmanager, 0 for a free one.
         scale: Factor on every window, delay and interval; at most 1.
-        slo: SLO definition; None: the one whose rules are shipped.
+        slo: SLO definition; None: the shipped one, with its runbook at ``url``.
         data: Where data is kept; None: it is thrown away.
     """
 
@@ -188,15 +190,23 @@ def _private_folder() -> Iterator[Path]:
 
 @contextmanager
 def _data(options: StackOptions, folder: Path) -> Iterator[Path]:
-    """Where the data goes."""
+    """Where the data goes: to a folder that no other stack writes to meanwhile."""
     if options.data is None:
         yield folder
         return
     try:
         options.data.mkdir(parents=True, exist_ok=True)
+        lock = (options.data / ".lock").open("a")
     except OSError as error:
         raise StackError(f"can't keep data in {options.data} (--data): {error.strerror}") from None
-    yield options.data.resolve()
+    with lock:  # the file stays: removed, it could be another one that the next stack locks
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(
+                f"another stack keeps its data in {options.data} (--data): end it, or name another folder"
+            ) from None
+        yield options.data.resolve()
 
 
 def _write_token(token: str | None, folder: Path) -> Path | None:
@@ -214,9 +224,10 @@ def _write_configuration(options: StackOptions, here: Surroundings, folder: Path
 
 
 def _rule_files(options: StackOptions, folder: Path, interval: float) -> str:
-    if options.scale == 1 and options.slo is None:
-        return str(shipped("deploy/prometheus/rules") / "*.yml")
     definition = read_definition(options.slo)
+    if options.slo is None:  # whoever has a definition of their own has runbooks of their own
+        runbook = f"{options.url}{urlsplit(definition.runbook_url).path}"
+        definition = definition.model_copy(update={"runbook_url": runbook})
     floor = 0.0 if options.scale == 1 else SCRAPES_PER_WINDOW * interval
     rules = render_rules(definition, scale=options.scale, floor_seconds=floor)
     return str(_write_private(folder / "rules.yml", rules))

@@ -119,6 +119,14 @@ def test_its_rules_are_the_shipped_ones(service: Service, start_stack: StartStac
     assert {rule["name"] for group in loaded for rule in group["rules"]} == names
 
 
+def test_its_alerts_lead_to_the_runbook_of_the_service(service: Service, start_stack: StartStack) -> None:
+    """Wherever that listens; it serves the runbook itself."""
+    loaded = prometheus_of(start_stack(service)).api("rules")["groups"]
+    alerts = [rule for group in loaded for rule in group["rules"] if rule["type"] == "alerting"]
+    links = {rule["annotations"]["runbook_url"].partition("#")[0] for rule in alerts}
+    assert links == {f"http://127.0.0.1:{service.port}/docs/runbook"}
+
+
 def test_rules_of_ones_own_on_a_faster_clock(
     service: Service, start_stack: StartStack, tmp_path: Path
 ) -> None:
@@ -153,8 +161,24 @@ def test_what_it_writes_is_for_its_user_only(
 def test_keeps_data_where_it_is_told(service: Service, start_stack: StartStack, tmp_path: Path) -> None:
     stack = start_stack(service, f"--data={tmp_path / 'kept' / 'data'}")
     assert stack.end() == 0
-    assert {each.name for each in (tmp_path / "kept" / "data").iterdir()} == {"prometheus", "alertmanager"}
+    kept = {each.name for each in (tmp_path / "kept" / "data").iterdir()}
+    assert kept == {"prometheus", "alertmanager", ".lock"}
     assert (tmp_path / "kept" / "data" / "prometheus" / "wal").is_dir()
+
+
+def test_two_stacks_never_write_to_one_folder(
+    service: Service, start_stack: StartStack, fail_to_start: Callable[..., Ended], tmp_path: Path
+) -> None:
+    """The second one says so; once the first has ended it may have the folder."""
+    stack = start_stack(service, f"--data={tmp_path}")
+    options = (f"--url=http://127.0.0.1:{service.port}", "--prometheus-port=0", "--alertmanager-port=0")
+    ended = fail_to_start(*options, f"--data={tmp_path}")
+    assert ended.status == 2
+    assert ended.stderr == (
+        f"retryscope: another stack keeps its data in {tmp_path} (--data): end it, or name another folder\n"
+    )
+    assert stack.end() == 0
+    assert start_stack(service, f"--data={tmp_path}").end() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pytest
 
 from service import cli
+from service.cli import command
 from service.settings import Settings
 
 
@@ -23,6 +24,33 @@ def test_wrong_arguments_show_the_usage(
     assert ended.value.code == 2
     assert "usage: retryscope" in capsys.readouterr().err
     assert served == []
+
+
+@pytest.mark.parametrize("arguments", [["serve", "--po", "8080"], ["load", "--dur", "1"], ["--vers"]])
+def test_an_abbreviated_option_is_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], served: list[Settings]
+) -> None:
+    """What it means would depend on the options that a later version has."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert arguments[-1 if len(arguments) == 1 else 1] in capsys.readouterr().err
+    assert served == []
+
+
+def test_ctrl_c_while_it_starts_ends_it_without_a_traceback() -> None:
+    """Most of the first half second is imports; here the interrupt comes in the middle of them."""
+    code = (
+        "import signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'service.cli.serve': signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from service.cli import main\n"
+        "sys.exit(main(['--help']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,7 +78,7 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Naming what is missing."""
-    monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "pydantic_settings" else object())
+    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "pydantic_settings" else object())
     assert cli.main(["serve"]) == 2
     assert capsys.readouterr().err == (
         "retryscope: pydantic_settings not installed; install the service with:"
@@ -61,7 +89,10 @@ def test_without_the_extra_it_says_what_to_install(
 @pytest.mark.parametrize(
     ("program", "unneeded"),
     [
-        ("import service.cli; service.cli._parser()", {"aiohttp", "docket", "pydantic", "rich", "yaml"}),
+        (
+            "import service.cli.command; service.cli.command._parser()",
+            {"aiohttp", "docket", "pydantic", "rich", "yaml"},
+        ),
         ("import service.process", {"rich"}),  # the definition of the alerts is YAML
     ],
 )

@@ -136,7 +136,10 @@ def test_a_link_that_could_not_be_extended_is_refused(url: str, tmp_path: Path) 
     """A path is put behind it, and Prometheus expands templates in it."""
     text = TEXT.replace("grafana_url: http://127.0.0.1:3000", f"grafana_url: '{url}'")
     (fault,) = faults(text, tmp_path)
-    assert fault.startswith(f"grafana_url is '{url}': string should match")
+    assert fault == (
+        f"grafana_url is '{url}': it must be an http:// or https:// address without final slash, query,"
+        " fragment, blank or brace"
+    )
 
 
 def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
@@ -167,13 +170,13 @@ def test_a_key_that_is_there_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidDefinitionError, match=r"nowhere\.yml: .*No such file"):
+    with pytest.raises(InvalidDefinitionError, match=r"nowhere\.yml: No such file or directory$"):
         read_definition(tmp_path / "nowhere.yml")
 
 
 @pytest.mark.parametrize(("text", "fault"), [("", "the document is None"), ("[]", "the document is []")])
 def test_a_document_that_is_no_definition_is_refused(text: str, fault: str, tmp_path: Path) -> None:
-    assert faults(text, tmp_path)[0].startswith(fault)
+    assert faults(text, tmp_path) == [f"{fault}: it must be a mapping of fields to values"]
 
 
 def test_what_is_nested_too_deeply_is_refused_by_name(tmp_path: Path) -> None:

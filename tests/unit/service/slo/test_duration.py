@@ -26,7 +26,20 @@ def test_is_read_in_every_unit(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "m", "5m1h", "1.5h", "-5m", "5 m", "5M", "5m ", "\N{ARABIC-INDIC DIGIT FIVE}m"]
+    "text",
+    [
+        "",
+        "5",
+        "1" * 5000 + "d",
+        "m",
+        "5m1h",
+        "1.5h",
+        "-5m",
+        "5 m",
+        "5M",
+        "5m ",
+        "\N{ARABIC-INDIC DIGIT FIVE}m",
+    ],
 )
 def test_anything_else_is_refused_with_what_was_written(text: str) -> None:
     with pytest.raises(
@@ -34,6 +47,13 @@ def test_anything_else_is_refused_with_what_was_written(text: str) -> None:
     ) as error:
         Duration.parse(text)
     assert repr(text) in str(error.value)
+
+
+def test_a_century_is_the_longest() -> None:
+    """Of more than 292 years Prometheus would refuse the rules."""
+    assert str(Duration.parse("36500d")) == "36500d"
+    with pytest.raises(ValueError, match="'36500d1ms' is too long: at most 36500d"):
+        Duration.parse("36500d1ms")
 
 
 @pytest.mark.parametrize("text", ["0s", "600ms", "5m", "1h30m", "7d", "30d"])

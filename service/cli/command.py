@@ -1,0 +1,48 @@
+"""The command line: its commands, and what each of them may end with."""
+
+import argparse
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+from service.cli import load, rules, serve, stack, worker
+from service.cli.output import CommandError, fail
+
+NEEDED = ("aiohttp", "pydantic", "pydantic_settings", "docket", "rich", "yaml", "markdown_it")
+"""What the commands import besides the library's own dependencies."""
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        return fail(
+            f"{', '.join(missing)} not installed; install the service with: pip install 'retryscope[service]'"
+        )
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except (CommandError, ValueError) as error:  # OpenTelemetry reads some variables when it is imported
+        return fail(str(error))
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes options by their whole names only: an abbreviation could mean another one in a later version."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="retryscope",
+        description="See every attempt, backoff, timeout and cancellation of your asyncio code.",
+        epilog="RETRYSCOPE_* variables set what is not given here; OTEL_* variables set resource, sampler and"
+        " exporter.",
+    )
+    parser.add_argument("--version", action="version", version=f"retryscope {version('retryscope')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (serve, worker, load, stack, rules):
+        command.add_to(commands)
+    return parser
