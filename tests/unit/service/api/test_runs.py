@@ -17,6 +17,7 @@ from service.runs.background import BackgroundRuns
 from service.runs.engine import Engine
 from service.runs.events import RunEvents
 from service.runs.metrics import RunMetrics
+from service.runs.record import FINAL_STATES
 from service.runs.store import RunStore
 from service.runs.worker import RunWorker
 from tests.support.recorded import recording
@@ -68,9 +69,12 @@ async def runs(events: RunEvents, console: Console) -> AsyncIterator[Runs]:
             background = BackgroundRuns(engine, records, metrics, limit=3, retention=60)
             engine.register(RunWorker("w", engine, records, events, metrics).handle)
             async with engine.working("w", 10), serving(recorded, console, background) as api:
-                yield Runs(api, records)
+                runs = Runs(api, records)
+                yield runs
                 for run in (await api.get("/runs?limit=100")).json()["runs"]:
                     await api.call("POST", f"/runs/{run['id']}/cancel")
+                    # A worker that stops hears of no cancel that is still on its way, and awaits its runs.
+                    await runs.wait_for(run["id"], *FINAL_STATES)
 
 
 class TestSubmit:
