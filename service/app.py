@@ -36,6 +36,7 @@ UNTRACED: Final = frozenset(
         "/alerts",
         "/console/alerts",
         "/console/history",
+        "/console/runs/{id}",
         "/console/snapshot",
         "/console/stream",
         "/console/traces/{trace_id}",

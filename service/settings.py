@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     api_token: SecretStr | None = Field(
         None,
         min_length=16,
-        description="Bearer token that all requests need but those for the page, /health, /docs/runbook.",
+        description="Bearer token that all requests need but those for the page, /docs, /health.",
     )
     grafana_url: str | None = Field(None, description="Grafana that shows this service, for links to it.")
     prometheus_url: str | None = Field(

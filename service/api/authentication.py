@@ -8,9 +8,9 @@ from aiohttp import web
 from service.api.problems import Problem
 from service.api.web import ASSETS
 
-OPEN = frozenset({"/", ASSETS, "/health/live", "/health/ready", "/docs/runbook"})
+OPEN = frozenset({"/", ASSETS, "/health/live", "/health/ready", "/docs", "/docs/runbook", "/openapi.json"})
 """Routes without a token, which say nothing about the runs: an orchestrator's probes have none, nor has the
-browser of somebody who follows the link in an alert or opens the page, which then asks for it."""
+browser of somebody who opens the page, which then asks, or who follows a link of an alert or of the page."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -50,6 +50,7 @@ class ConsoleRoutes:
     ) -> None:
         self._hub = console.hub
         self._runs = console.runs
+        self._inputs = console.inputs
         self._spans = console.spans
         self._links = dict(links)
         self._alerts = alerts
@@ -61,6 +62,7 @@ class ConsoleRoutes:
             web.get("/console/snapshot", self.snapshot),
             web.get("/console/stream", self.stream),
             web.get("/console/traces/{trace_id}", self.trace),
+            web.get("/console/runs/{id}", self.run_input),
         ]
 
     async def snapshot(self, request: web.Request) -> web.Response:
@@ -88,6 +90,15 @@ class ConsoleRoutes:
             raise Problem(404, "unknown-trace", "Unknown trace", detail)
         document = {"seq": seq, **trace_members(trace)}
         return await _json_response(document, "spans", lambda: map(span_json, trace.spans))
+
+    async def run_input(self, request: web.Request) -> web.Response:
+        """What an inline run was started with."""
+        run_id = request.match_info["id"]
+        known = self._inputs.get(run_id)
+        if known is None:
+            detail = f"No parameters of an inline run {run_id[:100]!r} are known (any more)."
+            raise Problem(404, "unknown-run", "Unknown run", detail)
+        return web.json_response(known, headers=_HEADERS)
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """What happens from now on, as server-sent events."""

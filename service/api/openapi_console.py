@@ -12,6 +12,7 @@ def console_paths() -> dict[str, Any]:
     """The paths of the console."""
     trace = {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}
     followed = {"name": "trace", "in": "query", "schema": {"type": "array", "items": trace, "maxItems": 20}}
+    run_id = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
     trace_id = {"name": "trace_id", "in": "path", "required": True, "schema": trace}
     return {
         "/console/snapshot": {
@@ -33,6 +34,9 @@ def console_paths() -> dict[str, Any]:
         },
         "/console/traces/{trace_id}": {
             "get": get("getConsoleTrace", f"{_NOTE}the spans of a trace.", [trace_id], (401, 404, 422))
+        },
+        "/console/runs/{id}": {
+            "get": get("getConsoleRun", f"{_NOTE}what an inline run was started with.", [run_id], (401, 404))
         },
         "/console/history": {
             "get": get("getHistory", f"{_NOTE}the charts of the last three hours.", None, (401,))

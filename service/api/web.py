@@ -1,5 +1,7 @@
 """The page: its files, and its place at the addresses that it shares with the API."""
 
+import asyncio
+import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -68,7 +70,7 @@ class WebRoutes:
     async def root(self, request: web.Request) -> web.StreamResponse:
         """The page, or why there is none."""
         if self._index.is_file():
-            return self._page()
+            return await self._page(request)
         return page_response(render_page("Retryscope", _NOT_BUILT))
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
@@ -80,7 +82,7 @@ class WebRoutes:
         caching = "public, max-age=31536000, immutable" if _HASHED.fullmatch(name) else "no-cache"
         content_type = _TYPES.get(file.suffix, "application/octet-stream")
         headers = {**HEADERS, "Content-Type": content_type, "Cache-Control": caching}
-        return web.FileResponse(file, headers=headers)
+        return await _file_response(request, file, headers)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -89,16 +91,32 @@ class WebRoutes:
         if resource is None or resource.canonical not in SHARED or request.method not in ("GET", "HEAD"):
             return await handler(request)
         if prefers_page(request.headers.get("Accept", "")) and self._index.is_file():
-            return self._page()
+            return await self._page(request)
         response = await handler(request)
         response.headers["Vary"] = "Accept"
         return response
 
-    def _page(self) -> web.FileResponse:
+    async def _page(self, request: web.Request) -> web.Response:
         headers = {
             **HEADERS,
             "Content-Type": "text/html; charset=utf-8",
             "Cache-Control": "no-cache",
             "Vary": "Accept",
         }
-        return web.FileResponse(self._index, headers=headers)
+        return await _file_response(request, self._index, headers)
+
+
+async def _file_response(request: web.Request, file: Path, headers: Mapping[str, str]) -> web.Response:
+    """A file, or that the client has it already.
+
+    aiohttp's own leaves the file open where the client goes away while it is opened.
+    """
+    try:
+        body = await asyncio.to_thread(file.read_bytes)
+    except OSError:  # it was built again at this moment
+        raise web.HTTPNotFound from None
+    tag = hashlib.sha256(body).hexdigest()
+    known = {each.value for each in request.if_none_match or ()}
+    if known & {tag, "*"}:
+        return web.Response(status=304, headers={**headers, "ETag": f'"{tag}"'})
+    return web.Response(body=body, headers={**headers, "ETag": f'"{tag}"'})

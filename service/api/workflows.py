@@ -7,6 +7,7 @@ from aiohttp import web
 
 from service.api.problems import Problem
 from service.api.validation import read_params
+from service.console.run_inputs import started_with
 from service.runs.inline import DrainingError, InlineRuns, TooManyRunsError
 from service.runs.run import WorkflowRun
 from service.workflows import WORKFLOWS
@@ -33,7 +34,8 @@ class WorkflowRoutes:
         definition = find_workflow(request.match_info["workflow"])
         params = await read_params(request, definition.params, self._max_body_bytes)
         try:
-            run = await self._runs.run(definition, params)
+            with started_with(params.model_dump_json()):
+                run = await self._runs.run(definition, params)
         except TooManyRunsError as error:
             raise too_many_runs(error, "RETRYSCOPE_MAX_RUNS_IN_FLIGHT") from None
         except DrainingError:

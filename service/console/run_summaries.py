@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.trace import SpanContext
 
 from instrumentation import semconv
 from service.console.span_json import kind_of
 
-MAX_ENDED: Final = 100
+MAX_ENDED: Final = 500
+"""As many as traces are remembered, by default: a page loaded anew has lost none that can be opened."""
 
 _NOT_FAILED: Final = frozenset({"success", "cancelled"})
 
@@ -44,7 +46,7 @@ class _Run:
         trace_id, span_id = f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}"
         background = attributes.get(semconv.RUN_ID)
         return cls(
-            id=f"{trace_id}-{span_id}" if background is None else str(background),
+            id=inline_run_id(span.context) if background is None else str(background),
             kind="inline" if background is None else "background",
             workflow=str(attributes.get(semconv.WORKFLOW, semconv.OTHER)),
             trace_id=trace_id,
@@ -185,6 +187,11 @@ class RunSummaries(SpanProcessor):
     def _is_current(self, run: _Run) -> bool:
         """Whether it is the last delivery of its run that started here."""
         return self._running.get(run.id) is run
+
+
+def inline_run_id(span: SpanContext) -> str:
+    """An inline run is the span of a workflow, and has no other id."""
+    return f"{span.trace_id:032x}-{span.span_id:016x}"
 
 
 def _is_retry(span: ReadableSpan) -> bool:

@@ -24,13 +24,14 @@ SET_BACK: Final = 60.0
 
 
 class Sampler:
-    """Feeds a history and the alerts.
+    """Feeds a history and the alerts, and tells the open pages the time, which their machines need not know.
 
     Args:
         reader: Where the numbers come from.
         history: Gets one reading a second.
         alerts: Get one every ``STEP`` seconds.
-        publish: Told the charts' values each second, and all alerts when the state of one changes.
+        publish: Told the charts' values and the time each second, and all alerts when the state of one
+            changes.
         clock: Seconds since the epoch.
     """
 
@@ -68,7 +69,7 @@ class Sampler:
         self._last = now
         reading = self._reader.read()
         values = self._history.add(now, reading)
-        self._publish("metrics", {"time": round(now), "values": values})
+        self._publish("metrics", {"time": round(now), "now": self._clock(), "values": values})
         if self._evaluated is None or round(now) - round(self._evaluated) >= STEP:
             self._evaluated = now
             if self._alerts.evaluate(now, reading):

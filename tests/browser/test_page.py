@@ -1,19 +1,44 @@
 """The page as such: its addresses, what it loads, its content security policy, the token, both themes."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
-from tests.integration.conftest import StartService
-from tests.support.browser import Visitor, inaccessible, is_live
+from tests.integration.conftest import StartService, running_service
+from tests.support.browser import THEMES, Theme, Visitor, inaccessible, is_live
 from tests.support.polling import wait_until
 from tests.support.process import Call, Service
 from tests.support.waterfall import submit
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105
 TITLES = {"/": "Start", "/runs": "Runs", "/metrics": "Metrics", "/alerts": "Alerts"}
+BACKGROUNDS = {"light": "rgb(246, 248, 250)", "dark": "rgb(13, 17, 23)"}
+NOTIFICATION = {
+    "version": "4",
+    "status": "firing",
+    "receiver": "retryscope",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "FailureBudgetBurn", "severity": "critical", "workflow": "retry"},
+            "annotations": {"summary": "Too many runs fail."},
+            "startsAt": "2026-01-01T00:00:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "http://127.0.0.1:9090/graph",
+            "fingerprint": "0123456789abcdef",
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One for all tests here that are content with its defaults."""
+    with running_service(tmp_path_factory.mktemp("service")) as service:
+        yield service
 
 
 def failed_run(service: Service) -> str:
@@ -91,7 +116,7 @@ def test_what_goes_wrong_in_a_page_does_not_go_unseen(visitor: Visitor, script: 
 
 def test_curl_and_prometheus_get_the_answers_of_the_api(service: Service) -> None:
     """At the same addresses."""
-    assert service.get("/runs").body["runs"] == []
+    assert "runs" in service.get("/runs").body
     assert "resilience_" in service.get("/metrics", {"Accept": "*/*"}).body
     assert service.get("/alerts", {"Accept": "application/json"}).headers["Vary"] == "Accept"
 
@@ -139,34 +164,111 @@ class TestToken:
         assert [run["workflow"] for run in runs] == ["retry"]
 
 
-class TestAccessibility:
-    """The rules of WCAG 2.2 AA that can be checked by a program, in both themes."""
+class TestTheme:
+    """The system's, unless the reader chooses one."""
 
-    @pytest.mark.parametrize("path", TITLES)
-    def test_pages(self, visitor: Visitor, service: Service, path: str) -> None:
-        failed_run(service)
-        page = visitor.open(path)
-        is_live(page)
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    def choose(self, page: Page, theme: str) -> None:
+        page.get_by_role("radiogroup", name="Theme").get_by_role("radio", name=theme.capitalize()).click()
+
+    def shows(self, page: Page, theme: Theme) -> None:
+        expect(page.locator("html")).to_have_attribute("data-theme", theme)
+        expect(page.locator("html")).to_have_css("background-color", BACKGROUNDS[theme])
+
+    @pytest.mark.parametrize("theme", THEMES)
+    def test_a_choice_holds_in_every_tab_and_survives_a_reload(
+        self, visit: Visit, service: Service, theme: Theme
+    ) -> None:
+        """Whatever the system's theme is."""
+        visitor = visit(service, color_scheme="dark" if theme == "light" else "light")
+        first, second = visitor.open("/"), visitor.open("/runs")
+        for page in (first, second):
+            self.shows(page, "dark" if theme == "light" else "light")
+        self.choose(first, theme)
+        first.reload(wait_until="domcontentloaded")
+        for page in (first, second, visitor.open("/metrics")):
+            self.shows(page, theme)
+            expect(page.get_by_role("radio", name=theme.capitalize())).to_be_checked()
+
+    def test_without_a_choice_it_follows_the_system(self, visit: Visit, service: Service) -> None:
+        """Also once the reader has taken a choice back."""
+        page = visit(service, color_scheme="dark").open("/")
+        self.shows(page, "dark")
+        page.emulate_media(color_scheme="light")
+        self.shows(page, "light")
+        self.choose(page, "dark")
+        self.shows(page, "dark")
+        self.choose(page, "system")
+        self.shows(page, "light")
+        page.emulate_media(color_scheme="dark")
+        self.shows(page, "dark")
+
+
+class TestAccessibility:
+    """The rules of WCAG 2.2 AA that can be checked by a program, in both themes, on a desk and on a phone."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def service(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+        """A service with something on each page: its spans can't be sent to anybody, so an alert fires."""
+        with running_service(
+            tmp_path_factory.mktemp("service"),
+            OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
+            OTEL_EXPORTER_OTLP_TIMEOUT="1",
+            RETRYSCOPE_FLUSH_SECONDS="0",
+        ) as service:
+            assert service.call("POST", "/alerts", NOTIFICATION).answer().status == 204
+            failed_run(service)
+            yield service
+
+    def test_the_runs(self, visitor: Visitor) -> None:
+        page = visitor.open("/runs")
+        expect(page.get_by_role("list", name="Runs", exact=True).get_by_role("listitem")).to_have_count(1)
         assert inaccessible(page) == {}
 
-    def test_a_run(self, visitor: Visitor, service: Service) -> None:
-        page = visitor.open(f"/runs/{failed_run(service)}")
-        expect(page.get_by_role("treegrid")).to_be_visible()
+    def test_a_search_without_a_result(self, visitor: Visitor) -> None:
+        page = visitor.open("/runs?q=no-such-run&status=timeout&retried=1")
+        is_live(page)
+        expect(page.get_by_test_id("match-count")).to_contain_text("0 runs of")
+        page.get_by_role("button", name="Load older runs").click()
+        expect(page.get_by_text("There are none that match.")).to_be_visible()
+        assert inaccessible(page) == {}
+
+    def test_charts_and_a_table(self, visitor: Visitor) -> None:
+        page = visitor.open("/metrics")
+        page.get_by_role("button", name=re.compile("^Table of ")).first.click()
+        expect(page.get_by_role("table").get_by_role("rowheader").first).to_be_visible()
+        expect(page.locator("canvas").first).to_be_visible()
+        assert inaccessible(page) == {}
+
+    def test_the_first_page_with_an_alert_and_an_error_in_a_form(self, visitor: Visitor) -> None:
+        visitor.expect_problem("422")
+        page = visitor.open("/?workflow=retry")
+        form = page.get_by_role("form", name="Start retry")
+        form.get_by_label("Failure rate").fill("2")
+        form.get_by_role("button", name="Run retry").click()
+        expect(form).to_contain_text("less than or equal to 1")
+        expect(page.get_by_role("region", name="Firing alerts")).to_contain_text("TelemetryDropped")
+        expect(page.locator("canvas").first).to_be_visible()
+        assert inaccessible(page) == {}
+
+    def test_alerts_that_fire_here_and_that_were_delivered(self, visitor: Visitor) -> None:
+        page = visitor.open("/alerts")
+        rules = page.get_by_role("list", name="Rules").get_by_role("listitem")
+        expect(rules.first).to_contain_text("TelemetryDropped")
+        expect(rules.first).to_contain_text("firing")
+        rules.first.get_by_text("Description and query").click()
+        delivered = page.get_by_role("list", name="Delivered by Alertmanager")
+        expect(delivered).to_contain_text("Too many runs fail.")
         assert inaccessible(page) == {}
 
     def test_the_question_for_the_token(self, visit: Visit, start_service: StartService) -> None:
+        """Also after one that was refused."""
         visitor = visit(start_service(RETRYSCOPE_API_TOKEN=TOKEN))
         visitor.expect_problem("401")
         page = visitor.open("/")
         expect(page.get_by_label("Token", exact=True)).to_be_visible()
         assert inaccessible(page) == {}
-
-
-@pytest.mark.parametrize("path", TITLES)
-def test_a_phone_is_wide_enough(visit: Visit, service: Service, path: str) -> None:
-    """At 390 px nothing has to be scrolled sideways."""
-    page = visit(service, viewport={"width": 390, "height": 844}).open(path)
-    is_live(page)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.get_by_label("Token", exact=True).fill("not-the-token-of-it")
+        page.get_by_role("button", name="Use this token").click()
+        expect(page.get_by_role("dialog")).to_contain_text("did not accept")
+        assert inaccessible(page) == {}

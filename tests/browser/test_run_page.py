@@ -258,7 +258,7 @@ def test_live_updates_leave_focus_zoom_and_open_rows_alone(visitor: Visitor, ser
 
 
 def test_a_queued_run_says_that_it_waits(visit: Visit, start_service: StartService) -> None:
-    service = start_service(RETRYSCOPE_WORKER_CONCURRENCY="1")
+    service = start_service(RETRYSCOPE_WORKER_CONCURRENCY="1", RETRYSCOPE_DRAIN_SECONDS="0")
     first = submit(service, "sequential", **LASTING)
     wait_until(lambda: service.get(f"/runs/{first}").body["state"] == "running", "the worker is busy")
     page = visit(service).open(f"/runs/{submit(service, 'sequential', **LASTING)}")
@@ -287,24 +287,43 @@ def test_what_is_not_here_says_so(visitor: Visitor, address: str, says: str) -> 
     expect(visitor.open(f"/runs/{address}").get_by_text(says)).to_be_visible()
 
 
-def test_names_of_the_user_show_as_text(visitor: Visitor, service: Service) -> None:
-    name = "<img src=x onerror=alert(1)>"
-    run = submit(service, "timeouts", operations=[{"name": name, "duration": 0.1, "timeout": 0.05}])
+@pytest.mark.parametrize("bound", ["RETRYSCOPE_MAX_TRACES", "RETRYSCOPE_MAX_SPANS"])
+def test_a_run_whose_trace_made_room_for_another_says_so(
+    visit: Visit, start_service: StartService, bound: str
+) -> None:
+    """What the engine and the summary know of it is still there; a page that was open keeps what it has."""
+    service = start_service(**{bound: "1"})
+    run = submit(service, "retry", **FAILING)
+    visitor = visit(service)
+    visitor.expect_problem("404")
     waterfall = open_run(visitor.context.new_page(), run)
-    waterfall.wait_for_end("success")
-    expect(waterfall.row(f"timeout _OTHER ({name})")).to_contain_text(name)
-    waterfall.row(f"timeout _OTHER ({name})").click()
-    expect(waterfall.page.get_by_role("complementary", name="Span details")).to_contain_text(name)
-    expect(waterfall.page.locator("img")).to_have_count(0)
+    waterfall.wait_for_end("exhausted")
+    page, rows = waterfall.page, waterfall.texts()
+    path = f"/console/traces/{service.get(f'/runs/{run}').body['trace_id']}"
+    submit(service, "sequential", tasks=1, duration=0)
+    wait_until(lambda: service.get(path).status == 404, "the trace has made room")
+    assert waterfall.texts() == rows
+
+    page.reload(wait_until="domcontentloaded")
+    expect(page.get_by_text("This process does not have the trace")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("retry")
+    expect(page.get_by_test_id("run-status")).to_contain_text("exhausted")
+    expect(waterfall.grid).to_have_count(0)
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    wait_until(lambda: fact(page, "Attempts") == "3, 3 failed", "the summary is there")
+    assert fact(page, "Lost in backoff") == "\N{EN DASH}"
+    page.get_by_text("Parameters and result").click()
+    expect(page.get_by_label("Error as JSON")).to_contain_text("API temporarily unavailable")
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_is_accessible_in_both_themes(failed: Waterfall, width: int) -> None:
+def test_the_page_is_accessible(failed: Waterfall) -> None:
+    """With everything open that can be opened."""
     page = failed.page
-    page.set_viewport_size({"width": width, "height": 844})
     failed.row("attempt flaky_api_call #1").click()
     for part in ("Stack trace", "Parameters and result", "Events", "JSON"):
         page.get_by_role("main").locator("summary", has_text=part).click()
     expect(page.get_by_label("OTLP JSON")).to_be_visible()
     assert inaccessible(page) == {}
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("button", name="Keys of the waterfall").click()
+    expect(page.get_by_role("dialog", name="Keys of the waterfall")).to_be_visible()
+    assert inaccessible(page) == {}

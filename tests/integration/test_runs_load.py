@@ -12,7 +12,6 @@ import aiohttp
 import pytest
 
 from tests.support.polling import wait_until
-from tests.support.process import Service
 from tests.support.redis import RedisServer
 from tests.support.runs import Cluster, call, cluster_on, submit, wait_for_all
 
@@ -29,13 +28,6 @@ def cluster(redis: RedisServer, tmp_path: Path) -> Iterator[Cluster]:
     """One API and one worker."""
     with cluster_on(redis, tmp_path, variables={"RETRYSCOPE_LOG_LEVEL": "WARNING"}) as found:
         yield found
-
-
-def megabytes(service: Service) -> float:
-    """Resident memory of a process."""
-    status = Path(f"/proc/{service.process.pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) / 1024
 
 
 async def test_1000_runs_asleep_at_once_end_in_the_same_second(
@@ -91,11 +83,11 @@ async def test_thousands_of_submissions_are_all_accounted_for_and_memory_is_boun
         )
 
     await submit_many(WARM_UP)  # caches are filled, and so are the 500 traces
-    before = {each: megabytes(each) for each in (service, worker)}
+    before = {each: each.memory() for each in (service, worker)}
     start = time.monotonic()
     await submit_many(SUBMISSIONS - WARM_UP)
     seconds = time.monotonic() - start
-    grown = {each: megabytes(each) - before[each] for each in before}
+    grown = {each: each.memory() - before[each] for each in before}
 
     assert len(set(run_ids)) == SUBMISSIONS
     assert service.metric("retryscope_runs_total", state="queued") == SUBMISSIONS

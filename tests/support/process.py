@@ -203,6 +203,12 @@ class Service:
         """Wait until exactly so many runs are in flight."""
         wait_until(lambda: self.runs_in_flight() == number, f"{number} runs are in flight")
 
+    def memory(self) -> float:
+        """Megabytes that it has in memory now."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) / 1024
+
     # Ending it
 
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:

@@ -4,10 +4,13 @@ import {
   formatDuration,
   formatNumber,
   formatRatio,
+  formatTime,
   formatValue,
   humanize,
+  parseTime,
   plural,
 } from "./format";
+import { serviceClock } from "./store/clock";
 
 test.each([
   [null, "–"],
@@ -40,4 +43,11 @@ test("numbers are short, and large ones are grouped", () => {
   expect(formatRatio(0.00004)).toBe("0.004 %");
   expect([plural(1, "retry", "retries"), plural(2, "retry", "retries")]).toEqual(["1 retry", "2 retries"]);
   expect(humanize("max_retries")).toBe("Max retries");
+});
+
+test("what was today is told by the service's clock", () => {
+  const time = parseTime("2035-01-31T12:10:00Z");
+  expect(formatTime(time)).toMatch(/^2035-0\d-\d\d \d\d:\d\d:00$/);
+  serviceClock.heard(time + 2);
+  expect(formatTime(time)).toMatch(/^\d\d:\d\d:00$/);
 });

@@ -1,5 +1,7 @@
 /** Numbers and times as a reader wants them. */
 
+import { now } from "./store/clock";
+
 const DASH = "–";
 
 /** A length of time: `480 µs`, `117 ms`, `2.44 s`, `3 min 20 s`, `2 h 5 min`. */
@@ -39,7 +41,7 @@ export function formatClock(time: number): string {
 export function formatTime(time: number | null | undefined): string {
   if (time === null || time === undefined) return DASH;
   const date = new Date(time * 1000);
-  if (date.toDateString() === new Date().toDateString()) return formatClock(time);
+  if (date.toDateString() === new Date(now() * 1000).toDateString()) return formatClock(time);
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${formatClock(time)}`;
 }
 

@@ -53,7 +53,6 @@ async def test_without_it_every_request_is_refused(api: Api, given: str | None) 
         ("GET", "/metrics"),
         ("GET", "/alerts"),
         ("POST", "/alerts"),
-        ("GET", "/docs"),
         ("GET", "/docs/"),
         ("GET", "/docs/runbook/"),
         ("GET", "/nothing"),
@@ -71,9 +70,9 @@ async def test_without_it_every_request_is_refused(api: Api, given: str | None) 
     assert not any(span.name.startswith("workflow") for span in api.recorded.spans())
 
 
-async def test_probes_and_readers_of_the_runbook_need_none(api: Api) -> None:
+async def test_probes_and_readers_of_what_was_shipped_need_none(api: Api) -> None:
     """They learn nothing about the runs; nor does who opens the page."""
-    for path in ("/", "/health/live", "/health/ready", "/docs/runbook"):
+    for path in ("/", "/health/live", "/health/ready", "/docs", "/docs/runbook", "/openapi.json"):
         for method in ("GET", "HEAD"):
             assert (await api.call(method, path)).status == 200
 

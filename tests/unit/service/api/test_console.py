@@ -15,6 +15,7 @@ from service.api import console as console_api
 from service.console import span_store, stream
 from service.console.changes import BATCH_SECONDS
 from service.console.console import Console
+from service.workflows import WORKFLOWS
 from tests.support.clock import EPOCH_NS
 from tests.support.recorded import Recorded
 from tests.unit.service.console.spans import start, trace_of, tracer_into
@@ -260,10 +261,35 @@ async def test_a_trace_that_is_not_here(api: Api) -> None:
     assert (answer.status, answer.json()["type"]) == (404, "urn:retryscope:problem:unknown-trace")
 
 
+async def test_what_an_inline_run_was_started_with(api: Api) -> None:
+    """All of it, so that the same can be run again: also what has its default."""
+    await asyncio.gather(api.run("retry", max_retries=2, seed=8), api.run("sequential", tasks=1))
+    started = {}
+    for run in api.console.runs.latest():
+        answer = await api.get(f"/console/runs/{run['id']}")
+        assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+        started[answer.json()["workflow"]] = answer.json()["params"]
+    assert started.keys() == {"retry", "sequential"}
+    assert (started["retry"]["max_retries"], started["retry"]["seed"]) == (2, 8)
+    assert started["sequential"] == {**WORKFLOWS["sequential"].params().model_dump(mode="json"), "tasks": 1}
+    await api.run("sequential", **started["sequential"])
+
+
+async def test_a_run_that_was_started_with_nobody_knows_what(api: Api) -> None:
+    """404, and why that may be."""
+    answer = await api.get(f"/console/runs/{'a' * 32}-{'b' * 16}")
+    assert (answer.status, answer.json()["type"]) == (404, "urn:retryscope:problem:unknown-run")
+
+
 async def test_with_a_token_nothing_of_it_is_open(recorded: Recorded, console: Console) -> None:
     """The token is a header, as everywhere; in the address it is worth nothing."""
     async with serving(recorded, console, api_token=TOKEN) as api:
-        for path in ("/console/snapshot", "/console/stream", f"/console/traces/{'a' * 32}"):
+        for path in (
+            "/console/snapshot",
+            "/console/stream",
+            f"/console/traces/{'a' * 32}",
+            "/console/runs/a",
+        ):
             for query in ("", f"?token={TOKEN}", f"?access_token={TOKEN}"):
                 assert (await api.get(path + query)).status == 401
         authorized = {"Authorization": f"Bearer {TOKEN}"}

@@ -1,13 +1,16 @@
 """The page: where it is served, how it is cached, what it may load, and that nothing else is given away."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
-from service.api.web import DIST, HEADERS
+from service.api.web import DIST, HEADERS, WebRoutes
 from service.console.console import Console
 from tests.support.recorded import Recorded
 from tests.unit.service.helpers import Answer, Api, serving
@@ -198,6 +201,23 @@ class TestAssets:
         assert (await look(api, "/")).text == "new index"
         assert (await look(api, "/assets/index-00000000.js")).text == "new"
 
+    async def test_who_goes_away_leaves_no_file_open(self, dist: Path) -> None:
+        """A warning about one would fail this test."""
+        request = make_mocked_request("GET", "/assets/plain.js", match_info={"name": "plain.js"})
+
+        async def answer() -> None:
+            response = await WebRoutes(dist).asset(request)
+            await response.prepare(request)
+
+        for steps in range(4):
+            task = asyncio.create_task(answer())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await asyncio.to_thread(gc.collect)
+
 
 class TestWithoutPage:
     @pytest.mark.parametrize("accept", [BROWSER, "*/*"])
@@ -227,7 +247,7 @@ async def test_page_and_assets_need_no_token(recorded: Recorded, console: Consol
         for path in ("/runs", "/metrics", "/alerts", "/runs/some-id"):
             answer = await look(api, path, accept="application/json")
             assert (answer.status, answer.headers["Vary"]) == (401, "Accept")
-        for path in ("/assets/", "/assets/a/b", "/console/snapshot", "/workflows", "/docs"):
+        for path in ("/assets/", "/assets/a/b", "/console/snapshot", "/workflows", "/traces"):
             assert (await look(api, path)).status == 401
 
 

@@ -76,6 +76,14 @@ async def test_publishes_the_values_of_the_finest_resolution(watched: Watched) -
     assert data["values"] == shown
 
 
+async def test_tells_the_time_as_exactly_as_it_knows_it(watched: Watched) -> None:
+    """The values are of a full second, the time is when they were sent."""
+    await asyncio.sleep(0.85)
+    watched.sampler.sample()
+    _, data = watched.published[-1]
+    assert (data["time"], data["now"]) == (START + 1, pytest.approx(START + 1.25))
+
+
 async def test_leaves_out_the_seconds_for_which_it_is_too_late(watched: Watched) -> None:
     await watched.watch(2)
     watched.set_by = 30.0  # a suspended process sees time jump

@@ -1,5 +1,5 @@
 import { apiGet, apiPost } from "./client";
-import type { RunPage, RunRecord } from "./types";
+import type { RunInput, RunPage, RunRecord } from "./types";
 
 export const startRun = (workflow: string, params: unknown): Promise<RunRecord> =>
   apiPost(`/workflows/${encodeURIComponent(workflow)}/runs`, params);
@@ -10,6 +10,10 @@ export const cancelRun = (id: string): Promise<RunRecord> =>
 
 export const readRun = (id: string, signal?: AbortSignal): Promise<RunRecord> =>
   apiGet(`/runs/${encodeURIComponent(id)}`, signal);
+
+/** What an inline run was started with; 404 once the service has forgotten it. */
+export const readInput = (id: string, signal?: AbortSignal): Promise<RunInput> =>
+  apiGet(`/console/runs/${encodeURIComponent(id)}`, signal);
 
 export const listRuns = (query: Record<string, string>, signal?: AbortSignal): Promise<RunPage> =>
   apiGet(`/runs?${new URLSearchParams(query)}`, signal);

@@ -211,11 +211,15 @@ export interface JsonSchema {
   readonly $defs?: Readonly<Record<string, JsonSchema>>;
 }
 
-/** A background run, as `GET /runs` has it: at any process that shares the engine. Times are ISO 8601. */
-export interface RunRecord {
-  readonly id: string;
+/** What a run was started with. */
+export interface RunInput {
   readonly workflow: string;
   readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** A background run, as `GET /runs` has it: at any process that shares the engine. Times are ISO 8601. */
+export interface RunRecord extends RunInput {
+  readonly id: string;
   readonly state: "queued" | "running" | "cancelling" | "succeeded" | "failed" | "cancelled" | "lost";
   readonly outcome?: Outcome;
   readonly submitted_at: string;
@@ -240,7 +244,12 @@ export interface RunPage {
 /** Events of `GET /console/stream`, by name. */
 export interface StreamEvents {
   runs: readonly RunSummary[];
-  metrics: { readonly time: number; readonly values: Readonly<Record<string, number | null>> };
+  metrics: {
+    /** The second that the values are of. */
+    readonly time: number;
+    readonly now: number;
+    readonly values: Readonly<Record<string, number | null>>;
+  };
   alerts: readonly AlertState[];
   traffic: Traffic;
   spans: {

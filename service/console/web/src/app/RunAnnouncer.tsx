@@ -1,4 +1,5 @@
 import { useEffect } from "react";
+import { now } from "../store/clock";
 import { currentRun, subscribeRuns } from "../store/runs";
 import { watchedRuns } from "../store/watched";
 import { runStatus, statusLook } from "../theme/status";
@@ -27,4 +28,4 @@ export function RunAnnouncer() {
   return null;
 }
 
-const wasOver = (endedAt: number | null): boolean => endedAt !== null && Date.now() / 1000 - endedAt > 5;
+const wasOver = (endedAt: number | null): boolean => endedAt !== null && now() - endedAt > 5;

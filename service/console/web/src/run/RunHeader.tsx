@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { errorText } from "../api/client";
 import { cancelRun, startRun } from "../api/runs";
-import type { RunRecord } from "../api/types";
+import type { RunInput, RunRecord } from "../api/types";
 import { navigate, runPath } from "../router";
 import { watchRun } from "../store";
 import { Button, ErrorNote, StatusChip } from "../ui";
@@ -10,13 +10,15 @@ import type { RunFacts } from "./facts";
 interface RunHeaderProps {
   title: string;
   facts: RunFacts;
-  /** Only a background run can be cancelled and run again from here. */
+  /** Only a background run can be cancelled from here. */
   record: RunRecord | null;
+  /** What running it again would start. */
+  input: RunInput | null;
   onRecord: (record: RunRecord) => void;
 }
 
 /** The run's name and state, and what can be done with it. */
-export function RunHeader({ title, facts, record, onRecord }: RunHeaderProps) {
+export function RunHeader({ title, facts, record, input, onRecord }: RunHeaderProps) {
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const command = async (send: () => Promise<void>) => {
@@ -31,7 +33,7 @@ export function RunHeader({ title, facts, record, onRecord }: RunHeaderProps) {
     }
   };
   const cancel = (id: string) => command(async () => onRecord(await cancelRun(id)));
-  const again = ({ workflow, params }: RunRecord) =>
+  const again = ({ workflow, params }: RunInput) =>
     command(async () => {
       const started = await startRun(workflow, params);
       watchRun(started.id);
@@ -45,10 +47,10 @@ export function RunHeader({ title, facts, record, onRecord }: RunHeaderProps) {
           <StatusChip status={facts.status} />
         </span>
       )}
-      {record && (
+      {input && (
         <div className="run-actions">
-          <CancelButton facts={facts} busy={busy} onCancel={() => void cancel(record.id)} />
-          <Button isDisabled={busy} onPress={() => void again(record)}>
+          {record && <CancelButton facts={facts} busy={busy} onCancel={() => void cancel(record.id)} />}
+          <Button isDisabled={busy} onPress={() => void again(input)}>
             Run again
           </Button>
         </div>

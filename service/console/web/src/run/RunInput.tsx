@@ -1,15 +1,15 @@
-import type { RunRecord } from "../api/types";
+import type { RunInput as Input, RunRecord } from "../api/types";
 import { CopyButton } from "../ui";
 import { Disclosure } from "./Disclosure";
 
-/** What a background run was asked to do, and what came out. */
-export function RunInput({ record }: { record: RunRecord }) {
-  const { params, result, error } = record;
+/** What a run was asked to do, and what came out, which only the record of a background run says. */
+export function RunInput({ input, record }: { input: Input; record: RunRecord | null }) {
+  const { result, error } = record ?? {};
   return (
-    <Disclosure title="Parameters and result">
+    <Disclosure title={record ? "Parameters and result" : "Parameters"}>
       {() => (
         <div className="run-input">
-          <Document title="Parameters" value={params} />
+          <Document title="Parameters" value={input.params} />
           {result && <Document title="Result" value={result} />}
           {error && <Document title="Error" value={error} />}
         </div>

@@ -10,6 +10,8 @@ import type { KnownRecord } from "./record";
 interface RunNotesProps {
   address: RunAddress;
   known: KnownRecord;
+  /** Nobody knows any more what an inline run was started with. */
+  forgotten: boolean;
   facts: RunFacts;
   trace: Trace;
   traceId: string | null;
@@ -17,7 +19,7 @@ interface RunNotesProps {
 }
 
 /** What a reader must know about why there is less to see than expected. */
-export function RunNotes({ address, known, facts, trace, traceId, spans }: RunNotesProps) {
+export function RunNotes({ address, known, forgotten, facts, trace, traceId, spans }: RunNotesProps) {
   return (
     <>
       <ErrorNote message={known.error ?? (trace.state === "failed" ? trace.error : null)} />
@@ -30,11 +32,10 @@ export function RunNotes({ address, known, facts, trace, traceId, spans }: RunNo
       {facts.status === "queued" && (
         <Note>Queued: the run waits for a worker, and shows here once it has one.</Note>
       )}
-      {address.kind === "inline" && (
-        <Note>
-          This run belongs to a request: it ends with it, so it can't be cancelled or run again from here.
-        </Note>
+      {address.kind === "inline" && !facts.ended && (
+        <Note>This run belongs to a request: to cancel it, its client has to disconnect.</Note>
       )}
+      {forgotten && <Note>What this run was started with is no longer known: it can't be run again.</Note>}
       {address.kind === "inline" &&
         trace.state === "ready" &&
         !spans.some((span) => span.id === address.spanId) && (

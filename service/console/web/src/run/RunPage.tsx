@@ -13,6 +13,7 @@ import { RunInput } from "./RunInput";
 import { RunSummaryList } from "./RunSummaryList";
 import { SpanDetails } from "./SpanDetails";
 import { TraceJson } from "./TraceJson";
+import { useInlineInput } from "./input";
 import { useRecord } from "./record";
 import "./run.css";
 
@@ -23,6 +24,8 @@ export function RunPage({ id }: { id: string }) {
   const seen = summary ? `${summary.state} ${summary.outcome}` : "";
   const known = useRecord(address.kind === "background" ? id : null, seen);
   const { record } = known;
+  const inlineInput = useInlineInput(address.kind === "inline" ? id : null);
+  const input = record ?? inlineInput ?? null;
   const traceId =
     address.kind === "background" ? (record?.trace_id ?? summary?.trace_id ?? null) : address.traceId;
   const trace = useTrace(traceId);
@@ -52,50 +55,61 @@ export function RunPage({ id }: { id: string }) {
     select(spanId);
     waterfall.current?.focusSpan(spanId);
   };
+  const traced = spans.length > 0 && traceId !== null;
   const title = facts.workflow ?? (address.kind === "trace" ? "Trace" : "Run");
 
   return (
     <div className="run-page">
-      <RunHeader title={title} facts={facts} record={record} onRecord={known.put} />
-      <RunNotes address={address} known={known} facts={facts} trace={trace} traceId={traceId} spans={spans} />
+      <RunHeader title={title} facts={facts} record={record} input={input} onRecord={known.put} />
+      <RunNotes
+        address={address}
+        known={known}
+        forgotten={inlineInput === null}
+        facts={facts}
+        trace={trace}
+        traceId={traceId}
+        spans={spans}
+      />
       <RunSummaryList facts={facts} record={record} traceId={traceId} />
       {trace.truncated && (
         <p className="run-banner" role="note">
           {formatCount(spans.length)} of {formatCount(trace.total)} spans are shown: the outermost ones.
         </p>
       )}
-      {spans.length > 0 && traceId !== null && (
-        <>
-          <div className="run-trace" data-details={selected !== undefined}>
-            <Waterfall
-              handle={waterfall}
-              spans={spans}
-              selectedId={selectedId}
-              initialId={selectedId ?? (address.kind === "inline" ? address.spanId : null)}
-              onSelect={select}
-              onDetails={(spanId) => {
-                select(spanId);
-                setAsked(asked + 1);
+      {traced && (
+        <div className="run-trace" data-details={selected !== undefined}>
+          <Waterfall
+            handle={waterfall}
+            spans={spans}
+            selectedId={selectedId}
+            initialId={selectedId ?? (address.kind === "inline" ? address.spanId : null)}
+            onSelect={select}
+            onDetails={(spanId) => {
+              select(spanId);
+              setAsked(asked + 1);
+            }}
+          />
+          {selected && (
+            <SpanDetails
+              span={selected}
+              origin={origin}
+              traceId={traceId}
+              asked={asked}
+              isHere={(spanId) => spans.some((span) => span.id === spanId)}
+              onFocusSpan={focusSpan}
+              onClose={() => {
+                const closed = selected.id;
+                select(null);
+                setAsked(0);
+                waterfall.current?.focusSpan(closed);
               }}
             />
-            {selected && (
-              <SpanDetails
-                span={selected}
-                origin={origin}
-                traceId={traceId}
-                asked={asked}
-                isHere={(spanId) => spans.some((span) => span.id === spanId)}
-                onFocusSpan={focusSpan}
-                onClose={() => {
-                  const closed = selected.id;
-                  select(null);
-                  setAsked(0);
-                  waterfall.current?.focusSpan(closed);
-                }}
-              />
-            )}
-          </div>
-          {record && <RunInput record={record} />}
+          )}
+        </div>
+      )}
+      {input && <RunInput input={input} record={record} />}
+      {traced && (
+        <>
           <Disclosure title="Events">
             {() => <EventList spans={spans} origin={origin} onFocusSpan={focusSpan} />}
           </Disclosure>

@@ -1,6 +1,6 @@
 import type { ReactNode } from "react";
 import type { RunRecord } from "../api/types";
-import { formatDuration, formatTime, parseTime, plural } from "../format";
+import { formatDuration, formatNumber, formatTime, parseTime, plural } from "../format";
 import { useLinks } from "../store";
 import { CopyButton } from "../ui";
 import type { RunFacts } from "./facts";
@@ -28,10 +28,10 @@ export function RunSummaryList({ facts, record, traceId }: RunSummaryListProps) 
       )}
       {waited !== undefined && <Fact name="Waited in queue">{formatDuration(waited)}</Fact>}
       <Fact name="Attempts">
-        {facts.attempts}
+        {formatNumber(facts.attempts)}
         {facts.failures > 0 && `, ${facts.failures} failed`}
       </Fact>
-      <Fact name="Retries">{facts.retries}</Fact>
+      <Fact name="Retries">{formatNumber(facts.retries)}</Fact>
       <Fact name="Lost in backoff">{formatDuration(facts.backoff)}</Fact>
       {facts.cancelCause && <Fact name="Cancelled by">{facts.cancelCause}</Fact>}
       {delivery !== null && (

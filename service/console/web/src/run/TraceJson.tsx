@@ -1,8 +1,10 @@
 import { useEffect, useState } from "react";
 import { apiGet, errorText } from "../api/client";
+import { currentToken } from "../api/token";
 import { Button, CopyButton, ErrorNote } from "../ui";
+import { downloadText } from "../ui/download";
 
-/** More text than this makes a browser slow; the address has all of it. */
+/** More text than this makes a browser slow; the file has all of it. */
 const MAX_SHOWN = 200_000;
 
 /** The trace as the service answers it to everybody: OTLP JSON. */
@@ -27,18 +29,30 @@ export function TraceJson({ traceId }: { traceId: string }) {
   return (
     <>
       <p>
-        <a href={path}>{path}</a>{" "}
+        {/* A link carries no token: where the service wants one, it would lead to a refusal. */}
+        {currentToken() === null ? <a href={path}>{path}</a> : <code>{path}</code>}{" "}
         <Button look="quiet" onPress={() => setVersion(version + 1)}>
           Load again
         </Button>
-        {text !== null && <CopyButton label="Copy" description="Copy the JSON" text={() => text} />}
+        {text !== null && (
+          <>
+            <CopyButton label="Copy" description="Copy the JSON" text={() => text} />
+            <Button
+              look="quiet"
+              aria-label="Download the JSON"
+              onPress={() => downloadText(`trace-${traceId}.json`, text, "application/json")}
+            >
+              Download
+            </Button>
+          </>
+        )}
       </p>
       <ErrorNote message={error} />
       {text === null && error === null && <p className="dim">Loading…</p>}
       {text !== null && (
         <pre className="run-json" tabIndex={0} aria-label="OTLP JSON">
           {text.slice(0, MAX_SHOWN)}
-          {text.length > MAX_SHOWN && "\n… the rest is at the address above."}
+          {text.length > MAX_SHOWN && "\n… the rest is in the file to download."}
         </pre>
       )}
     </>

@@ -61,6 +61,12 @@ describe("factsOf", () => {
     expect(facts.endedAt).toBe(100.9);
   });
 
+  it("counts nothing where the run's own span is not here", () => {
+    const unseen = factsOf(undefined, RECORD, null, [span({ id: "request", kind: "server" })]);
+    expect(unseen).toMatchObject({ attempts: null, retries: null, backoff: null });
+    expect(factsOf(SUMMARY, RECORD, null, [])).toMatchObject({ attempts: 2, retries: 1, backoff: null });
+  });
+
   it("shows a cancel as soon as the service has taken it", () => {
     expect(factsOf(SUMMARY, { ...RECORD, state: "cancelling" }, null, []).status).toBe("cancelling");
   });

@@ -9,11 +9,12 @@ export interface RunFacts {
   ended: boolean;
   startedAt: number | null;
   endedAt: number | null;
-  attempts: number;
-  retries: number;
+  /** null where nobody here has seen them, as of a run at another process, or whose trace is gone. */
+  attempts: number | null;
+  retries: number | null;
   failures: number;
-  /** Seconds spent waiting between attempts, of all its operations together. */
-  backoff: number;
+  /** Seconds spent waiting between attempts, of all its operations together; null as above. */
+  backoff: number | null;
   cancelCause: string | null;
   delivery: number | null;
 }
@@ -55,6 +56,7 @@ export function factsOf(
 ): RunFacts {
   const attempts = inside.filter((span) => span.kind === "attempt");
   const backoffs = inside.filter((span) => span.kind === "backoff");
+  const counted = (count: number): number | null => (root === null ? null : count);
   const status = statusOf(summary, record, root);
   const startedAt = summary?.started_at ?? root?.start ?? timeOf(record?.started_at);
   const delivery = record?.delivery ?? root?.attributes[DELIVERY];
@@ -64,10 +66,10 @@ export function factsOf(
     ended: !["queued", "running", "cancelling"].includes(status),
     startedAt,
     endedAt: summary?.ended_at ?? root?.end ?? timeOf(record?.ended_at),
-    attempts: summary?.attempts ?? attempts.length,
-    retries: summary?.retries ?? attempts.filter((span) => (span.attempt ?? 1) > 1).length,
+    attempts: summary?.attempts ?? counted(attempts.length),
+    retries: summary?.retries ?? counted(attempts.filter((span) => (span.attempt ?? 1) > 1).length),
     failures: summary?.failures ?? attempts.filter((span) => FAILED.has(span.outcome ?? "")).length,
-    backoff: backoffs.reduce((sum, span) => sum + ((span.end ?? span.start) - span.start), 0),
+    backoff: counted(backoffs.reduce((sum, span) => sum + ((span.end ?? span.start) - span.start), 0)),
     cancelCause: summary?.cancel_cause ?? root?.cancel_cause ?? null,
     delivery: typeof delivery === "number" && delivery > 0 ? delivery : null,
   };

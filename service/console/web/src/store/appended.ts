@@ -1,7 +1,10 @@
 import type { History, Points, Resolution, StreamEvents } from "../api/types";
 
 /** The history with one more second. */
-export function appended(history: History, { time, values }: StreamEvents["metrics"]): History {
+export function appended(
+  history: History,
+  { time, values }: Pick<StreamEvents["metrics"], "time" | "values">,
+): History {
   const resolution = history.resolutions.find(({ step }) => step === 1);
   if (resolution === undefined) return history;
   const index = Math.round((time - resolution.start) / resolution.step);

@@ -5,6 +5,7 @@ import { askForToken, currentToken, setToken, subscribeToken } from "../api/toke
 import type { Snapshot } from "../api/types";
 import { connectStream } from "../stream/connect";
 import type { FromStream, StreamEvent, ToStream } from "../stream/messages";
+import { serviceClock } from "./clock";
 import { applyMetrics, clearHistory, reloadHistory } from "./history";
 import { applyRuns, clearRuns, loadRuns } from "./runs";
 import { alertsCell, connectionCell, linksCell, trafficCell, versionCell } from "./status";
@@ -61,6 +62,7 @@ function receive(message: FromStream): void {
       reloadTraces();
       break;
     case "event":
+      if (message.event.name === "metrics") serviceClock.heard(message.event.data.now);
       if (message.event.name === "spans") applySpans(message.event.seq, message.event.data);
       else if (waiting !== null) waiting.push(message.event);
       else if (message.event.seq > seq) apply(message.event);
@@ -88,6 +90,7 @@ function apply(event: StreamEvent): void {
 }
 
 function clearAll(): void {
+  serviceClock.clear();
   clearRuns();
   clearTraces();
   clearHistory();
@@ -112,6 +115,7 @@ async function loadSnapshot(): Promise<void> {
     waiting = null;
     // The stream of another process follows; it brings a snapshot of its own.
     if (bootId !== "" && snapshot.boot_id !== bootId) return;
+    serviceClock.heard(snapshot.time);
     seq = snapshot.seq;
     loadRuns(snapshot.runs);
     alertsCell.set(snapshot.alerts);

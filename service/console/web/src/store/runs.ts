@@ -2,7 +2,7 @@ import { useSyncExternalStore } from "react";
 import type { RunSummary } from "../api/types";
 import { Cell } from "./cell";
 
-/** Ended runs that the page remembers; the service itself sends its latest 100. */
+/** Ended runs that the page remembers, as many as the service itself. */
 const MAX_ENDED = 500;
 /** Runs in flight that the page remembers, far above what one process runs at a time by default. */
 const MAX_IN_FLIGHT = 5_000;

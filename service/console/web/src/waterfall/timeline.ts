@@ -1,4 +1,5 @@
 import { formatDuration } from "../format";
+import { now } from "../store/clock";
 import { ticks, visibleWindow } from "./time";
 import type { Zoom } from "./zoom";
 
@@ -86,7 +87,7 @@ export class Timeline {
   }
 }
 
-/** How long the trace is by now, in seconds. Never shorter than what is known: clocks differ. */
+/** How long the trace is by now, in seconds. Never shorter than what is known: other processes have their own clocks. */
 export function totalOf({ start, end, latest }: Extent): number {
-  return (end ?? Math.max(Date.now() / 1000, latest)) - start;
+  return (end ?? Math.max(now(), latest)) - start;
 }

@@ -1,0 +1,70 @@
+"""The page of an inline run: it can be run again, and says why it can't be cancelled."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.integration.conftest import running_service
+from tests.support.browser import Visitor, is_live
+from tests.support.process import Service
+from tests.support.waterfall import Waterfall
+
+PARAMS = {"failure_rate": 1, "max_retries": 1, "base_delay": 0.1, "duration": 0.1, "seed": 7}
+REASON = "to cancel it, its client has to disconnect"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One for all tests here."""
+    with running_service(tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+def latest(visitor: Visitor, runs: str) -> Page:
+    """The page of the run that is first in a list, reached as a reader does."""
+    page = visitor.open("/")
+    is_live(page)
+    page.get_by_role("list", name=runs).get_by_role("listitem").first.get_by_role("link").click()
+    expect(page).to_have_url(re.compile(r"/runs/[0-9a-f]{32}-[0-9a-f]{16}$"))
+    return page
+
+
+def test_it_is_run_again_in_the_background(visitor: Visitor, service: Service) -> None:
+    """With the same parameters."""
+    answer = service.run("retry", **PARAMS)
+    page = latest(visitor, "Latest runs")
+    Waterfall(page).wait_for_end("exhausted")
+    expect(page.get_by_role("button", name="Cancel run")).to_have_count(0)
+    page.get_by_text("Parameters", exact=True).click()
+    expect(page.get_by_label("Parameters as JSON")).to_contain_text('"max_retries": 1')
+
+    page.get_by_role("button", name="Run again").click()
+    expect(page).to_have_url(re.compile(r"/runs/[0-9a-f]{8}-"))
+    Waterfall(page).wait_for_end("exhausted")
+    record = service.get(f"/runs/{page.url.rsplit('/', 1)[1]}").body
+    assert {name: record["params"][name] for name in PARAMS} == PARAMS
+    assert record["workflow"] == "retry"
+    assert record["trace_id"] != answer.body["trace_id"]
+    page.go_back()
+    expect(page.get_by_text(REASON)).to_have_count(0)
+
+
+def test_while_it_runs_it_says_who_can_cancel_it(visitor: Visitor, service: Service) -> None:
+    run = service.start_run("sequential", tasks=1, duration=300)
+    page = latest(visitor, "Runs in flight")
+    expect(page.get_by_text(REASON)).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel run")).to_have_count(0)
+    run.disconnect()
+    Waterfall(page).wait_for_end("cancelled")
+    expect(page.get_by_text(REASON)).to_have_count(0)
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+
+
+def test_of_which_nothing_is_known_it_can_not_be_run_again(visitor: Visitor, service: Service) -> None:
+    trace_id = service.run("retry", failure_rate=0, duration=0).body["trace_id"]
+    visitor.expect_problem("404")
+    page = visitor.open(f"/runs/{trace_id}-{'9' * 16}")
+    expect(page.get_by_text("What this run was started with is no longer known")).to_be_visible()
+    expect(page.get_by_role("button", name="Run again")).to_have_count(0)
