@@ -23,6 +23,9 @@ from tests.support.process import Service
 
 RATE = 200
 SECONDS = float(os.environ.get("TEST_BUSY_SECONDS", "10"))
+ALONE = "TEST_BUSY_SECONDS" in os.environ
+"""Whether the machine does nothing else; else other tests may take most of it."""
+LEAST_RATE = (0.8 if ALONE else 0.1) * RATE
 POINTS = 4
 """How often memory is looked at in that time."""
 KNOWN_RUNS = 500
@@ -38,9 +41,9 @@ MORE_NODES = 500
 MORE_LISTENERS = 100
 MORE_MEMORY = 40.0
 """Megabytes that the service may have grown by."""
-PATIENCE = 2.0
-"""Seconds that a reader may have to wait, where the machine does other things too; else it is a fraction."""
-BEHIND = 5.0
+PATIENCE = 2.0 if ALONE else 15.0
+"""Seconds that a reader may have to wait; mostly it is a fraction of one."""
+BEHIND = 5.0 if ALONE else 15.0
 """Seconds that a list may be behind: the run at its top has taken some of them itself."""
 
 
@@ -156,7 +159,7 @@ def test_pages_of_a_busy_service_follow_and_need_no_more_memory_with_time(
         for points, seen, wait in zip(kept, frames, waits, strict=True):
             print(f"{seen}; longest wait {wait:.2f} s; {points[0]} to {points[-1]}")  # noqa: T201
     assert "429" not in json.loads(load.stdout)["total"]["statuses"]
-    assert rate > RATE / 3  # where other tests run beside it; alone it is all of it
+    assert rate > LEAST_RATE
     assert memory[-1] < memory[0] + MORE_MEMORY
     for points, seen, wait in zip(kept, frames, waits, strict=True):
         assert_bounded(points)
