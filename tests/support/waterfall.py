@@ -7,6 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from instrumentation.semconv import EVENT_CANCEL_REQUESTED
 from tests.support.polling import wait_until
 from tests.support.process import Service
 
@@ -116,9 +117,20 @@ def assert_follow_each_other(bars: list[Bar]) -> None:
 
 def assert_to_scale(bars: list[Bar], known: dict[str, Any], width: float) -> None:
     """Each is where its span was in the trace's time, which takes ``width`` pixels."""
-    start = min(span["start"] for span in known.values())
-    scale = width / (max(span["end"] for span in known.values()) - start)
     for bar in bars:
-        span = known[bar.span]
-        assert abs(bar.left - (span["start"] - start) * scale) <= PIXEL, bar
-        assert abs(bar.width - (span["end"] - span["start"]) * scale) <= PIXEL, bar
+        start, end = (place_of(known[bar.span][edge], known, width) for edge in ("start", "end"))
+        assert abs(bar.left - start) <= PIXEL, bar
+        assert abs(bar.width - (end - start)) <= PIXEL, bar
+
+
+def place_of(time: float, known: dict[str, Any], width: float) -> float:
+    """Where a time is in the trace's time, which takes ``width`` pixels."""
+    start = min(span["start"] for span in known.values())
+    end = max(span["end"] for span in known.values())
+    return width * float(time - start) / float(end - start)
+
+
+def time_of_cancel(known: dict[str, Any]) -> float:
+    """When the first cancel of a trace was asked for."""
+    events = (event for span in known.values() for event in span["events"])
+    return float(min(event["time"] for event in events if event["name"] == EVENT_CANCEL_REQUESTED))

@@ -1,6 +1,7 @@
 """The benchmarks compare what they say they compare, and compute what they print."""
 
 import asyncio
+import gc
 import json
 import random
 import sys
@@ -147,7 +148,17 @@ SMALL: dict[str, Callable[[Receiver], Result]] = {
 }
 
 
+@pytest.fixture
+def young_heap() -> Iterator[None]:
+    """Each sample collects the garbage first; what all the tests before have left would make that slow."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="reads the resident set as Unix tells it")
+@pytest.mark.usefixtures("young_heap")
 @pytest.mark.parametrize("name", SMALL)
 def test_each_measurement_runs(name: str, receiver: Receiver) -> None:
     """Tiny sizes; every variant has a row, every goal a number, and no span is lost."""
