@@ -177,9 +177,10 @@ class BackgroundRuns:
             in which it was.
         """
         verdict, state = await for_client(self._store.request_cancel, run_id)
-        if verdict in ("cancelled", "cancelling"):
+        if verdict == "cancelling":
             await for_client(self._engine.cancel, run_id)
         if verdict == "cancelled":
+            await for_client(self._engine.take_back, run_id)
             record = await self.get(run_id)
             if record is not None:
                 self._metrics.reached(record.workflow, "cancelled", "cancelled")

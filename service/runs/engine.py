@@ -83,9 +83,17 @@ class Engine:
         """Hand a run to the workers; a run that is waiting already is not added again."""
         await self._docket.add(RUN_TASK, key=run_id)(message)
 
-    async def cancel(self, run_id: str) -> None:
-        """Take a waiting run back, or cancel the coroutine of a running one, wherever it runs."""
+    async def take_back(self, run_id: str) -> None:
+        """See to it that a waiting run is not delivered."""
         await self._docket.cancel(run_id)
+
+    async def cancel(self, run_id: str) -> None:
+        """Cancel the coroutine of a running run, wherever it runs.
+
+        If its worker has died it is still delivered again, so that somebody finds out: docket's own cancel
+        would quietly drop that delivery.
+        """
+        await self._docket._publish(self._docket.cancel_channel(run_id), run_id)
 
     def register(self, handler: Handler) -> None:
         """Say what runs a message; producers and workers alike."""

@@ -173,6 +173,20 @@ class TestWorkers:
         found = await wait_for_state(http, cluster.first, waiting)
         assert (found["state"], found["worker"] != ended[0]["worker"]) == ("succeeded", True)
 
+    async def test_a_cancel_after_its_worker_died_ends_the_run(
+        self, http: aiohttp.ClientSession, redis: RedisServer, stack: ExitStack, tmp_path: Path
+    ) -> None:
+        """Nobody can clean up after it any more: the next worker that gets it says that it is lost."""
+        cluster = stack.enter_context(
+            cluster_on(redis, tmp_path, workers=2, variables={"RETRYSCOPE_REDELIVERY_SECONDS": "2"})
+        )
+        run_id = await submit(http, cluster.first, "cancellation", HELD)
+        found = await wait_for_state(http, cluster.first, run_id, {"running"})
+        next(each for each in cluster.workers if each.process.pid == worker_name(found)).kill()
+        assert (await call(http, cluster.first, "POST", f"/runs/{run_id}/cancel")).status == 202
+        ended = await wait_for_state(http, cluster.first, run_id)
+        assert (ended["state"], ended["error"]["type"]) == ("lost", "lost")
+
     async def test_a_run_that_ends_its_worker_five_times_is_lost(
         self, http: aiohttp.ClientSession, redis: RedisServer, stack: ExitStack, tmp_path: Path
     ) -> None:

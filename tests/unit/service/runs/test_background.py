@@ -27,10 +27,11 @@ pytestmark = pytest.mark.usefixtures("impatient")
 
 
 class Handed(list[tuple[str, str]]):
-    """What the engine was handed, and which runs it was to cancel."""
+    """What the engine was handed, which runs it was to cancel, and which to take back."""
 
     def __init__(self) -> None:
         self.cancelled: list[str] = []
+        self.taken_back: list[str] = []
 
 
 @pytest.fixture
@@ -43,7 +44,11 @@ def handed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Handed:
     async def cancel(run_id: str) -> None:
         handed.cancelled.append(run_id)
 
+    async def take_back(run_id: str) -> None:
+        handed.taken_back.append(run_id)
+
     monkeypatch.setattr(engine, "enqueue", enqueue)
+    monkeypatch.setattr(engine, "take_back", take_back)
     monkeypatch.setattr(engine, "cancel", cancel)
     return handed
 
@@ -263,7 +268,7 @@ class TestCancel:
             await submit(runs, "b")
             await runs.start("b", "w", "call")
             assert await background.cancel("b") == ("cancelling", "running")
-        assert handed.cancelled == ["a", "b"]
+        assert (handed.taken_back, handed.cancelled) == (["a"], ["b"])
         counted = {name: value for name, value in changes.items() if name.startswith("retryscope_runs_total")}
         assert counted == {
             'retryscope_runs_total{outcome="cancelled", state="cancelled", workflow="retry"}': 1
@@ -276,7 +281,7 @@ class TestCancel:
         await background.cancel("a")
         assert await background.cancel("a") == ("ended", "cancelled")
         assert await background.cancel("unknown") == ("unknown", "")
-        assert handed.cancelled == ["a"]
+        assert (handed.taken_back, handed.cancelled) == (["a"], [])
 
 
 async def test_following(background: BackgroundRuns, runs: RunStore) -> None:

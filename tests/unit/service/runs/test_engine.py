@@ -49,8 +49,8 @@ async def test_a_waiting_run_that_is_cancelled_is_not_delivered(any_engine: Engi
     handler = Handler()
     any_engine.register(handler)
     await any_engine.enqueue("a", "one")
-    await any_engine.cancel("a")
-    await any_engine.cancel("unknown")
+    await any_engine.take_back("a")
+    await any_engine.take_back("unknown")
     await any_engine.enqueue("b", "two")
     async with any_engine.working("w", 10):
         await until(lambda: handler.ended)
@@ -70,6 +70,18 @@ async def test_a_cancel_reaches_the_coroutine(any_engine: Engine) -> None:
         assert handler.ended == ["hold a cancelled"]
         handler.hold.set()
     assert handler.ended == ["hold a cancelled", "hold b"]
+
+
+async def test_a_cancel_leaves_the_delivery_to_whom_it_belongs(any_engine: Engine) -> None:
+    """A worker that has died does not hear of it: the next one has to get the run, and decide."""
+    handler = Handler()
+    any_engine.register(handler)
+    await any_engine.enqueue("a", "one")
+    await any_engine.cancel("a")
+    await any_engine.cancel("unknown")
+    async with any_engine.working("w", 10):
+        await until(lambda: handler.ended)
+    assert handler.ended == ["one"]
 
 
 async def test_no_more_than_so_many_at_a_time(any_engine: Engine) -> None:
