@@ -277,6 +277,28 @@ def test_after_a_restart_of_the_service_the_page_recovers_by_itself(visit: Visit
             service.kill()
 
 
+@pytest.mark.parametrize(("path", "part"), [("/", "ChartFigure"), ("/runs/{}", "RunPage")])
+def test_a_part_of_the_page_that_could_not_be_loaded_is_loaded_later(
+    visitor: Visitor, service: Service, path: str, part: str
+) -> None:
+    """The service was away at that moment; a page without it must not be all that is left."""
+    visitor.expect_problem("ERR_FAILED")
+    failed: list[str] = []
+
+    def fail_once(route: Route) -> None:
+        if failed:
+            route.continue_()
+        else:
+            failed.append(route.request.url)
+            route.abort()
+
+    visitor.context.route(re.compile(rf"/assets/{part}-"), fail_once)
+    page = visitor.open(path.format(submit(service, "retry", failure_rate=0, duration=0)))
+    expect(page.locator("canvas, [role=treegrid]").first).to_be_visible()
+    assert failed
+    is_live(page)
+
+
 def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
     """Press a key until something has the focus, as a reader would who sees where; but not for ever."""
     for _ in range(100):

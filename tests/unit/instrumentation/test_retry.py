@@ -5,7 +5,7 @@ import logging
 import os
 import random
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from textwrap import dedent
 from typing import Any
 
@@ -537,6 +537,15 @@ def test_a_retry_in_a_task_that_is_being_cancelled_still_retries(recorded: Recor
     assert run(outer()) == "released"
 
 
+@pytest.fixture
+def _sigint_is_heard() -> Iterator[None]:
+    """As Python starts; another test, or a shell that started this in the background, may have changed it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_sigint_is_heard")
 def test_sigint_is_never_retried(recorded: Recorded) -> None:
     """ASYNCIO.md 9: ``asyncio.run`` cancels the main task once, then raises KeyboardInterrupt."""
     calls = 0

@@ -1,9 +1,10 @@
-import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
+import { type ReactNode, Suspense, useEffect, useRef } from "react";
 import { AlertsPage } from "../alerts/AlertsPage";
 import { HomePage } from "../home/HomePage";
 import { MetricsPage } from "../metrics/MetricsPage";
 import { useLocation, useVisits } from "../router";
 import { RunsPage } from "../runs/RunsPage";
+import { lazyPart } from "../ui";
 import { LiveRegion } from "../ui/LiveRegion";
 import { Footer } from "./Footer";
 import { Header } from "./Header";
@@ -12,7 +13,7 @@ import { RunAnnouncer } from "./RunAnnouncer";
 import { TokenDialog } from "./TokenDialog";
 import "./app.css";
 
-const RunPage = lazy(() => import("../run/RunPage").then((module) => ({ default: module.RunPage })));
+const RunPage = lazyPart(async () => (await import("../run/RunPage")).RunPage);
 
 const RUN_PATH = /^\/runs\/([^/]+)$/;
 

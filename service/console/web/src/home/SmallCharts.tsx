@@ -1,11 +1,9 @@
-import { lazy, Suspense } from "react";
+import { Suspense } from "react";
 import { Link } from "../router";
 import { useHistory } from "../store";
-import { Panel } from "../ui";
+import { lazyPart, Panel } from "../ui";
 
-const ChartFigure = lazy(() =>
-  import("../charts/ChartFigure").then((module) => ({ default: module.ChartFigure })),
-);
+const ChartFigure = lazyPart(async () => (await import("../charts/ChartFigure")).ChartFigure);
 
 const SHOWN: readonly string[] = ["rate", "failure_ratio", "latency", "attempts"];
 

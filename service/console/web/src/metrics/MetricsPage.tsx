@@ -1,14 +1,12 @@
-import { lazy, Suspense, useEffect, useState } from "react";
+import { Suspense, useEffect, useState } from "react";
 import { ToggleButton, ToggleButtonGroup } from "react-aria-components";
 import { useAlertHistory } from "../alerts/useAlertHistory";
 import type { Step } from "../charts/points";
 import { reloadHistory, useHistory } from "../store";
-import { ErrorNote } from "../ui";
+import { ErrorNote, lazyPart } from "../ui";
 import "./metrics.css";
 
-const ChartFigure = lazy(() =>
-  import("../charts/ChartFigure").then((module) => ({ default: module.ChartFigure })),
-);
+const ChartFigure = lazyPart(async () => (await import("../charts/ChartFigure")).ChartFigure);
 
 /** The coarse points are counted by the service only: they are read anew as often as there is one more. */
 const COARSE_MS = 10_000;

@@ -4,4 +4,5 @@ export { StatusChip } from "./Chip";
 export { CopyButton } from "./CopyButton";
 export { ErrorNote } from "./ErrorNote";
 export { type ControlProps, Field } from "./Field";
+export { lazyPart } from "./lazyPart";
 export { Panel } from "./Panel";
