@@ -3,7 +3,7 @@
 import http.client
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ _CONFIG = """\
 global:
   scrape_interval: {milliseconds}ms
 rule_files: ["*.rules"]
+"""
+
+_SCRAPE = """\
 scrape_configs:
   - job_name: retryscope
     static_configs:
@@ -71,17 +74,29 @@ class Prometheus(PrometheusApi):
         program: Its path.
         folder: For its files.
         port: Where it listens.
-        target_port: What it scrapes.
+        target_port: What it scrapes; None: nothing.
         rules: Text of a rules file.
+        options: Further ones of the program.
     """
 
-    def __init__(self, program: Path, folder: Path, port: int, target_port: int, rules: str = "") -> None:
+    def __init__(
+        self,
+        program: Path,
+        folder: Path,
+        port: int,
+        target_port: int | None,
+        rules: str = "",
+        options: Sequence[str] = (),
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "prometheus.rules").write_text(rules)
         super().__init__(port)
         self._log = folder / "log"
         config = folder / "prometheus.yml"
-        config.write_text(_CONFIG.format(milliseconds=round(SCRAPE_INTERVAL * 1000), port=target_port))
+        settings = _CONFIG.format(milliseconds=round(SCRAPE_INTERVAL * 1000))
+        if target_port is not None:
+            settings += _SCRAPE.format(port=target_port)
+        config.write_text(settings)
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
@@ -90,6 +105,7 @@ class Prometheus(PrometheusApi):
                     f"--storage.tsdb.path={folder / 'data'}",
                     f"--web.listen-address=127.0.0.1:{self.port}",
                     "--enable-feature=exemplar-storage",
+                    *options,
                 ],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
@@ -126,10 +142,12 @@ class Prometheus(PrometheusApi):
 
 
 @contextmanager
-def prometheus(program: Path, folder: Path, target_port: int, rules: str = "") -> Iterator[Prometheus]:
+def prometheus(
+    program: Path, folder: Path, target_port: int | None, rules: str = "", options: Sequence[str] = ()
+) -> Iterator[Prometheus]:
     """A Prometheus that runs during the block."""
     with reserved_port() as port:
-        started = Prometheus(program, folder, port, target_port, rules)
+        started = Prometheus(program, folder, port, target_port, rules, options)
         try:
             started.wait_until_ready()
             yield started

@@ -40,6 +40,10 @@ class Promtool:
         """Run test files on the rules that they name."""
         return self._run("test", "rules", *tests)
 
+    def store(self, samples: Path, folder: Path) -> Checked:
+        """Write samples in the text format, with their times, into the folder of a Prometheus."""
+        return self._run("tsdb", "create-blocks-from", "openmetrics", samples, folder)
+
     def _run(self, *arguments: str | Path) -> Checked:
         done = subprocess.run(
             [self.program, *arguments],
