@@ -86,7 +86,9 @@ async def cleanup(
     _running.add(task)
     task.add_done_callback(_running.discard)
 
-    absorbed = await _wait(task, timeout + ABANDON_AFTER)
+    absorbed = await _wait(task, timeout)
+    # Counted from here: on a loop that stood still, the cleanup has not even heard of its deadline yet.
+    absorbed = await _wait(task, ABANDON_AFTER) or absorbed
     if task.cancelled():  # before its first step; otherwise it has finished by itself
         running.finish("failed", asyncio.CancelledError())
     # Already finished, unless it ignores its cancellation too: then it is left behind.

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import clock
+from tests.support.inherited import set_dispositions, state_of_the_process
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,6 +41,20 @@ def system_tool() -> Callable[[str], Path]:
     return find_system_tool
 
 
+@pytest.fixture(autouse=True)
+def _the_process_is_left_as_it_was() -> Iterator[None]:
+    """Tests run in any order: none may find what another one has left."""
+    before = state_of_the_process()
+    yield
+    after = state_of_the_process()
+    left = {
+        name: (before.get(name), after.get(name))
+        for name in before.keys() | after.keys()
+        if before.get(name) != after.get(name)
+    }
+    assert left == {}, "what it was before, and what the test has left"
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--eager-tasks",
@@ -49,6 +64,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    set_dispositions()
     # looptime asks for the current loop before synchronous tests too. Up to Python 3.13 that makes one, which
     # nobody closes, as long as none was ever set.
     asyncio.set_event_loop(None)

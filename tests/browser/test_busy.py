@@ -18,14 +18,14 @@ from tests.integration.conftest import StartService
 from tests.support.browser import is_live
 from tests.support.command import Command, running_command
 from tests.support.page_vitals import Kept, PageVitals
-from tests.support.polling import wait_until
+from tests.support.polling import LIMIT, wait_until
 from tests.support.process import Service
 
 RATE = 200
 SECONDS = float(os.environ.get("TEST_BUSY_SECONDS", "10"))
 ALONE = "TEST_BUSY_SECONDS" in os.environ
-"""Whether the machine does nothing else; else other tests may take most of it."""
-LEAST_RATE = (0.8 if ALONE else 0.1) * RATE
+"""Whether the machine does nothing else; else how fast it is says nothing, and only memory is judged."""
+LEAST_RATE = 0.8 * RATE if ALONE else 0
 POINTS = 4
 """How often memory is looked at in that time."""
 KNOWN_RUNS = 500
@@ -41,9 +41,9 @@ MORE_NODES = 500
 MORE_LISTENERS = 100
 MORE_MEMORY = 40.0
 """Megabytes that the service may have grown by."""
-PATIENCE = 2.0 if ALONE else 15.0
+PATIENCE = 2.0 if ALONE else LIMIT
 """Seconds that a reader may have to wait; mostly it is a fraction of one."""
-BEHIND = 5.0 if ALONE else 15.0
+BEHIND = 5.0 if ALONE else LIMIT
 """Seconds that a list may be behind: the run at its top has taken some of them itself."""
 
 
@@ -163,6 +163,6 @@ def test_pages_of_a_busy_service_follow_and_need_no_more_memory_with_time(
     assert memory[-1] < memory[0] + MORE_MEMORY
     for points, seen, wait in zip(kept, frames, waits, strict=True):
         assert_bounded(points)
-        assert seen.number > SECONDS  # else it was not in front
+        assert seen.number > 1  # else it was not in front
         assert seen.gap < PATIENCE
         assert wait < PATIENCE

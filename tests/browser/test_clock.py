@@ -9,13 +9,14 @@ from playwright.sync_api import Locator, expect
 
 from tests.integration.conftest import StartService
 from tests.support.browser import Visitor
-from tests.support.polling import wait_until
+from tests.support.polling import LIMIT, wait_until
 from tests.support.process import Service
 from tests.support.waterfall import Waterfall
 
 HOUR = 3600
-INACCURATE = 5.0
-"""Seconds that a page may be off: what the machine needs to start a run, to draw, and to look at that."""
+INACCURATE = LIMIT
+"""Seconds that a page may be off: what the machine needs to start a run, to draw, and to look at that.
+By the clock of the browser it would be an hour."""
 WAITING = {"failure_rate": 1, "max_retries": 1, "duration": 0.1, "base_delay": 300, "max_delay": 300}
 
 _SHIFT = """import time

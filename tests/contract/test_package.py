@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import tarfile
-import time
 import venv
 import zipfile
 from collections.abc import Callable, Iterator
@@ -25,9 +24,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.conftest import ROOT
-
-START_LIMIT = 30.0
-STOP_LIMIT = 15.0
+from tests.support.polling import LIMIT, wait_until
 
 
 def outside_environment() -> dict[str, str]:
@@ -200,7 +197,7 @@ def test_the_command_without_the_extra_says_what_to_install(
         check=False,
         capture_output=True,
         text=True,
-        timeout=START_LIMIT,
+        timeout=LIMIT,
     )
     assert done.returncode not in {0, -signal.SIGKILL}
     assert "retryscope[service]" in done.stderr
@@ -241,7 +238,7 @@ class Service:
             )
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
         try:
             sent = None if body is None else json.dumps(body)
             connection.request(method, path, sent, {"Content-Type": "application/json"} if sent else {})
@@ -251,25 +248,23 @@ class Service:
             connection.close()
 
     def wait_until_ready(self) -> None:
-        end = time.monotonic() + START_LIMIT
-        while time.monotonic() < end:
+        def ready() -> bool:
             assert self.process.poll() is None, f"it ended:\n{self.output.read_text()}"
             try:
-                if self.call("GET", "/health/ready")[0] == 200:
-                    return
+                return self.call("GET", "/health/ready")[0] == 200
             except (OSError, http.client.HTTPException):
-                pass
-            time.sleep(0.05)
-        pytest.fail(f"not ready after {START_LIMIT} s:\n{self.output.read_text()}")
+                return False
+
+        wait_until(ready, "the installed service is ready")
 
     def text(self, path: str) -> str:
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=LIMIT) as answer:
             text: str = answer.read().decode()
             return text
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(STOP_LIMIT)
+        return self.process.wait(LIMIT)
 
 
 @contextmanager
@@ -359,7 +354,7 @@ def test_the_installed_command_starts_prometheus_and_alertmanager(
         try:
             first = stack.stderr.readline()
             stack.send_signal(signal.SIGINT)
-            rest = stack.communicate(timeout=START_LIMIT)[1]
+            rest = stack.communicate(timeout=LIMIT)[1]
         finally:
             stack.kill()
     assert first.startswith("Prometheus and Alertmanager watch"), first + rest

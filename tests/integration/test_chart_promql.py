@@ -1,8 +1,8 @@
 """Each chart of the console and its PromQL, asked of a real Prometheus, are the same number in each second.
 
-Both get the same readings: the charts as the console takes them, Prometheus by the samples and their times. A
-Prometheus that scraped a running service would look at another moment than the console, by as much as the machine
-is busy, so that the two could only be compared roughly.
+Both get the same readings: the charts as the console takes them, Prometheus by the samples and their times.
+A Prometheus that scraped a running service would look at another moment than the console, by as much as the
+machine is busy, so that the two could only be compared roughly.
 """
 
 import asyncio

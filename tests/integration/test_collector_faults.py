@@ -1,7 +1,6 @@
 """A collector that is absent, refuses, dawdles or hangs: no workflow notices, and every drop is counted."""
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,7 +19,8 @@ EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 QUICK_EXPORT = {"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_EXPORTER_OTLP_TIMEOUT": "0.5"}
 """Batches leave soon, and are given up after half a second instead of ten."""
 
-FAULTS = ("absent", "refusing", "slow", "hanging")
+FAULTS = ("absent", "refusing", "hanging")
+FOREVER = "3600"
 
 
 @contextmanager
@@ -33,43 +33,31 @@ def faulty_collector(fault: str) -> Iterator[str]:
     with otlp_receiver() as receiver:
         if fault == "refusing":
             receiver.status = 503
-        elif fault == "slow":
-            receiver.delay = 0.3
         else:
             receiver.hang()
         yield receiver.url
 
 
-def seconds_of(service: Service) -> float:
-    """How long 30 runs at once take: 3 attempts, all failing, of nominally 0.05 s together."""
-    params = {"duration": 0.01, "base_delay": 0.01, "failure_rate": 1, "max_retries": 2}
-    started = time.monotonic()
-    calls = [service.start_run("retry", **params) for _ in range(30)]
-    answers = [call.answer() for call in calls]
-    assert {answer.body["outcome"] for answer in answers} == {"exhausted"}
-    return time.monotonic() - started
-
-
 @pytest.mark.parametrize("fault", FAULTS)
-def test_workflows_are_as_fast_and_end_as_without_a_collector(
-    start_service: StartService, fault: str
-) -> None:
-    """By turns, and the best of each, so that a busy machine slows down both or none."""
+def test_workflows_end_as_without_a_collector(start_service: StartService, fault: str) -> None:
+    """While the export of their first spans is still being tried: whoever waited for it would for minutes."""
     with faulty_collector(fault) as url:
-        without = start_service(RETRYSCOPE_LOG_LEVEL="ERROR")
-        with_fault = start_service(
+        service = start_service(
             OTEL_EXPORTER_OTLP_ENDPOINT=url,
+            OTEL_EXPORTER_OTLP_TIMEOUT=FOREVER,
             OTEL_BSP_SCHEDULE_DELAY="10",
             RETRYSCOPE_LOG_LEVEL="ERROR",
             RETRYSCOPE_FLUSH_SECONDS="0.1",
         )
-        times = [(seconds_of(without), seconds_of(with_fault)) for _ in range(6)]
-        best_without, best_with_fault = (min(each) for each in zip(*times, strict=True))
-        assert best_with_fault < 2 * best_without + 0.1
-        with_fault.stop()
+        params = {"duration": 0.01, "base_delay": 0.01, "failure_rate": 1, "max_retries": 2}
+        for _ in range(3):
+            calls = [service.start_run("retry", **params) for _ in range(30)]
+            assert {call.answer().body["outcome"] for call in calls} == {"exhausted"}
+        assert service.metric(DROPPED) == 0
+        service.stop()
 
 
-@pytest.mark.parametrize("fault", ["absent", "refusing", "hanging"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_what_cannot_be_delivered_is_counted_and_logged_once(start_service: StartService, fault: str) -> None:
     with faulty_collector(fault) as url:
         service = start_service(
@@ -101,7 +89,7 @@ def test_the_queue_bounds_what_waits_for_a_hanging_collector(start_service: Star
     with faulty_collector("hanging") as url:
         service = start_service(
             OTEL_EXPORTER_OTLP_ENDPOINT=url,
-            OTEL_EXPORTER_OTLP_TIMEOUT="3600",
+            OTEL_EXPORTER_OTLP_TIMEOUT=FOREVER,
             OTEL_BSP_MAX_QUEUE_SIZE=str(queue),
             RETRYSCOPE_MAX_SPANS="1000",
             RETRYSCOPE_FLUSH_SECONDS="0.1",
@@ -188,18 +176,18 @@ def test_export_survives_a_restart_of_the_collector(start_service: StartService)
     assert service.messages("WARNING") == []
 
 
-@pytest.mark.parametrize("fault", ["absent", "refusing", "hanging"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_shutdown_waits_no_longer_than_it_may(start_service: StartService, fault: str) -> None:
-    """What is lost is counted, logged, and no failure of the service."""
+    """What is lost is counted, logged, no failure of the service; the exporter would try on for an hour."""
     with faulty_collector(fault) as url:
         service = start_service(
-            OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_BSP_SCHEDULE_DELAY="60000", RETRYSCOPE_FLUSH_SECONDS="0.5"
+            OTEL_EXPORTER_OTLP_ENDPOINT=url,
+            OTEL_EXPORTER_OTLP_TIMEOUT=FOREVER,
+            OTEL_BSP_SCHEDULE_DELAY="60000",
+            RETRYSCOPE_FLUSH_SECONDS="0.5",
         )
         run(service)
-        started = time.monotonic()
         service.stop()
-        # Half a second for the flush, and what a busy machine needs to end a process; the SDK's own is 30 s.
-        assert time.monotonic() - started < 0.5 + 5
     (warning,) = (message for message in service.messages("WARNING") if "were dropped" in message)
     assert warning.startswith("5 spans were dropped (shutdown)")
     assert service.logs[-1]["message"] == "shut down"

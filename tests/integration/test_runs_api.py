@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 
 from tests.integration.conftest import running_service
 from tests.support.otlp_receiver import OtlpReceiver, otlp_receiver
-from tests.support.polling import wait_until
+from tests.support.polling import until, wait_until
 from tests.support.process import Service, traceparent
 from tests.support.redis import redis_server
 from tests.support.runs import (
@@ -90,7 +91,8 @@ class TestSubmit:
         assert found["params"] == {**given, "time_scale": 1.0}
         assert [task["outcome"] for task in found["result"]["tasks"]] == ["success"] * 2
         assert found["result"]["duration_seconds"] >= 0.1
-        assert 0 <= found["queue_wait_seconds"] < 30
+        waited = datetime.fromisoformat(found["started_at"]) - datetime.fromisoformat(found["submitted_at"])
+        assert abs(found["queue_wait_seconds"] - waited.total_seconds()) < 2e-3
         assert found["worker"].rpartition("#")[2] in {str(each.process.pid) for each in cluster.workers}
         assert found["trace_id"] == found["result"]["trace_id"]
         assert found["submitted_at"] <= found["started_at"] <= found["delivered_at"] <= found["ended_at"]
@@ -147,7 +149,7 @@ class TestSubmit:
         assert run.parent_id == server.span_id
         assert run.attributes["retryscope.run.id"] == run_id
         assert run.attributes["retryscope.run.delivery"] == 1
-        assert 0 <= float(run.attributes["retryscope.run.queue_wait"]) < 30
+        assert float(run.attributes["retryscope.run.queue_wait"]) >= 0
         processes = {span.resource["service.instance.id"] for span in (server, run)}
         assert len(processes) == (1 if cluster.redis is None else 2)
         assert [span.parent_id for span in spans if span.name == "task risky_task"] == [run.span_id] * 2
@@ -246,7 +248,7 @@ def check_cancelled(found: Any, events: list[tuple[int, dict[str, Any]]], cleanu
     assert found["cancel_requested_at"] <= found["ended_at"]
     (task,) = found["result"]["tasks"]
     assert task["outcome"] == "cancelled"
-    assert cleanup * 0.9 < task["cleanup_seconds"] < cleanup + 5
+    assert task["cleanup_seconds"] > cleanup * 0.9
     assert states_in(events) == ["queued", "running", "cancelling", "cancelled"]
     started, ended = (event for _, event in events if event["event"] == "cleanup")
     assert (started["phase"], ended["phase"], ended["outcome"]) == ("started", "ended", "completed")
@@ -366,10 +368,7 @@ class TestMetrics:
         run_id = await submit(http, cluster.first, "timeouts", {"time_scale": 0.001})
         found = await wait_for_state(http, cluster.second, run_id)
         assert found["state"] == "succeeded"
-        for _ in range(100):
-            if counted("succeeded") > before["succeeded"]:
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: counted("succeeded") > before["succeeded"], "the success is counted")
         assert {state: counted(state) - before[state] for state in before} == dict.fromkeys(before, 1)
 
     async def test_each_process_shows_the_pools_that_it_has(

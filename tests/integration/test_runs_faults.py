@@ -28,6 +28,7 @@ from tests.support.runs import (
     start_worker,
     states_in,
     submit,
+    together,
     wait_for_all,
     wait_for_delivery,
     wait_for_state,
@@ -89,9 +90,7 @@ class TestWorkers:
         cluster = stack.enter_context(cluster_on(redis, tmp_path, apis=2, workers=2, variables=variables))
         victim, other = cluster.workers
         await freeze(other)
-        run_ids = await run_for(http, cluster.first, 3, RUNS)
-        for found in await wait_for_all(http, cluster.second, run_ids, {"running"}):
-            assert worker_name(found) == victim.process.pid
+        run_ids, _ = await together(http, cluster, victim, RUNS, 3)
         await asyncio.sleep(0.2)  # their events are written within 0.05 s
         thaw(other)
         victim.kill()
@@ -122,9 +121,11 @@ class TestWorkers:
         cluster = stack.enter_context(cluster_on(redis, tmp_path, workers=2, variables=variables))
         leaving, other = cluster.workers
         await freeze(other)
-        params = {"durations": [2.0], "cancel_after": 2.0, "cleanup": 0.05}
-        run_ids = [await submit(http, cluster.first, "cancellation", params) for _ in range(20)]
-        await wait_for_all(http, cluster.first, run_ids, {"running"})
+
+        def params(left: float) -> dict[str, object]:
+            return {"durations": [left], "cancel_after": left + 1, "cleanup": 0.05}
+
+        run_ids, _ = await together(http, cluster, leaving, 20, 3, "cancellation", params)
         thaw(other)
         leaving.signal()
         late = await submit(http, cluster.first, "sequential", QUICK)
@@ -151,9 +152,9 @@ class TestWorkers:
             cluster_on(redis, tmp_path, variables={"RETRYSCOPE_DRAIN_SECONDS": str(LIMIT)})
         )
         leaving = cluster.workers[0]
-        run_ids = await run_for(http, cluster.first, 3, 10)
         held = await submit(http, cluster.first, "cancellation", HELD)
-        await wait_for_all(http, cluster.first, [*run_ids, held], {"running"})
+        await wait_for_state(http, cluster.first, held, {"running"})
+        run_ids, _ = await together(http, cluster, leaving, 10, 3)
         leaving.signal()
         await asyncio.to_thread(
             wait_until,
@@ -213,9 +214,9 @@ class TestWorkers:
         cluster = stack.enter_context(cluster_on(redis, tmp_path, workers=2))
         frozen, other = cluster.workers
         await freeze(other)
-        run_ids = await run_for(http, cluster.first, 3, 10)
         held = await submit(http, cluster.first, "cancellation", HELD)
-        await wait_for_all(http, cluster.first, [*run_ids, held], {"running"})
+        await wait_for_state(http, cluster.first, held, {"running"})
+        run_ids, _ = await together(http, cluster, frozen, 10, 3)
         await freeze(frozen)
         thaw(other)
         for run_id in (*run_ids, held):
@@ -324,11 +325,11 @@ class TestRedis:
         """The worker ends soon after its drain; once Redis is back, another one runs what it had."""
         variables = {"RETRYSCOPE_DRAIN_SECONDS": "1"}
         cluster = stack.enter_context(cluster_on(redis, tmp_path, variables=variables))
-        (quick,) = await run_for(http, cluster.first, 3, 1)
-        held = await submit(http, cluster.first, "cancellation", HELD)
-        await wait_for_all(http, cluster.first, [quick, held], {"running"})
-        await asyncio.to_thread(redis.stop)
         worker = cluster.workers[0]
+        held = await submit(http, cluster.first, "cancellation", HELD)
+        await wait_for_state(http, cluster.first, held, {"running"})
+        (quick,), _ = await together(http, cluster, worker, 1, 3)
+        await asyncio.to_thread(redis.stop)
         worker.signal()
         assert await asyncio.to_thread(worker.wait) == 0
         for run_id in (quick, held):

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.polling import wait_until
 from tests.support.redis import RedisServer
-from tests.support.runs import Cluster, call, cluster_on, submit, wait_for_all
+from tests.support.runs import Cluster, call, cluster_on, submit, together, wait_for_all
 
 ASLEEP = 1_000
 SUBMISSIONS = int(os.environ.get("TEST_SUBMISSIONS", "3000"))
@@ -34,23 +34,8 @@ async def test_1000_runs_asleep_at_once_end_in_the_same_second(
     http: aiohttp.ClientSession, cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """They are submitted over some seconds, with what is left until the same moment as their duration."""
-    moment = time.time() + 12
-
-    async def one() -> str:
-        params = {"tasks": 1, "failure_rate": 0, "duration": moment - time.time()}
-        return await submit(http, cluster.first, "sequential", params)
-
-    limit = asyncio.Semaphore(CLIENTS)
-
-    async def limited() -> str:
-        async with limit:
-            return await one()
-
-    run_ids = await asyncio.gather(*(limited() for _ in range(ASLEEP)))
     worker = cluster.workers[0]
-    while worker.metric("retryscope_runs_in_flight") < ASLEEP:
-        assert time.time() < moment, "this machine is too slow to have them asleep at once"
-        await asyncio.sleep(0.1)
+    run_ids, moment = await together(http, cluster, worker, ASLEEP, 12)
     ended = await wait_for_all(http, cluster.first, run_ids)
     assert Counter((each["state"], each["delivery"]) for each in ended) == {("succeeded", 1): ASLEEP}
     last = max(datetime.fromisoformat(each["ended_at"]).timestamp() for each in ended)

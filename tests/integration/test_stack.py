@@ -98,9 +98,7 @@ def test_watches_the_service_and_ends_with_everything_it_started(
     """It says where everything is; at the end nothing is left, no process and no file."""
     stack = start_stack(service)
     prometheus = prometheus_of(stack)
-    wait_until(
-        lambda: prometheus.query('up{job="retryscope"} == 1', "instance"), "the service is scraped", 60
-    )
+    wait_until(lambda: prometheus.query('up{job="retryscope"} == 1', "instance"), "the service is scraped")
     programs = programs_of(stack)
     assert programs.keys() == {"prometheus", "prometheus-aler"}
     assert re.search(r"http://127\.0\.0\.1:\d+/#/alerts", stack.stderr)
@@ -284,14 +282,20 @@ def test_nothing_survives_when_it_is_killed(service: Service, start_stack: Start
                 os.kill(pid, signal.SIGKILL)
 
 
-def test_a_second_ctrl_c_kills_what_does_not_end(service: Service, start_stack: StartStack) -> None:
-    stack = start_stack(service)
+def test_a_second_ctrl_c_kills_what_does_not_end(
+    service: Service, start_stack: StartStack, tmp_path: Path
+) -> None:
+    """Which would otherwise have an hour: it is ten seconds, after which it would be killed anyway."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "from service.stack import program\nprogram.END_SECONDS = 3600.0\n"
+    )
+    stack = start_stack(service, PYTHONPATH=str(tmp_path))
     programs = programs_of(stack)
     os.kill(programs["prometheus"], signal.SIGSTOP)  # so it can't end in good order
     stack.signal(signal.SIGINT)
-    wait_until(lambda: is_gone(programs["prometheus-aler"]) or None, "the other one has ended", 9)
+    wait_until(lambda: is_gone(programs["prometheus-aler"]) or None, "the other one has ended")
     stack.signal(signal.SIGINT)
-    stack.wait(limit=8)
+    stack.wait()
     assert all(is_gone(pid) for pid in programs.values())
 
 

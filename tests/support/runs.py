@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.support.polling import LIMIT
+from tests.support.polling import LIMIT, until
 from tests.support.process import Answer, Service
 from tests.support.redis import RedisServer
 
@@ -120,13 +120,12 @@ async def record(http: aiohttp.ClientSession, service: Service, run_id: str) -> 
 
 async def wait_for_delivery(http: aiohttp.ClientSession, service: Service, run_id: str, number: int) -> Any:
     """Wait until a run has been delivered so often; its record."""
-    end = time.monotonic() + LIMIT
-    while True:
+
+    async def delivered() -> Any:
         found = await record(http, service, run_id)
-        if found["delivery"] >= number:
-            return found
-        assert time.monotonic() < end, f"waited {LIMIT:g} s in vain for delivery {number}: {found}"
-        await asyncio.sleep(0.02)
+        return found if found["delivery"] >= number else None
+
+    return await until(delivered, f"run {run_id} is delivered {number} times")
 
 
 async def wait_for_state(
@@ -137,13 +136,12 @@ async def wait_for_state(
     limit: float = LIMIT,
 ) -> Any:
     """Wait until a run is in one of the states; its record."""
-    end = time.monotonic() + limit
-    while True:
+
+    async def in_state() -> Any:
         found = await record(http, service, run_id)
-        if found["state"] in states:
-            return found
-        assert time.monotonic() < end, f"waited {limit:g} s in vain for {states}: {found}"
-        await asyncio.sleep(0.02)
+        return found if found["state"] in states else None
+
+    return await until(in_state, f"run {run_id} is {' or '.join(sorted(states))}", limit)
 
 
 async def wait_for_all(
@@ -153,21 +151,56 @@ async def wait_for_all(
     states: Collection[str] = FINAL,
     limit: float = LIMIT,
 ) -> list[Any]:
-    """Wait until each of the runs is in one of the states; their records."""
-    end = time.monotonic() + limit
-    left = set(run_ids)
-    found = {}
-    while left:
-        for run_id in sorted(left):
-            one = await record(http, service, run_id)
-            if one["state"] not in states:
-                break
-            found[run_id] = one
-            left.discard(run_id)
-        assert time.monotonic() < end, f"waited {limit:g} s in vain for {len(left)} of {len(run_ids)} runs"
-        if left:
-            await asyncio.sleep(0.1)
-    return [found[run_id] for run_id in run_ids]
+    """Wait until each of the runs is in one of the states, one after the other; their records."""
+    return [await wait_for_state(http, service, run_id, states, limit) for run_id in run_ids]
+
+
+async def together(
+    http: aiohttp.ClientSession,
+    cluster: Cluster,
+    worker: Service,
+    number: int,
+    seconds: float,
+    workflow: str = "sequential",
+    params: Callable[[float], Mapping[str, object]] = lambda left: {
+        "tasks": 1,
+        "duration": left,
+        "failure_rate": 0,
+    },
+) -> tuple[list[str], float]:
+    """Submit runs that all last until the same moment, and wait until a worker has all of them at once.
+
+    Where the machine needs longer for that than they last, it is tried again with runs that last longer.
+
+    Args:
+        worker: Who gets them.
+        number: How many.
+        seconds: How long that takes on a machine that has nothing else to do, and some more.
+        params: Of a run that lasts so many seconds.
+
+    Returns:
+        Their ids, and the moment.
+    """
+
+    def metric(state: str) -> float:
+        return worker.metric("retryscope_runs_total", state=state)
+
+    for patience in (seconds, 4 * seconds, 16 * seconds, 64 * seconds):
+        started, succeeded = metric("running"), metric("succeeded")
+        moment = time.time() + patience
+        free = asyncio.Semaphore(16)
+
+        async def one(moment: float = moment, free: asyncio.Semaphore = free) -> str:
+            async with free:
+                return await submit(http, cluster.first, workflow, params(max(0.0, moment - time.time())))
+
+        run_ids = await asyncio.gather(*(one() for _ in range(number)))
+        while metric("succeeded") == succeeded:
+            if metric("running") == started + number and metric("succeeded") == succeeded:
+                return run_ids, moment
+            await asyncio.sleep(0.05)
+        await wait_for_all(http, cluster.first, run_ids)
+    raise AssertionError(f"{number} runs were never running at once, though each lasted {patience:g} s")
 
 
 async def follow(

@@ -2,11 +2,16 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import ROOT
+from tests.support.polling import LIMIT
+from tests.support.process import environment
 
 MISSING = "no-such-program"
 
@@ -29,6 +34,53 @@ def test_a_missing_system_tool_fails_in_ci(
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match=MISSING):
         system_tool(MISSING)
+
+
+@pytest.mark.parametrize("processes", ["0", "1"])
+def test_signals_that_whoever_started_the_suite_ignores_are_heard_by_what_it_starts(processes: str) -> None:
+    """As in a job that a shell runs in the background; here in this process and in one of pytest-xdist."""
+    ctrl_c = "tests/unit/service/cli/test_main.py::test_ctrl_c_while_it_starts_ends_it_without_a_traceback"
+    pytest_ = f"{sys.executable} -m pytest -q -p no:cacheprovider -n {processes} {ctrl_c}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"trap '' INT TERM HUP QUIT CHLD; exec {pytest_}"],
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_what_a_test_leaves_behind_fails_it(tmp_path: Path) -> None:
+    """Each of these; the tests after it would depend on it."""
+    (tmp_path / "conftest.py").write_text("from tests.conftest import _the_process_is_left_as_it_was as _\n")
+    (tmp_path / "test_it.py").write_text(
+        "import logging, os, pytest, signal\n"
+        "@pytest.mark.parametrize('leave', [\n"
+        "    lambda: os.environ.update(LEFT='behind'),\n"
+        "    lambda: os.environ.pop('PATH'),\n"
+        "    lambda: os.chdir('/'),\n"
+        "    lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),\n"
+        "    lambda: logging.getLogger('service').setLevel(7),\n"
+        "    lambda: logging.getLogger().addHandler(logging.NullHandler()),\n"
+        "])\n"
+        "def test_it(leave): leave()\n"
+        "def test_nothing(): pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", str(tmp_path)],
+        cwd=tmp_path,
+        env=environment(PYTHONPATH=str(ROOT)),
+        stdin=subprocess.DEVNULL,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert "7 passed, 6 errors" in done.stdout, done.stdout + done.stderr
 
 
 async def test_the_option_eager_tasks_reaches_the_loop(pytestconfig: pytest.Config) -> None:

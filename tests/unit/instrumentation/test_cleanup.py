@@ -12,7 +12,7 @@ from opentelemetry.trace import StatusCode
 from instrumentation import CleanupResult, RetryPolicy, cleanup, deadline, request_cancel, retry, settle, task
 from instrumentation.cleanup import ABANDON_AFTER
 from instrumentation.cleanup import _running as strong_references
-from tests.support.clock import run
+from tests.support.clock import VirtualLoop, run
 from tests.support.recorded import Recorded
 from tests.unit.instrumentation.helpers import (
     PRICE,
@@ -143,6 +143,23 @@ def test_at_its_deadline_a_cleanup_is_cancelled(recorded: Recorded, caplog: pyte
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("ERROR", "cleanup of price timed out after 2 s")
     ]
+
+
+def test_a_loop_that_stood_still_is_no_cleanup_that_ignores_its_cancellation(
+    recorded: Recorded, caplog: pytest.LogCaptureFixture
+) -> None:
+    """When it goes on, the cleanup has to hear of its deadline first; then it has its second to end."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.call_later(2, loop.pass_time, 60)
+        running, _ = await cancelled_at(sleeper(90), 1, limit=5)
+        assert running.cancelled()
+
+    run(main())
+    assert attribute(recorded, "cleanup price", "resilience.cleanup.outcome") == "timed_out"
+    assert caplog.messages == ["cleanup of price timed out after 5 s"]
 
 
 def test_a_cleanup_that_ignores_its_cancellation_is_left_behind(

@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import os
 import random
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from textwrap import dedent
 from typing import Any
 
@@ -537,15 +536,6 @@ def test_a_retry_in_a_task_that_is_being_cancelled_still_retries(recorded: Recor
     assert run(outer()) == "released"
 
 
-@pytest.fixture
-def _sigint_is_heard() -> Iterator[None]:
-    """As Python starts; another test, or a shell that started this in the background, may have changed it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_sigint_is_heard")
 def test_sigint_is_never_retried(recorded: Recorded) -> None:
     """ASYNCIO.md 9: ``asyncio.run`` cancels the main task once, then raises KeyboardInterrupt."""
     calls = 0
@@ -553,7 +543,7 @@ def test_sigint_is_never_retried(recorded: Recorded) -> None:
     async def interrupted() -> None:
         nonlocal calls
         calls += 1
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # to this thread, and not to any of the process
         await asyncio.sleep(10)
 
     with pytest.raises(KeyboardInterrupt):

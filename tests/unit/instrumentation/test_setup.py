@@ -17,6 +17,7 @@ import instrumentation
 from instrumentation import shutdown, task
 from instrumentation.telemetry import install
 from tests.support.clock import run
+from tests.support.polling import LIMIT
 from tests.support.recorded import Recorded, SpanLog
 from tests.unit.instrumentation.helpers import PRICE, value_of
 
@@ -315,7 +316,7 @@ def test_queue_and_batch_sizes_come_from_their_variables(
     instrumentation.setup(registry=registry)
 
     def hang() -> SpanExportResult:
-        release.wait(5)
+        release.wait(LIMIT)
         return SpanExportResult.SUCCESS
 
     otlp[0].answer = hang
@@ -334,7 +335,7 @@ def test_a_shutdown_with_a_hanging_collector_is_bounded(otlp: list[FakeOtlp]) ->
     instrumentation.setup(registry=registry)
 
     def hang() -> SpanExportResult:
-        release.wait(5)
+        release.wait(LIMIT)
         return SpanExportResult.SUCCESS
 
     otlp[0].answer = hang

@@ -20,6 +20,7 @@ from service.runs.metrics import RunMetrics
 from service.runs.record import FINAL_STATES
 from service.runs.store import RunStore
 from service.runs.worker import RunWorker
+from tests.support.polling import LIMIT, until
 from tests.support.recorded import recording
 from tests.unit.service.helpers import Answer, Api, serving
 from tests.unit.service.runs.helpers import away
@@ -46,13 +47,11 @@ class Runs:
         return str(answer.json()["id"])
 
     async def wait_for(self, run_id: str, *states: str) -> Any:
-        end = time.monotonic() + 5
-        while True:
+        async def in_state() -> Any:
             record = (await self.api.get(f"/runs/{run_id}")).json()
-            if record["state"] in states:
-                return record
-            assert time.monotonic() < end, record
-            await asyncio.sleep(0.005)
+            return record if record["state"] in states else None
+
+        return await until(in_state, f"the run is {' or '.join(states)}")
 
 
 @pytest.fixture
@@ -324,7 +323,7 @@ class TestEvents:
         monkeypatch.setattr(runs_module, "HEARTBEAT_SECONDS", 0.02)
         run_id = await runs.started("cancellation", HELD)
         async with runs.api.client.get(f"/runs/{run_id}/events") as response:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LIMIT):
                 while await response.content.readline() != b": still here\n":
                     pass
 

@@ -11,8 +11,10 @@ from aiohttp.test_utils import TestServer
 
 from service.load.client import LoadClient, UnusableAddressError
 from service.load.request import Answer, Request
+from tests.support.polling import LIMIT
 
 TOKEN = "of-these-tests-0123456789"  # noqa: S105
+
 REAL_LOOP = True
 PROBLEM = {"status": 422, "detail": "tasks is 5000: input should be less than or equal to 1000."}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -79,7 +81,7 @@ async def url(server: Server) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def client(url: str) -> AsyncIterator[LoadClient]:
-    async with LoadClient.open(url, timeout=5, token=None) as client:
+    async with LoadClient.open(url, timeout=LIMIT, token=None) as client:
         yield client
 
 
@@ -92,7 +94,7 @@ async def nobody() -> AsyncIterator[str]:
 
 
 async def check(url: str, token: str | None = None) -> list[str]:
-    async with LoadClient.open(url, timeout=5, token=token) as client:
+    async with LoadClient.open(url, timeout=LIMIT, token=token) as client:
         return await client.workflows()
 
 
@@ -178,10 +180,10 @@ class TestSend:
         async with LoadClient.open(url, timeout=0.05, token=None) as client:
             answer = await client.send(Request("retry", {}))
         assert (answer.status, answer.error) == (None, "timeout")
-        await asyncio.wait_for(server.hung_up.wait(), 30)
+        await asyncio.wait_for(server.hung_up.wait(), LIMIT)
 
     async def test_a_connection_that_is_refused(self, nobody: str) -> None:
-        async with LoadClient.open(nobody, timeout=5, token=None) as client:
+        async with LoadClient.open(nobody, timeout=LIMIT, token=None) as client:
             answer = await client.send(Request("retry", {}))
         assert (answer.status, answer.error, answer.detail) == (
             None,
@@ -199,7 +201,7 @@ class TestSend:
         """The service sees the client go; nothing is known of an outcome."""
         server.never("/workflows/retry")
         assert await client.send(Request("retry", {}, "hang_up", 0.05)) == Answer(None)
-        await asyncio.wait_for(server.hung_up.wait(), 30)
+        await asyncio.wait_for(server.hung_up.wait(), LIMIT)
 
     async def test_an_answer_before_hanging_up_is_an_answer(self, server: Server, client: LoadClient) -> None:
         server.answer("/workflows/retry", 429, PROBLEM)
@@ -270,7 +272,7 @@ class TestSend:
 
         server.answers["/workflows/retry"] = handler
         with suppress(TimeoutError):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(LIMIT):
                 answers = await asyncio.gather(*(client.send(Request("retry", {})) for _ in range(150)))
                 assert {(answer.status, answer.error) for answer in answers} == {(200, None)}
                 return

@@ -1,24 +1,11 @@
 """Runs to submit, and what to wait for."""
 
-import asyncio
 import time
-from collections.abc import Callable
 from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.runs.store import RunStore, Submitted
-
-SOON = 5.0
-"""Seconds after which waiting is in vain."""
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until it is so."""
-    end = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        await asyncio.sleep(0.005)
 
 
 def away(*args: Any, **kwargs: Any) -> Any:

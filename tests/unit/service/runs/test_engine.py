@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from service.runs.engine import Engine, _with_connections
-from tests.unit.service.runs.helpers import until
+from tests.support.polling import until
 
 REAL_LOOP = True
 

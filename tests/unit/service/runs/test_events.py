@@ -11,6 +11,7 @@ from instrumentation.telemetry import active
 from service.runs import events as events_module
 from service.runs.events import RunEvents, current_run
 from service.runs.store import RunStore
+from tests.support.polling import until
 from tests.support.recorded import Recorded
 from tests.unit.service.runs.helpers import away
 
@@ -122,14 +123,23 @@ async def test_what_cannot_be_stored_is_kept(
     """Whoever flushes next stores it, in order, once."""
     current_run.set("a")
     flushing = asyncio.create_task(events.keep_flushing(runs))
+    tried = []
+
+    async def refuse(*args: Any) -> None:
+        tried.append(args)
+        away()
+
     with monkeypatch.context() as outage:
         outage.setattr(events_module, "FLUSH_SECONDS", 0.005)
-        outage.setattr(runs, "add_events", away)
+        outage.setattr(runs, "add_events", refuse)
         async with task(price):
-            await asyncio.sleep(0.03)
+            await until(lambda: len(tried) > 1, "it is tried again")
         assert await runs.events("a", 0) == []
-    await asyncio.sleep(2 * events_module.FLUSH_SECONDS)
-    found = await runs.events("a", 0)
+
+    async def stored() -> list[dict[str, Any]]:
+        return await runs.events("a", 0)
+
+    found = await until(stored, "the next flush stores them")
     assert [event["phase"] for event in found] == ["started", "ended"]
     flushing.cancel()
     await asyncio.wait([flushing])
