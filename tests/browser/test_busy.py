@@ -1,6 +1,6 @@
 """Pages of a service with 200 runs a second: they follow, answer at once, and need no more memory with time.
 
-That is promised for five minutes: TEST_BUSY_SECONDS=300 pytest -o faulthandler_timeout=600
+That is promised for five minutes: TEST_BUSY_SECONDS=300 pytest -o faulthandler_timeout=900
 """
 
 import json

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,11 +79,16 @@ class Alertmanager(AlertmanagerApi):
                 start_new_session=True,
             )
 
+    @property
+    def log(self) -> str:
+        """What it printed."""
+        return self._log.read_text()
+
     def wait_until_ready(self) -> None:
         """Wait until it takes alerts."""
 
         def ready() -> bool:
-            assert self.process.poll() is None, f"alertmanager ended: {self._log.read_text()}"
+            assert self.process.poll() is None, f"alertmanager ended: {self.log}"
             try:
                 return self.call("GET", "/-/ready")[0] == 200
             except OSError:
@@ -106,3 +112,4 @@ def alertmanager(program: Path, folder: Path, config: Path) -> Iterator[Alertman
             yield started
         finally:
             started.stop()
+            sys.stdout.write(started.log)  # pytest shows it where the test fails

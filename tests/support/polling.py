@@ -10,8 +10,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 LIMIT = 120.0 * float(os.environ.get("TEST_PATIENCE", "1"))
-"""Seconds after which waiting is in vain: it only guards against a hang. Nothing that works takes so long, not
-even on a machine that does ten other things. TEST_PATIENCE multiplies it."""
+"""Seconds after which waiting is in vain. It only guards against a hang: what works never takes so long,
+also on a machine that is busy with ten other things. TEST_PATIENCE multiplies it."""
 
 
 def wait_until(condition: Callable[[], T | None], what: str, limit: float = LIMIT) -> T:

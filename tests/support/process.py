@@ -130,6 +130,7 @@ class Service:
     def __init__(self, folder: Path, *arguments: str, **variables: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         command, *options = arguments or ("serve",)
+        self.name = folder.name
         self._is_worker = command == "worker"
         self._stdout = folder / "stdout"
         self._stderr = folder / "stderr"

@@ -3,6 +3,7 @@
 import http.client
 import json
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,3 +154,4 @@ def prometheus(
             yield started
         finally:
             started.stop()
+            sys.stdout.write(started.log)  # pytest shows it where the test fails

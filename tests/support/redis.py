@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,11 @@ class RedisServer:
             self._process.wait(LIMIT)
             self._process = None
 
+    @property
+    def output(self) -> str:
+        """What it printed."""
+        return (self._folder / "output").read_text()
+
     def command(self, *words: str) -> str:
         """Send one command; the first line of the answer, empty while nobody answers."""
         request = f"*{len(words)}\r\n" + "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
@@ -80,3 +86,4 @@ def redis_server(program: Path, folder: Path) -> Iterator[RedisServer]:
         yield server
     finally:
         server.stop()
+        sys.stdout.write(server.output)  # pytest shows it where the test fails

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -52,6 +53,12 @@ def start_worker(cluster: Cluster, stack: ExitStack, *options: str, **variables:
     return worker
 
 
+def _show_output(cluster: Cluster) -> None:
+    """Pytest shows it where the test fails."""
+    for service in (*cluster.apis, *cluster.workers):
+        sys.stdout.write(f"{service.name}:{service.output}\n")
+
+
 def _variables(redis: RedisServer) -> dict[str, str]:
     return {"RETRYSCOPE_ENGINE_URL": redis.url, "RETRYSCOPE_REDELIVERY_SECONDS": "1.5"}
 
@@ -79,6 +86,7 @@ def cluster_on(
             stack.callback(cluster.workers[-1].kill)
         for service in (*cluster.apis, *cluster.workers):
             service.wait_until_ready()
+        stack.callback(_show_output, cluster)
         yield cluster
         running = [each for each in (*cluster.apis, *cluster.workers) if each.process.poll() is None]
         for service in running:
