@@ -8,6 +8,9 @@
 # Tests of one file stay together: they share servers and browsers. More processes than this starve each other.
 parallel = --numprocesses auto --maxprocesses 4 --dist loadfile
 
+# Of these again in other modes of asyncio; benchmarks would only measure those.
+units = tests/unit --ignore=tests/unit/benchmarks
+
 heading = @printf '\n== %s\n'
 
 run: ## Set up .venv and start the service on 127.0.0.1:8080
@@ -26,10 +29,10 @@ test: lint ## Set up .venv, run every check and every test
 	$(heading) 'pytest: all tests and the examples in docstrings, with branch coverage of the library'
 	@.venv/bin/pytest $(parallel) --cov
 	$(heading) 'pytest: unit tests in asyncio debug mode'
-	@PYTHONASYNCIODEBUG=1 .venv/bin/pytest $(parallel) --asyncio-debug tests/unit
+	@PYTHONASYNCIODEBUG=1 .venv/bin/pytest $(parallel) --asyncio-debug $(units)
 	$(heading) 'pytest: unit tests with eager tasks'
 	@if .venv/bin/python -c 'import asyncio, sys; sys.exit(not hasattr(asyncio, "eager_task_factory"))'; \
-	then .venv/bin/pytest $(parallel) --eager-tasks tests/unit; \
+	then .venv/bin/pytest $(parallel) --eager-tasks $(units); \
 	else echo 'skipped: tasks can start eagerly from Python 3.12 on, and this is' "$$(.venv/bin/python -V)"; fi
 
 lint: ## Check formatting, lint, types, import directions, and the page with its unit tests

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support import clock
 from tests.support.inherited import set_dispositions, state_of_the_process
@@ -16,7 +16,9 @@ from tests.support.inherited import set_dispositions, state_of_the_process
 ROOT = Path(__file__).parents[1]
 
 # How long an example takes says something about the machine only. Hypothesis itself sets the rest for CI.
-settings.register_profile("retryscope", settings(), deadline=None)
+settings.register_profile(
+    "retryscope", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("retryscope")
 
 

@@ -5,7 +5,7 @@ import inspect
 import os
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -25,9 +25,11 @@ def wait_until(condition: Callable[[], T | None], what: str, limit: float = LIMI
         time.sleep(0.02)
 
 
-async def until(
-    condition: Callable[[], Awaitable[T | None] | T | None], what: str = "it is so", limit: float = LIMIT
-) -> T:
+@overload
+async def until(condition: Callable[[], Awaitable[T]], what: str = ..., limit: float = ...) -> T: ...
+@overload
+async def until(condition: Callable[[], T], what: str = ..., limit: float = ...) -> T: ...
+async def until(condition: Callable[[], Any], what: str = "it is so", limit: float = LIMIT) -> Any:
     """The same on an event loop, which goes on meanwhile; the condition may be a coroutine function."""
     end = time.monotonic() + limit
     while True:

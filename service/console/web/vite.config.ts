@@ -35,5 +35,6 @@ export default defineConfig({
       ),
     ),
   },
-  test: { include: ["src/**/*.test.{ts,tsx}"] },
+  // The limits only guard against a hang: the machine may be busy with ten other things.
+  test: { include: ["src/**/*.test.{ts,tsx}"], testTimeout: 120_000, hookTimeout: 120_000 },
 });

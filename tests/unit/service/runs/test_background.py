@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -290,5 +291,5 @@ async def test_following(background: BackgroundRuns, runs: RunStore) -> None:
     await submit(runs, "a")
     await runs.request_cancel("a")
     async with asyncio.timeout(LIMIT):
-        items = [item async for item in background.follow("a", 1, 10)]
+        items: list[Any] = [item async for item in background.follow("a", 1, 10)]
     assert [(position, event["state"]) for position, event in items] == [(1, "cancelled")]
