@@ -56,6 +56,9 @@ AGAINST_THE_CLOCK = {
         "until": "the limit of all waiting, see LIMIT",
         "wait_until": "the limit of all waiting, see LIMIT",
     },
+    "support/runs.py": {
+        "together": "tries again with runs that last longer where the machine was too slow",
+    },
     "unit/service/runs/test_engine.py": {
         "test_no_more_than_so_many_at_a_time": ABSENCE,
         "test_what_is_enqueued_is_delivered_once": ABSENCE,

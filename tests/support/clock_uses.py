@@ -11,7 +11,7 @@ DEADLINES = {
     "asyncio.timeout": 0,
     "asyncio.wait_for": 1,
     "wait_until": 2,
-    "until": 2,
+    "until": 3,
     "wait": 0,
     "join": 0,
     "communicate": 1,

@@ -26,16 +26,25 @@ def wait_until(condition: Callable[[], T | None], what: str, limit: float = LIMI
 
 
 @overload
-async def until(condition: Callable[[], Awaitable[T]], what: str = ..., limit: float = ...) -> T: ...
+async def until(
+    ask: Callable[[], Awaitable[T]], what: str = ..., enough: Callable[[T], object] = ..., limit: float = ...
+) -> T: ...
 @overload
-async def until(condition: Callable[[], T], what: str = ..., limit: float = ...) -> T: ...
-async def until(condition: Callable[[], Any], what: str = "it is so", limit: float = LIMIT) -> Any:
-    """The same on an event loop, which goes on meanwhile; the condition may be a coroutine function."""
+async def until(
+    ask: Callable[[], T], what: str = ..., enough: Callable[[T], object] = ..., limit: float = ...
+) -> T: ...
+async def until(
+    ask: Callable[[], Any],
+    what: str = "it is so",
+    enough: Callable[[Any], object] = bool,
+    limit: float = LIMIT,
+) -> Any:
+    """The same on an event loop, which goes on meanwhile, until an answer is enough; it may be awaited."""
     end = time.monotonic() + limit
     while True:
-        asked = condition()
+        asked = ask()
         found = await asked if inspect.isawaitable(asked) else asked
-        if found:
+        if enough(found):
             return found
         assert time.monotonic() < end, in_vain(what, limit, found)
         await asyncio.sleep(0.005)

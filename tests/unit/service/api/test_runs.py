@@ -47,11 +47,12 @@ class Runs:
         return str(answer.json()["id"])
 
     async def wait_for(self, run_id: str, *states: str) -> Any:
-        async def in_state() -> Any:
-            record = (await self.api.get(f"/runs/{run_id}")).json()
-            return record if record["state"] in states else None
+        async def record() -> Any:
+            return (await self.api.get(f"/runs/{run_id}")).json()
 
-        return await until(in_state, f"the run is {' or '.join(states)}")
+        return await until(
+            record, f"the run is {' or '.join(states)}", lambda found: found["state"] in states
+        )
 
 
 @pytest.fixture

@@ -135,11 +135,7 @@ async def test_what_cannot_be_stored_is_kept(
         async with task(price):
             await until(lambda: len(tried) > 1, "it is tried again")
         assert await runs.events("a", 0) == []
-
-    async def stored() -> list[dict[str, Any]]:
-        return await runs.events("a", 0)
-
-    found = await until(stored, "the next flush stores them")
+    found = await until(lambda: runs.events("a", 0), "the next flush stores them")
     assert [event["phase"] for event in found] == ["started", "ended"]
     flushing.cancel()
     await asyncio.wait([flushing])
