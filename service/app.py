@@ -2,22 +2,27 @@
 
 from collections.abc import Sequence
 from importlib.metadata import version
+from ipaddress import ip_network
 from typing import Final
 
 from aiohttp import web
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from instrumentation.adapters.aiohttp_server import server_middleware
+from service.address import AllowedHosts
 from service.alerts.store import AlertStore
 from service.api.alerts import AlertRoutes
 from service.api.authentication import token_middleware
 from service.api.console import ConsoleRoutes
 from service.api.console_numbers import NumberRoutes
 from service.api.docs import DocsRoutes
+from service.api.forwarded import forwarded_middleware
 from service.api.health import HealthRoutes
+from service.api.isolation import isolation_middleware
 from service.api.metrics import MetricsRoutes
 from service.api.openapi import OpenApiRoutes, openapi_document
 from service.api.problems import problem_middleware
+from service.api.root_path import RootPathResource
 from service.api.runbook import RunbookRoutes
 from service.api.runs import RunRoutes
 from service.api.traces import TraceRoutes
@@ -100,7 +105,12 @@ def create_worker_app(
 def _application(
     settings: Settings, routes: Sequence[web.RouteDef], page: WebRoutes | None = None
 ) -> web.Application:
-    middlewares = [server_middleware(untraced=UNTRACED)]
+    allowed = AllowedHosts(settings.allowed_hosts, local=settings.is_local)
+    middlewares = [
+        forwarded_middleware(settings.root_path, [ip_network(each) for each in settings.forwarded_allow_ips]),
+        server_middleware(untraced=UNTRACED),
+        isolation_middleware(allowed),
+    ]
     if page is not None:
         middlewares.append(page.middleware)
     middlewares.append(problem_middleware)
@@ -108,4 +118,6 @@ def _application(
         middlewares.append(token_middleware(settings.token))
     app = web.Application(middlewares=middlewares, client_max_size=settings.max_body_bytes)
     app.add_routes(routes)
+    if settings.root_path:
+        app.router.register_resource(RootPathResource(settings.root_path, app.router))
     return app

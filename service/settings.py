@@ -3,16 +3,19 @@
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
     SettingsError,
 )
+
+from service.address import host_pattern, valid_root_path
 
 SECRETS_DIR: Path = Path("/run/secrets")
 """Where containers find their secrets."""
@@ -30,6 +33,13 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     allow_remote: bool = Field(
         False, description="Listen beyond this machine, where anybody who reaches the port can start runs."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Host names besides loopback ones that requests may be for, separated by commas."
+    )
+    root_path: str = Field("", description="Path below which a reverse proxy shows the service.")
+    forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses and networks of proxies whose X-Forwarded-* headers are believed."
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     max_body_bytes: int = Field(65_536, ge=1, le=16_777_216, description="Largest request body.")
@@ -107,6 +117,28 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("it must start with http:// or https://")
         return value
+
+    @field_validator("allowed_hosts", "forwarded_allow_ips", mode="before")
+    @classmethod
+    def _separated_by_commas(cls, value: Any) -> Any:
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(host_pattern, value))
+
+    @field_validator("forwarded_allow_ips")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_network(each)) for each in value)
+
+    @field_validator("root_path")
+    @classmethod
+    def _a_root_path(cls, value: str) -> str:
+        return valid_root_path(value)
 
     @field_validator("engine_url")
     @classmethod

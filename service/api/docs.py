@@ -2,11 +2,15 @@
 
 import json
 from html import escape
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from service.api.page import page_response, render_page
+from service.api.root_path import public_url
+
+_ADDRESS: Final = "http://127.0.0.1:8080"
+"""Stands for the address at which the reader sees the page."""
 
 
 def render_docs(document: dict[str, Any]) -> str:
@@ -20,9 +24,9 @@ def render_docs(document: dict[str, Any]) -> str:
     return render_page(
         f"{info['title']} API",
         f"<h1>{escape(info['title'])} {escape(info['version'])}</h1><p>{escape(info['description'])}</p>"
-        '<p>The same as <a href="/openapi.json">OpenAPI 3.1</a>. Errors are '
+        '<p>The same as <a href="openapi.json">OpenAPI 3.1</a>. Errors are '
         "<code>application/problem+json</code>. What to do about an alert: "
-        '<a href="/docs/runbook">runbook</a>.</p>'
+        '<a href="docs/runbook">runbook</a>.</p>'
         f"{operations}",
     )
 
@@ -39,7 +43,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
             given["time_scale"] = 0.01  # nobody who tries it wants to wait
         example = json.dumps(given)
         curl = "curl" if method == "post" else f"curl -X {method.upper()}"
-        parts.append(f"<pre>{escape(f'{curl} --json {_quoted(example)} http://127.0.0.1:8080{path}')}</pre>")
+        parts.append(f"<pre>{escape(f'{curl} --json {_quoted(example)} {_ADDRESS}{path}')}</pre>")
     answers = "".join(
         f"<tr><td>{status}</td><td>{escape(answer['description'])}</td></tr>"
         for status, answer in operation["responses"].items()
@@ -94,4 +98,4 @@ class DocsRoutes:
 
     async def docs(self, request: web.Request) -> web.Response:
         """The page."""
-        return page_response(self._page)
+        return page_response(self._page.replace(_ADDRESS, escape(public_url(request))))

@@ -15,6 +15,7 @@ from service.api.openapi_console import console_paths
 from service.api.openapi_parts import PROBLEM_SCHEMA, REF, TRACE_ID_HEADER, get, problems, ref
 from service.api.openapi_runs import background_paths, parameters_body
 from service.api.paging import LIMIT_PARAMETER
+from service.api.root_path import root_path
 from service.runs.record import RunRecord
 from service.runs.result import RunResult
 from service.workflows import WORKFLOWS
@@ -124,4 +125,5 @@ class OpenApiRoutes:
 
     async def openapi(self, request: web.Request) -> web.Response:
         """The OpenAPI document."""
-        return web.json_response(self._document)
+        servers = [{"url": root_path(request) or "/"}]
+        return web.json_response({**self._document, "servers": servers})

@@ -32,8 +32,10 @@ TRACE_ID_HEADER: Final = {"X-Trace-Id": {"description": "The request's trace.", 
 
 
 def problems(*statuses: int) -> dict[str, Any]:
-    """The answers of an operation that are problems, among them the one for whatever else goes wrong."""
-    return {**{str(status): _problem(status) for status in statuses}, "default": _problem(500)}
+    """The answers of an operation that are problems, among them those that any request may get."""
+    anywhere = {400, 403, 421}  # of the Host and Origin headers
+    every = sorted(anywhere.union(statuses))
+    return {**{str(status): _problem(status) for status in every}, "default": _problem(500)}
 
 
 def ref(model: str) -> dict[str, str]:
@@ -65,12 +67,14 @@ def get(
 
 
 _PROBLEM_TEXTS = {
-    400: "The body is not JSON.",
+    400: "The request is malformed: its body is not JSON, or its Host header is missing or none.",
     401: "The API token is missing or wrong.",
+    403: "A browser sent it for a page of another origin.",
     404: "There is no such thing.",
     409: "The run has ended before; state says how.",
     413: "The body is too large.",
     415: "The body is not sent as JSON.",
+    421: "It is for a host that this service does not answer to; RETRYSCOPE_ALLOWED_HOSTS names more.",
     422: "A parameter is wrong; errors names field, value and bound.",
     429: "Too many runs are in flight.",
     500: "The service has a bug; its log has the details.",

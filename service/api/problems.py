@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from instrumentation.adapters.aiohttp_server import UNHANDLED_ERROR
+from service.api.root_path import public_path, root_path
 
 CONTENT_TYPE: Final = "application/problem+json"
 
@@ -52,7 +53,7 @@ class Problem(Exception):  # noqa: N818  (the RFC's word)
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
-            "instance": request.rel_url.raw_path,
+            "instance": public_path(request),
             **self.members,
         }
         return web.Response(
@@ -94,7 +95,7 @@ def _of_http_exception(request: web.Request, answer: web.HTTPException) -> Probl
     headers = {name: answer.headers[name] for name in ("Allow",) if name in answer.headers}
     detail = answer.text or phrase
     if answer.status == 404:
-        detail = f"There is nothing at {request.path}; /docs lists what there is."
+        detail = f"There is nothing at {request.path}; {root_path(request)}/docs lists what there is."
     elif answer.status == 405:
         allowed = headers.get("Allow", "another method").replace(",", ", ")
         detail = f"{request.method} does not work on {request.path}; use {allowed}."

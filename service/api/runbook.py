@@ -28,7 +28,7 @@ def render_runbook(text: str) -> str:
     )
     contents = f"<nav><ul>{entries}</ul></nav>" if entries else ""
     body = markdown.renderer.render(tokens, markdown.options, {})
-    return render_page("Retryscope runbook", f'<p><a href="/docs">API</a></p>{contents}{body}')
+    return render_page("Retryscope runbook", f'<p><a href="../docs">API</a></p>{contents}{body}')
 
 
 def _with_ids(tokens: Sequence[Token]) -> list[tuple[Token, str]]:

@@ -12,6 +12,7 @@ from aiohttp import web
 from instrumentation.outcome import OUTCOMES
 from service.api.paging import page_limit
 from service.api.problems import Problem, invalid_parameter
+from service.api.root_path import root_path
 from service.api.validation import read_params
 from service.api.workflows import draining, find_workflow, too_many_runs
 from service.runs.background import BackgroundRuns, Filter, IdempotencyConflictError
@@ -82,8 +83,9 @@ class RunRoutes:
                 {"run": error.run_id},
             ) from None
         record = await self._known(run_id)
-        headers = {"Location": f"/runs/{run_id}", "Idempotent-Replayed": "false" if new else "true"}
-        return web.json_response(_as_json(record), status=202, headers=headers)
+        location = f"{root_path(request)}/runs/{run_id}"
+        headers = {"Location": location, "Idempotent-Replayed": "false" if new else "true"}
+        return web.json_response(_as_json(record, root_path(request)), status=202, headers=headers)
 
     async def list(self, request: web.Request) -> web.Response:
         """Runs, the newest first."""
@@ -94,13 +96,14 @@ class RunRoutes:
             since=_since(request),
         )
         records, behind = await self._runs.list(wanted, _cursor(request), page_limit(request))
-        document: dict[str, Any] = {"runs": [_as_json(each) for each in records]}
+        document: dict[str, Any] = {"runs": [_as_json(each, root_path(request)) for each in records]}
         document["cursor"] = None if behind is None else f"{behind.score}_{behind.run_id}"
         return web.json_response(document)
 
     async def one(self, request: web.Request) -> web.Response:
         """One run."""
-        return web.json_response(_as_json(await self._known(request.match_info["id"])))
+        record = await self._known(request.match_info["id"])
+        return web.json_response(_as_json(record, root_path(request)))
 
     async def cancel(self, request: web.Request) -> web.Response:
         """Ask for a run to be cancelled."""
@@ -117,7 +120,8 @@ class RunRoutes:
                 {"state": state},
             )
         self._on_cancel(run_id)
-        return web.json_response(_as_json(await self._known(run_id)), status=202)
+        record = await self._known(run_id)
+        return web.json_response(_as_json(record, root_path(request)), status=202)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """The run's events as they happen, as server-sent events."""
@@ -172,15 +176,15 @@ def engine_errors(handler: Handler) -> Handler:
     return guarded
 
 
-def _as_json(record: RunRecord) -> dict[str, Any]:
+def _as_json(record: RunRecord, root: str) -> dict[str, Any]:
     document = record.model_dump(mode="json", exclude_none=True)
     document["links"] = {
-        "self": f"/runs/{record.id}",
-        "events": f"/runs/{record.id}/events",
-        "cancel": f"/runs/{record.id}/cancel",
+        "self": f"{root}/runs/{record.id}",
+        "events": f"{root}/runs/{record.id}/events",
+        "cancel": f"{root}/runs/{record.id}/cancel",
     }
     if record.trace_id is not None:
-        document["links"]["trace"] = f"/traces/{record.trace_id}"
+        document["links"]["trace"] = f"{root}/traces/{record.trace_id}"
     return document
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from service.api.accept import prefers_page
 from service.api.page import page_response, render_page
+from service.api.root_path import root_path
 
 DIST: Final = Path(__file__).parents[1] / "console" / "web" / "dist"
 """Where the build leaves the page."""
@@ -40,12 +41,15 @@ _TYPES: Final[Mapping[str, str]] = {
 }
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 _HASHED: Final = re.compile(r".*-[A-Za-z0-9_-]{8}\.[A-Za-z0-9.]+")
+_RELATIVE: Final = b'="./'
+"""Begins an address in the built page: it is relative, and the page is shown at several."""
 _NOT_BUILT: Final = (
     "<h1>Retryscope</h1><p>The service runs; its page was not built.</p>"
     "<p>That needs Node.js 22.12 or later, and is part of the installation unless"
     " <code>RETRYSCOPE_UI=skip</code> is set. In a checkout"
     " <code>.venv/bin/python scripts/build_page.py</code> builds it.</p>"
-    '<p>All else works without it: <a href="/docs">the API</a>, <a href="/docs/runbook">the runbook</a>,'
+    '<p>All else works without it: <a href="{root}/docs">the API</a>,'
+    ' <a href="{root}/docs/runbook">the runbook</a>,'
     " <code>/metrics</code>, <code>/traces</code> and <code>/runs</code>.</p>"
 )
 
@@ -71,7 +75,8 @@ class WebRoutes:
         """The page, or why there is none."""
         if self._index.is_file():
             return await self._page(request)
-        return page_response(render_page("Retryscope", _NOT_BUILT))
+        text = _NOT_BUILT.replace("{root}", root_path(request))
+        return page_response(render_page("Retryscope", text))
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
         """A file that the page loads."""
@@ -103,11 +108,15 @@ class WebRoutes:
             "Cache-Control": "no-cache",
             "Vary": "Accept",
         }
-        return await _file_response(request, self._index, headers)
+        return await _file_response(
+            request, self._index, headers, (_RELATIVE, f'="{root_path(request)}/'.encode())
+        )
 
 
-async def _file_response(request: web.Request, file: Path, headers: Mapping[str, str]) -> web.Response:
-    """A file, or that the client has it already.
+async def _file_response(
+    request: web.Request, file: Path, headers: Mapping[str, str], replaced: tuple[bytes, bytes] = (b"", b"")
+) -> web.Response:
+    """A file, something in it replaced, or that the client has it already.
 
     aiohttp's own leaves the file open where the client goes away while it is opened.
     """
@@ -115,6 +124,8 @@ async def _file_response(request: web.Request, file: Path, headers: Mapping[str,
         body = await asyncio.to_thread(file.read_bytes)
     except OSError:  # it was built again at this moment
         raise web.HTTPNotFound from None
+    if any(replaced):
+        body = body.replace(*replaced)
     tag = hashlib.sha256(body).hexdigest()
     known = {each.value for each in request.if_none_match or ()}
     if known & {tag, "*"}:

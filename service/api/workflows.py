@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from service.api.problems import Problem
+from service.api.root_path import root_path
 from service.api.validation import read_params
 from service.console.run_inputs import started_with
 from service.runs.inline import DrainingError, InlineRuns, TooManyRunsError
@@ -27,7 +28,9 @@ class WorkflowRoutes:
 
     async def list(self, request: web.Request) -> web.Response:
         """Every workflow with its JSON Schema and its defaults."""
-        return web.json_response({"workflows": [describe(each) for each in WORKFLOWS.values()]})
+        return web.json_response(
+            {"workflows": [describe(each, root_path(request)) for each in WORKFLOWS.values()]}
+        )
 
     async def run(self, request: web.Request) -> web.Response:
         """Run a workflow in this request."""
@@ -43,12 +46,12 @@ class WorkflowRoutes:
         return _answer(run)
 
 
-def describe(definition: WorkflowDefinition[Any]) -> dict[str, Any]:
+def describe(definition: WorkflowDefinition[Any], root: str = "") -> dict[str, Any]:
     """A workflow as JSON."""
     return {
         "name": definition.name,
         "summary": definition.summary,
-        "href": f"/workflows/{definition.name}",
+        "href": f"{root}/workflows/{definition.name}",
         "defaults": definition.params().model_dump(mode="json"),
         "schema": definition.params.model_json_schema(),
     }

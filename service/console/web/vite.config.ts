@@ -11,6 +11,7 @@ const service = {
 
 export default defineConfig({
   plugins: [react()],
+  base: "./", // a reverse proxy may show the service below a path, which is not known here
   build: {
     outDir: "dist",
     assetsInlineLimit: 0, // the page may load scripts and styles from its own host only, no data: addresses

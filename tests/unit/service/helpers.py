@@ -233,7 +233,7 @@ async def serving(
         patch("service.app.openapi_document", return_value=DOCUMENT),  # it takes longer than most tests
         patch("service.app.DIST", dist),
     ):
-        given = Settings(**settings)
+        given = Settings(**{"allowed_hosts": HOST, **settings})
         inline = InlineRuns(given.max_runs_in_flight)
         given_background = background or _no_background(recorded)
         numbers = Numbers(recorded.registry, console.hub.publish, given.token)
@@ -317,7 +317,7 @@ async def served(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncItera
     ready = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
         serve(
-            Settings(**{"port": 0, **settings}),
+            Settings(**{"port": 0, "allowed_hosts": HOST, **settings}),
             ready.set_result,
             with_worker=False,
             registry=recorded.registry,

@@ -1,4 +1,5 @@
 import { explorePromql, prometheusGraph } from "../charts/explore";
+import { addressFor } from "../api/root";
 import type { AlertState } from "../api/types";
 import { formatDuration, formatTime, formatValue } from "../format";
 import { useLinks } from "../store";
@@ -68,5 +69,7 @@ function RuleLinks({ name, promql }: { readonly name: string; readonly promql: s
 }
 
 /** Only a web address may become a link. */
-export const runbookHref = (url: string): string | undefined =>
-  /^(https?:\/)?\//i.test(url) ? url : undefined;
+export function runbookHref(url: string): string | undefined {
+  if (url.startsWith("/")) return addressFor(url);
+  return /^https?:\/\//i.test(url) ? url : undefined;
+}

@@ -1,4 +1,5 @@
 import { authorization } from "./authorization";
+import { addressFor } from "./root";
 import { askForToken, currentToken } from "./token";
 
 export interface FieldProblem {
@@ -27,7 +28,7 @@ export const apiDelete = <T>(path: string): Promise<T> => send<T>("DELETE", path
 async function send<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   for (;;) {
     const token = currentToken();
-    const response = await fetch(path, {
+    const response = await fetch(addressFor(path), {
       method,
       headers: {
         Accept: "application/json",

@@ -1,6 +1,9 @@
 /** The API token: asked for when the service wants one, kept for this tab's session and never in an address. */
 
-const KEY = "retryscope.token";
+import { addressFor } from "./root";
+
+/** Of this service: beside it, below another path, there may be another. */
+const KEY = `retryscope.token${addressFor("")}`;
 
 export interface TokenRequest {
   /** Whether the last token was refused. */

@@ -1,3 +1,4 @@
+import { addressFor } from "../api/root";
 import { Link } from "../router";
 import { ConnectionState } from "./ConnectionState";
 import { FiringAlerts } from "./FiringAlerts";
@@ -22,7 +23,7 @@ export function Header({ path }: { readonly path: string }) {
             {label}
           </Link>
         ))}
-        <a href="/docs" className="page-link">
+        <a href={addressFor("/docs")} className="page-link">
           API
         </a>
       </nav>

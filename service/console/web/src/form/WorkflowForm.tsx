@@ -1,5 +1,6 @@
 import { type SyntheticEvent, useRef, useState } from "react";
 import { ApiError, errorText } from "../api/client";
+import { addressFor } from "../api/root";
 import { startRun } from "../api/runs";
 import { currentToken } from "../api/token";
 import type { Workflow } from "../api/types";
@@ -105,7 +106,7 @@ export function WorkflowForm({ workflow, params, shared }: Props) {
           label="Copy as curl"
           text={() =>
             curlCommand(
-              location.origin,
+              location.origin + addressFor(""),
               workflow.name,
               valueOf(draft, schema, schema),
               currentToken() !== null,

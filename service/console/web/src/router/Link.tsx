@@ -1,4 +1,5 @@
 import type { AnchorHTMLAttributes, MouseEvent } from "react";
+import { addressFor } from "../api/root";
 import { navigate } from "./router";
 
 /** A link to a page of the console: followed without loading anew, unless the reader wants another tab. */
@@ -10,5 +11,5 @@ export function Link({ href, onClick, ...rest }: AnchorHTMLAttributes<HTMLAnchor
     event.preventDefault();
     navigate(href);
   };
-  return <a href={href} onClick={follow} {...rest} />;
+  return <a href={addressFor(href)} onClick={follow} {...rest} />;
 }

@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from "react";
+import { addressFor, pathOf } from "../api/root";
 
 /** Where the page is: the path, and what follows the question mark. */
 export interface Location {
@@ -14,16 +15,17 @@ let visits = 0;
 
 export function currentLocation(): Location {
   const { pathname, search } = window.location;
-  if (location.path !== pathname || location.search !== search) location = { path: pathname, search };
+  const path = pathOf(pathname);
+  if (location.path !== path || location.search !== search) location = { path, search };
   return location;
 }
 
 /** Go to an address of this page; `replace` changes the address without an entry in the history. */
 export function navigate(to: string, { replace = false }: { readonly replace?: boolean } = {}): void {
   const before = currentLocation();
-  if (replace) history.replaceState(null, "", to);
-  else history.pushState(null, "", to);
-  if (before.path !== window.location.pathname) {
+  if (replace) history.replaceState(null, "", addressFor(to));
+  else history.pushState(null, "", addressFor(to));
+  if (before.path !== currentLocation().path) {
     visits += 1;
     scrollTo(0, 0);
   }

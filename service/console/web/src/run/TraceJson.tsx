@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { apiGet, errorText } from "../api/client";
+import { addressFor } from "../api/root";
 import { currentToken } from "../api/token";
 import { Button, CopyButton, ErrorNote } from "../ui";
 import { downloadText } from "../ui/download";
@@ -13,6 +14,7 @@ export function TraceJson({ traceId }: { traceId: string }) {
   const [error, setError] = useState<string | null>(null);
   const [version, setVersion] = useState(0);
   const path = `/traces/${traceId}`;
+  const address = addressFor(path);
   useEffect(() => {
     const abort = new AbortController();
     apiGet<unknown>(path, abort.signal).then(
@@ -30,7 +32,7 @@ export function TraceJson({ traceId }: { traceId: string }) {
     <>
       <p>
         {/* A link carries no token: where the service wants one, it would lead to a refusal. */}
-        {currentToken() === null ? <a href={path}>{path}</a> : <code>{path}</code>}{" "}
+        {currentToken() === null ? <a href={address}>{address}</a> : <code>{address}</code>}{" "}
         <Button look="quiet" onPress={() => setVersion(version + 1)}>
           Load again
         </Button>

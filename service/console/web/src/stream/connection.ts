@@ -1,4 +1,5 @@
 import { authorization } from "../api/authorization";
+import { addressFor } from "../api/root";
 import { type ServerEvent, SseParser } from "./sse";
 
 /** A comment comes every 10 seconds: silence for longer than this is a dead connection. */
@@ -37,7 +38,7 @@ export class StreamConnection {
   private async read(): Promise<number> {
     this.heard();
     const query = new URLSearchParams(this.traces.map((trace) => ["trace", trace]));
-    const response = await fetch(`/console/stream?${query}`, {
+    const response = await fetch(addressFor(`/console/stream?${query}`), {
       headers: { Accept: "text/event-stream", ...authorization(this.token) },
       cache: "no-store",
       signal: this.abort.signal,

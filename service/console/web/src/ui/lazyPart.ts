@@ -1,4 +1,5 @@
 import { type ComponentType, lazy } from "react";
+import { addressFor } from "../api/root";
 
 const RETRY_MS = 1000;
 
@@ -23,7 +24,7 @@ export function lazyPart<Props>(load: () => Promise<ComponentType<Props>>) {
 async function serviceAnswers(): Promise<void> {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    const answer = await fetch("/health/live", { cache: "no-store" }).catch(() => null);
+    const answer = await fetch(addressFor("/health/live"), { cache: "no-store" }).catch(() => null);
     if (answer?.ok) return;
   }
 }
