@@ -11,7 +11,7 @@ MAX_ROOT_PATH: Final = 200
 
 _AUTHORITY: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{0,5}))?", re.ASCII)
 _ROOT_PATH: Final = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*", re.ASCII)
-_PATTERN: Final = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|[0-9a-f:.]+", re.ASCII)
+_PATTERN: Final = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,13 @@ def host_pattern(text: str) -> str:
     Raises:
         ValueError: It is none.
     """
-    pattern = text.strip().lower().removesuffix(".").removeprefix("[").removesuffix("]")
+    pattern = text.strip().lower().removeprefix("[").removesuffix("]")
     if ":" in pattern:
         try:
             return _shortest(ipaddress.IPv6Address(pattern))
         except ValueError:
             pattern = ""
+    pattern = pattern[:-1] if pattern.endswith(".") and not pattern.endswith("*.") else pattern
     if not _PATTERN.fullmatch(pattern):
         raise ValueError(
             f"{text!r} is no host name without a port, address, *.domain for the names below a domain, or *"

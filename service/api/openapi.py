@@ -87,8 +87,8 @@ def _paths() -> dict[str, Any]:
         "/metrics": {
             "get": get(
                 "getMetrics",
-                "Prometheus metrics; OpenMetrics, with exemplars, by Accept.",
-                failures=(401,),
+                "Prometheus metrics; OpenMetrics, with exemplars, by Accept; gzip by Accept-Encoding.",
+                failures=(401, 406),
                 media_types=("text/plain", "application/openmetrics-text"),
             )
         },

@@ -71,6 +71,7 @@ _PROBLEM_TEXTS = {
     401: "The API token is missing or wrong.",
     403: "A browser sent it for a page of another origin.",
     404: "There is no such thing.",
+    406: "Accept refuses every format that there is.",
     409: "The run has ended before; state says how.",
     413: "The body is too large.",
     415: "The body is not sent as JSON.",

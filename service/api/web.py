@@ -98,7 +98,7 @@ class WebRoutes:
         if prefers_page(request.headers.get("Accept", "")) and self._index.is_file():
             return await self._page(request)
         response = await handler(request)
-        response.headers["Vary"] = "Accept"
+        response.headers.setdefault("Vary", "Accept")
         return response
 
     async def _page(self, request: web.Request) -> web.Response:
