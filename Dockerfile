@@ -33,6 +33,8 @@ LABEL org.opencontainers.image.title="Retryscope" \
     org.opencontainers.image.licenses="Apache-2.0" \
     org.opencontainers.image.version="${VERSION}"
 COPY --from=build /opt/retryscope /opt/retryscope
+# A volume that is mounted here for the first time becomes the user's, who can then make secrets in it.
+RUN mkdir -p /run/secrets && chown 65532:65532 /run/secrets
 # Beyond its own machine the service starts with an API token only: give it as /run/secrets/retryscope_api_token.
 ENV PATH=/opt/retryscope/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

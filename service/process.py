@@ -134,7 +134,7 @@ async def _run(
 
 def _engine(settings: Settings) -> Engine:
     return Engine(
-        settings.engine_url,
+        settings.engine_address,
         connections=3 * settings.worker_concurrency + 200,
         redelivery_seconds=settings.redelivery_seconds,
     )

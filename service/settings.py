@@ -4,6 +4,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
@@ -72,6 +73,9 @@ class Settings(BaseSettings):
     )
     engine_url: str = Field(
         "memory://", description="Engine of background runs: memory://, or redis:// to share it."
+    )
+    engine_password: SecretStr | None = Field(
+        None, min_length=1, description="Password for engine_url, where that has none of its own."
     )
     worker_concurrency: int = Field(
         100, ge=1, le=10_000, description="Background runs of a worker at a time."
@@ -162,6 +166,11 @@ class Settings(BaseSettings):
         return None if self.api_token is None else self.api_token.get_secret_value()
 
     @property
+    def engine_address(self) -> str:
+        """The engine's URL with its password."""
+        return with_password(self.engine_url, self.engine_password)
+
+    @property
     def is_local(self) -> bool:
         """Whether only this machine can reach the service."""
         if self.host == "localhost":
@@ -170,6 +179,16 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+def with_password(url: str, password: SecretStr | None) -> str:
+    """The URL of an engine with a password, unless it has one or needs none."""
+    scheme, _, rest = url.partition("://")
+    authority, slash, tail = rest.partition("/")
+    user, _, hosts = authority.rpartition("@")
+    if password is None or scheme == "memory" or ":" in user:
+        return url
+    return f"{scheme}://{user}:{quote(password.get_secret_value(), safe='')}@{hosts}{slash}{tail}"
 
 
 class _SecretFiles(SecretsSettingsSource):

@@ -32,6 +32,7 @@ def openapi_document(version: str) -> dict[str, Any]:
             "description": "Asyncio workflows; every attempt, backoff, timeout and cancellation is visible.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": "/"}],
         "paths": _paths(),
         "components": {"schemas": {**_schemas(), "Problem": PROBLEM_SCHEMA}},
     }

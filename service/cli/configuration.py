@@ -16,7 +16,11 @@ OPTIONS = {
 }
 """Settings that are options of the commands too."""
 
-SECRET = {"api_token": "too short or no text", "engine_url": "no URL of an engine"}
+SECRET = {
+    "api_token": "too short or no text",
+    "engine_url": "no URL of an engine",
+    "engine_password": "empty",
+}
 """What is said of settings that hold a secret: their value is never repeated."""
 
 

@@ -11,7 +11,7 @@ from tests.support.polling import wait_until
 from tests.support.process import Service
 
 ATTACKS = {
-    "a fetch without CORS and without a body": "fetch(`${target}/workflows/retry/runs`, {method: 'POST', mode: 'no-cors'})",
+    "a fetch without CORS": "fetch(`${target}/workflows/retry/runs`, {method: 'POST', mode: 'no-cors'})",
     "an inline run": "fetch(`${target}/workflows/sequential`, {method: 'POST', mode: 'no-cors', body: '{}'})",
     "a beacon": "navigator.sendBeacon(`${target}/workflows/retry/runs`)",
     "a form": """

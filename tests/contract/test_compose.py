@@ -21,7 +21,7 @@ from tests.support.newer_tools import newer_debian_tool
 from tests.support.otlp_receiver import reserved_port
 from tests.support.process import serve_in_vain
 
-ALWAYS = {"retryscope", "collector", "tempo", "prometheus", "alertmanager", "grafana"}
+ALWAYS = {"secrets", "retryscope", "collector", "tempo", "prometheus", "alertmanager", "grafana"}
 PROFILES = {"": set[str](), "load": {"load"}, "scale": {"redis", "worker"}}
 
 
@@ -125,15 +125,31 @@ FAULTS = [
     Fault(("services", "retryscope", "environment", "RETRYSCOPE_PROT"), "1", "is no setting"),
     Fault(("services", "retryscope", "environment", "RETRYSCOPE_API_TOKEN"), "x" * 16, "in a file"),
     Fault(("services", "retryscope", "environment", "OTEL_EXPORTER_ENDPOINT"), "x", "is no variable"),
-    Fault(("services", "retryscope", "secrets"), [], "need the API token"),
-    Fault(("services", "prometheus", "secrets"), ["token"], "secret token is not declared"),
+    Fault(("services", "retryscope", "volumes"), [], "need the API token"),
+    Fault(("services", "retryscope", "volumes"), ["secrets:/run/secrets"], "it can write the secrets"),
+    Fault(("services", "prometheus", "secrets"), ["token"], "is known to everybody"),
+    Fault(("services", "prometheus", "depends_on"), REMOVED, "until the secrets are made"),
+    Fault(
+        ("services", "alertmanager", "depends_on", "secrets", "condition"),
+        "service_started",
+        "until the secrets are made",
+    ),
+    Fault(("services", "secrets", "restart"), REMOVED, "started again for ever"),
+    Fault(("services", "secrets", "volumes", 1), "secrets:/secrets", "where the others read them"),
+    Fault(("services", "secrets", "healthcheck"), {"test": ["CMD", "true"]}, "nothing can ask"),
+    Fault(("services", "redis", "networks"), REMOVED, "others than the service and the workers"),
+    Fault(("services", "redis", "networks"), ["engine", "default"], "others than the service"),
+    Fault(("services", "load", "networks"), ["default", "engine"], "it reaches Redis"),
+    Fault(("services", "worker", "networks"), ["default"], "it does not reach Redis"),
+    Fault(("services", "worker", "networks"), ["default", "redis"], "network redis is not declared"),
+    Fault(("networks", "engine"), {}, "network engine leads out"),
+    Fault(("services", "redis", "command", 1), "/etc/redis.conf", "/run/secrets/redis.conf is missing"),
     Fault(("services", "retryscope", "stop_grace_period"), REMOVED, "before it has drained"),
     Fault(("services", "worker", "stop_grace_period"), "15s", "before it has drained"),
     Fault(("services", "prometheus", "command"), [], "exemplar-storage is missing"),
     Fault(("services", "alertmanager", "command"), [], "--cluster.listen-address= is missing"),
-    Fault(("services", "redis", "command", 4), "everysec", "always is missing"),
+    Fault(("services", "redis", "command", 5), "everysec", "always is missing"),
     Fault(("services", "grafana", "environment", "GF_AUTH_ANONYMOUS_ORG_ROLE"), "Admin", "a Viewer"),
-    Fault(("secrets", "retryscope_api_token", "file"), "./deploy/secrets/token", "does not exist"),
 ]
 
 
@@ -251,7 +267,7 @@ def test_a_credentials_file_is_the_secret_that_is_mounted(part: str, compose: Co
     config = yaml.safe_load((ROOT / PARTS[part]).read_text())
     named = {text for text in strings(config) if text.startswith("/run/")}
     assert named == {SECRET_FILE}
-    assert compose["services"][part]["secrets"] == ["retryscope_api_token"]
+    assert "secrets:/run/secrets:ro" in compose["services"][part]["volumes"]
 
 
 def test_every_address_in_a_configuration_is_a_service_of_the_stack(compose: Compose) -> None:

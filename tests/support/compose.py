@@ -17,8 +17,11 @@ SECRET_FILE = "/run/secrets/retryscope_api_token"  # noqa: S105 - where it is, n
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _EXACT_TAG = re.compile(r"v?\d+\.\d+\.\d+")
-_WITHOUT_HEALTH_CHECK = {"collector", "load"}
-"""Nothing in the collector's image could ask; the traffic serves nothing."""
+_WITHOUT_HEALTH_CHECK = {"collector", "load", "secrets"}
+"""Nothing in the collector's image could ask; the traffic and what makes the secrets serve nothing."""
+_SECRETS = f"secrets:{Path(SECRET_FILE).parent}"
+_ENGINE = "engine"
+_ENGINE_USERS = {"redis", "retryscope", "worker"}
 
 
 def read_env(path: Path) -> dict[str, str]:
@@ -59,11 +62,10 @@ def findings(compose: Compose, variables: Mapping[str, str], root: Path) -> Iter
         for check in (_isolation, _limits, _ports, _environment, _health):
             for finding in check(name, service):
                 yield f"{name}: {finding}"
-        for finding in (*_mounts(service, ready, root), *_waits(service, ready)):
+        parts = (*_mounts(service, ready, root), *_waits(service, ready), *_secrets(name, service))
+        for finding in parts:
             yield f"{name}: {finding}"
-    for name, secret in ready.get("secrets", {}).items():
-        if not (root / secret["file"]).is_file():
-            yield f"secret {name}: {secret['file']} does not exist"
+    yield from _engine_network(ready)
     yield from _special(ready["services"])
 
 
@@ -118,7 +120,7 @@ def _environment(name: str, service: Mapping[str, Any]) -> Iterator[str]:
 
 def _health(name: str, service: Mapping[str, Any]) -> Iterator[str]:
     check = service.get("healthcheck", {})
-    checked = "test" in check or ("build" in service and not check)
+    checked = "test" in check or (name == "retryscope" and not check)
     if checked == (name in _WITHOUT_HEALTH_CHECK):
         yield "a health check where nothing can ask" if checked else "no health check"
     if checked and "test" in check and check["test"][0] != "CMD":
@@ -137,9 +139,38 @@ def _mounts(service: Mapping[str, Any], compose: Compose, root: Path) -> Iterato
                 yield f"{source} can be written to"
         elif source not in compose["volumes"]:
             yield f"volume {source} is not declared"
-    for secret in service.get("secrets", []):
-        if secret not in compose["secrets"]:
-            yield f"secret {secret} is not declared"
+
+
+def _secrets(name: str, service: Mapping[str, Any]) -> Iterator[str]:
+    """Whoever reads the secrets waits until they are made, and only who makes them can write them."""
+    if service.get("secrets"):
+        yield "a secret that is a file of the repository is known to everybody"
+    mounts = [mount for mount in service.get("volumes", []) if mount.startswith("secrets:")]
+    if name == "secrets":
+        if mounts != [_SECRETS]:
+            yield "it has to make the secrets where the others read them"
+        if service.get("restart") != "no":
+            yield "it ends, and would be started again for ever"
+        return
+    if any(mount != f"{_SECRETS}:ro" for mount in mounts):
+        yield "it can write the secrets"
+    made = service.get("depends_on", {}).get("secrets", {}).get("condition")
+    if mounts and made != "service_completed_successfully":
+        yield "it does not wait until the secrets are made"
+
+
+def _engine_network(compose: Compose) -> Iterator[str]:
+    """Who can write to Redis can run code in the workers."""
+    if compose["networks"].get(_ENGINE, {}).get("internal") is not True:
+        yield f"network {_ENGINE} leads out"
+    for name, service in compose["services"].items():
+        networks = set(service.get("networks", ["default"]))
+        if name == "redis" and networks != {_ENGINE}:
+            yield "redis: others than the service and the workers reach it"
+        elif (_ENGINE in networks) != (name in _ENGINE_USERS):
+            yield f"{name}: it {'reaches' if _ENGINE in networks else 'does not reach'} Redis"
+        for network in networks - compose["networks"].keys():
+            yield f"{name}: network {network} is not declared"
 
 
 def _waits(service: Mapping[str, Any], compose: Compose) -> Iterator[str]:
@@ -158,12 +189,12 @@ def _waits(service: Mapping[str, Any], compose: Compose) -> Iterator[str]:
 def _special(services: Mapping[str, Any]) -> Iterator[str]:
     ours = [service for service in services.values() if service["image"].startswith("retryscope:")]
     for service in ours:
-        if "retryscope_api_token" not in service.get("secrets", []):
+        if not any(mount.startswith(_SECRETS) for mount in service.get("volumes", [])):
             yield "the service, a worker and the traffic need the API token"
     needed = {
         "prometheus": ["--enable-feature=exemplar-storage", "--web.enable-remote-write-receiver"],
         "alertmanager": ["--cluster.listen-address="],
-        "redis": ["always"],
+        "redis": ["always", f"{Path(SECRET_FILE).parent}/redis.conf"],
     }
     for name, words in needed.items():
         for word in set(words) - set(services[name]["command"]):

@@ -39,6 +39,7 @@ def test_the_defaults() -> None:
         "grafana_url": None,
         "prometheus_url": None,
         "engine_url": "memory://",
+        "engine_password": None,
         "worker_concurrency": 100,
         "worker_port": 8081,
         "max_active_runs": 20_000,
@@ -255,3 +256,26 @@ _SECRETS_DIR = settings.SECRETS_DIR
 
 def _denied(path: Path, *args: object, **kwargs: object) -> str:
     raise PermissionError(13, "Permission denied", str(path))
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("memory://", "memory://"),
+        ("redis://redis:6379/0", "redis://:p%2Fa%40s%3As@redis:6379/0"),
+        ("redis://redis", "redis://:p%2Fa%40s%3As@redis"),
+        ("rediss://user@redis:6379/0?a=b", "rediss://user:p%2Fa%40s%3As@redis:6379/0?a=b"),
+        ("redis://user:own@redis:6379/0", "redis://user:own@redis:6379/0"),
+        ("redis+sentinel://a:1,b:2/main", "redis+sentinel://:p%2Fa%40s%3As@a:1,b:2/main"),
+        ("unix:///run/redis.sock", "unix://:p%2Fa%40s%3As@/run/redis.sock"),
+    ],
+)
+def test_the_password_of_the_engine_is_part_of_its_address(
+    monkeypatch: pytest.MonkeyPatch, url: str, address: str
+) -> None:
+    """So that a URL can be written down where everybody reads it; one of its own goes before."""
+    monkeypatch.setenv("RETRYSCOPE_ENGINE_URL", url)
+    assert Settings().engine_address == url
+    monkeypatch.setenv("RETRYSCOPE_ENGINE_PASSWORD", "p/a@s:s")
+    assert Settings().engine_address == address
+    assert "p/a@s" not in repr(Settings())
