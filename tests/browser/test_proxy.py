@@ -30,7 +30,7 @@ PROXIED = {
 TITLES = {"Start": "/", "Runs": "/runs", "Metrics": "/metrics", "Alerts": "/alerts"}
 
 
-@pytest.fixture(scope="module", params=PROXIED.values(), ids=PROXIED.keys())
+@pytest.fixture(scope="module", params=[*PROXIED.values()], ids=[*PROXIED])
 def proxied(
     request: pytest.FixtureRequest,
     system_tool: Callable[[str], Path],

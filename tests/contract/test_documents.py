@@ -73,7 +73,7 @@ def test_the_settings_table_is_the_settings() -> None:
 
 
 def _shown(default: object) -> str:
-    if default is None:
+    if default in (None, "", ()):
         return "(none)"
     if isinstance(default, bool):
         return str(default).lower()

@@ -187,6 +187,30 @@ def test_only_the_service_and_its_workers_reach_redis(objects: Objects) -> None:
     assert wanted == {"app.kubernetes.io/name": ["retryscope"], COMPONENT: ["api", "worker"]}
 
 
+def test_redis_gets_nowhere_by_itself(objects: Objects) -> None:
+    spec = objects["NetworkPolicy retryscope-redis"]["spec"]
+    assert set(spec["policyTypes"]) == {"Ingress", "Egress"}
+    assert "egress" not in spec
+
+
+def test_redis_asks_for_the_password_that_the_service_and_its_workers_have(objects: Objects) -> None:
+    """From the Secret that is mounted where they look for their settings; docs/operations.md makes it."""
+    (container,) = objects["StatefulSet retryscope-redis"]["spec"]["template"]["spec"]["containers"]
+    (variable,) = container["env"]
+    source = variable["valueFrom"]["secretKeyRef"]
+    arguments = container["args"]
+    assert arguments[arguments.index("--requirepass") + 1] == f"$({variable['name']})"
+    assert variable["name"] == "REDISCLI_AUTH"
+    assert source["key"] == "retryscope_engine_password"
+    assert source["key"].removeprefix("retryscope_") in Settings.model_fields
+    for name in ("Deployment retryscope-api", "Deployment retryscope-worker"):
+        volumes = objects[name]["spec"]["template"]["spec"]["volumes"]
+        assert [each["secret"]["secretName"] for each in volumes if "secret" in each] == [source["name"]]
+    documented = (ROOT / "docs" / "operations.md").read_text()
+    assert f"create secret generic {source['name']} " in documented
+    assert f"--from-literal={source['key']}=" in documented
+
+
 def test_redis_keeps_what_was_accepted(objects: Objects) -> None:
     (container,) = objects["StatefulSet retryscope-redis"]["spec"]["template"]["spec"]["containers"]
     arguments = container["args"]

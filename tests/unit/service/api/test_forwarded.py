@@ -179,5 +179,7 @@ async def test_no_value_of_these_headers_is_an_error(value: str, name: str) -> N
     )
     middleware = forwarded_middleware("", [ipaddress.ip_network("127.0.0.1")])
     answer = await middleware(request, handler)
-    assert answer.text.startswith(("http://", "https://"))
-    assert answer.text.isascii()
+    assert isinstance(answer, web.Response)
+    url = answer.text or ""
+    assert url.startswith(("http://", "https://"))
+    assert url.isascii()
