@@ -16,7 +16,8 @@ ROOT_PATH: Final = web.RequestKey("root_path", str)
 
 def root_path(request: web.Request) -> str:
     """The path, without a slash at its end: empty where there is no proxy."""
-    return request[ROOT_PATH] if ROOT_PATH in request else ""
+    path: str = request.get(ROOT_PATH, "")
+    return path
 
 
 def public_path(request: web.Request) -> str:
