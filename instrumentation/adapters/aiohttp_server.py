@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 from aiohttp import web
-from opentelemetry import propagate
 from opentelemetry.context import attach, detach
 from prometheus_client import Histogram
 
 from instrumentation import semconv
 from instrumentation.outcome import error_type, mark_recorded, message_of, recorded_since
+from instrumentation.propagation import as_text, extract
 from instrumentation.recording import OpenSpan
 from instrumentation.scope import Scope, cancel_request, current_scope, leave_scope
 from instrumentation.suppression import without_spans
@@ -50,13 +50,26 @@ def server_middleware(*, untraced: Collection[str] = ()) -> Callable[..., Awaita
         if route in untraced:
             with without_spans():
                 return await observed.count(handler)
-        token = attach(propagate.extract(request.headers))
+        token = attach(extract(request.headers))
         try:
             return await observed.trace(handler)
         finally:
             detach(token)
 
     return middleware
+
+
+def count_refused(status: int, scheme: str = "http") -> None:
+    """Count a request that was refused before any middleware saw it, because it is no HTTP.
+
+    Args:
+        status: What it was answered with.
+        scheme: ``http`` or ``https``.
+
+    >>> count_refused(400)
+    """
+    family: Histogram = active().metrics.http_server_duration
+    family.labels(semconv.OTHER, "", str(status), scheme, "").observe(0.0)
 
 
 def _route(request: web.Request) -> str:
@@ -129,7 +142,7 @@ class _Request:
         request = self._request
         attributes: dict[str, str | int] = {
             semconv.HTTP_REQUEST_METHOD: self._method,
-            semconv.URL_PATH: request.path,
+            semconv.URL_PATH: as_text(request.path),
             semconv.URL_SCHEME: request.scheme,
             semconv.NETWORK_PROTOCOL_VERSION: f"{request.version.major}.{request.version.minor}",
         }
@@ -137,13 +150,13 @@ class _Request:
             attributes[semconv.HTTP_ROUTE] = self._route
         address, port = _asked_for(request)
         if address is not None:
-            attributes[semconv.SERVER_ADDRESS] = address
+            attributes[semconv.SERVER_ADDRESS] = as_text(address)
         if port is not None:
             attributes[semconv.SERVER_PORT] = port
         if request.remote is not None:
             attributes[semconv.CLIENT_ADDRESS] = request.remote
         if agent := request.headers.get("User-Agent"):
-            attributes[semconv.USER_AGENT_ORIGINAL] = agent
+            attributes[semconv.USER_AGENT_ORIGINAL] = as_text(agent)
         return attributes
 
     def _end(self, span: OpenSpan, status: int, error: BaseException | None = None) -> None:

@@ -18,6 +18,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from service.workflows.definition import Integer
+
 MAX_ALERTS: Final = 1_000
 """Alerts of one notification."""
 MAX_LABELS: Final = 64
@@ -80,6 +82,6 @@ class Notification(_Posted):
     status: Status = Field(description="firing while any of the alerts fires.")
     receiver: Text = Field(description="Name of the receiver in Alertmanager's configuration.")
     alerts: list[Alert] = Field(max_length=MAX_ALERTS, description="What Alertmanager wants to tell of.")
-    truncated_alerts: int = Field(
+    truncated_alerts: Integer = Field(
         0, ge=0, strict=True, description="Alerts that it left out, because of max_alerts of the receiver."
     )

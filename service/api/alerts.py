@@ -43,7 +43,7 @@ class AlertRoutes:
     async def receive(self, request: web.Request) -> web.Response:
         """Take in a notification of Alertmanager."""
         remedy = "set max_alerts in the webhook_configs of Alertmanager"
-        notification = await read_params(request, Notification, MAX_BODY_BYTES, remedy)
+        notification = await read_params(request, Notification, MAX_BODY_BYTES, remedy, required=True)
         self._store.receive(notification.alerts, datetime.now(UTC))
         for alert in notification.alerts:
             self._delivered[alert.status].inc()

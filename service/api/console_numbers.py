@@ -35,7 +35,9 @@ class TrafficParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-    scenario: Annotated[str, AfterValidator(_offered)] = "mixed"
+    scenario: Annotated[str, AfterValidator(_offered), Field(json_schema_extra={"enum": list(OFFERED)})] = (
+        "mixed"
+    )
     rate: float = Field(10.0, gt=0, le=MAX_RATE, description="Requests a second.")
     duration_seconds: float = Field(300.0, gt=0, le=MAX_SECONDS)
 
@@ -89,7 +91,11 @@ class NumberRoutes:
     async def switch_on(self, request: web.Request) -> web.Response:
         """Send traffic, in place of what is sent now."""
         params = await read_params(
-            request, TrafficParams, MAX_BODY_BYTES, "scenario, rate and duration_seconds are all there is"
+            request,
+            TrafficParams,
+            MAX_BODY_BYTES,
+            "scenario, rate and duration_seconds are all there is",
+            required=True,
         )
         try:
             self._traffic.start(params.scenario, params.rate, params.duration_seconds)

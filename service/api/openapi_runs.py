@@ -5,6 +5,7 @@ from typing import Any, get_args
 from instrumentation.outcome import OUTCOMES
 from service.api.openapi_parts import TRACE_ID_HEADER, get, problems, ref
 from service.api.paging import LIMIT_PARAMETER
+from service.api.runs import CURSOR, IDEMPOTENCY_KEY, LAST_EVENT_ID
 from service.runs.record import RunRecord, RunState
 from service.workflows import WORKFLOWS
 from service.workflows.definition import WorkflowDefinition
@@ -45,7 +46,7 @@ def background_paths() -> dict[str, Any]:
                         "name": "Last-Event-ID",
                         "in": "header",
                         "description": "Go on after this event.",
-                        "schema": {"type": "integer", "minimum": 0},
+                        "schema": {"type": "string", "pattern": LAST_EVENT_ID.pattern},
                     },
                 ],
                 (401, 404, 422, 503),
@@ -75,7 +76,7 @@ def _filters() -> list[dict[str, Any]]:
     return [
         *({"name": name, "in": "query", "schema": {"enum": known}} for name, known in choices.items()),
         {"name": "since", "in": "query", "schema": {"type": "string", "format": "date-time"}},
-        {"name": "cursor", "in": "query", "schema": {"type": "string"}},
+        {"name": "cursor", "in": "query", "schema": {"type": "string", "pattern": CURSOR.pattern}},
         LIMIT_PARAMETER,
     ]
 
@@ -89,7 +90,7 @@ def _submit(definition: WorkflowDefinition[Any]) -> dict[str, Any]:
                 "name": "Idempotency-Key",
                 "in": "header",
                 "description": "The same key and body give the same run.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+                "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY.pattern},
             }
         ],
         "requestBody": parameters_body(definition),

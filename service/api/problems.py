@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from instrumentation.adapters.aiohttp_server import UNHANDLED_ERROR
+from instrumentation.propagation import as_text
 from service.api.root_path import public_path, root_path
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -58,7 +59,7 @@ class Problem(Exception):  # noqa: N818  (the RFC's word)
         }
         return web.Response(
             status=self.status,
-            body=json.dumps(document, ensure_ascii=False).encode(),
+            body=as_text(json.dumps(document, ensure_ascii=False)).encode(),
             content_type=CONTENT_TYPE,
             headers=self.headers,
         )

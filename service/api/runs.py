@@ -23,8 +23,10 @@ from service.runs.store import Cursor
 from service.workflows import WORKFLOWS
 
 HEARTBEAT_SECONDS: Final = 10.0
-MAX_KEY_LENGTH: Final = 200
-_CURSOR: Final = re.compile(r"-[0-9]{1,12}(\.[0-9]{1,12})?_[0-9a-f-]{1,40}")
+IDEMPOTENCY_KEY: Final = re.compile(r"^[!-~]([ -~]{0,198}[!-~])?$")
+CURSOR: Final = re.compile(r"^-[0-9]{1,12}(\.[0-9]{1,12})?_[0-9a-f-]{1,40}$")
+LAST_EVENT_ID: Final = re.compile(r"^[0-9]{0,9}$")
+"""Headers and parameters, as the OpenAPI document describes them."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -65,8 +67,8 @@ class RunRoutes:
         """Start a run in the background."""
         definition = find_workflow(request.match_info["workflow"])
         key = request.headers.get("Idempotency-Key")
-        if key is not None and not 1 <= len(key) <= MAX_KEY_LENGTH:
-            raise invalid_parameter("Idempotency-Key", key, f"1 to {MAX_KEY_LENGTH} characters long")
+        if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
+            raise invalid_parameter("Idempotency-Key", key, "1 to 200 printable ASCII characters long")
         params = await read_params(request, definition.params, self._max_body_bytes)
         if self._inline.draining:
             raise draining()
@@ -215,7 +217,7 @@ def _cursor(request: web.Request) -> Cursor | None:
     text = request.query.get("cursor")
     if text is None:
         return None
-    if not _CURSOR.fullmatch(text):
+    if not CURSOR.fullmatch(text):
         raise invalid_parameter("cursor", text, "the cursor of an earlier answer")
     score, _, run_id = text.partition("_")
     return Cursor(score, run_id)
@@ -223,8 +225,6 @@ def _cursor(request: web.Request) -> Cursor | None:
 
 def _last_event_id(request: web.Request) -> int:
     text = request.headers.get("Last-Event-ID", "")
-    if not text:
-        return -1
-    if not text.isascii() or not text.isdecimal() or len(text) > 9:
+    if not LAST_EVENT_ID.fullmatch(text):
         raise invalid_parameter("Last-Event-ID", text, "the id of an event of this run")
-    return int(text)
+    return int(text) if text else -1

@@ -1,7 +1,9 @@
 """Reading a request's parameters: whatever is wrong with them names field, value and bound."""
 
+import asyncio
+import codecs
 import json
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -11,6 +13,11 @@ from service.api.problems import Problem
 
 M = TypeVar("M", bound=BaseModel)
 
+BODY_SECONDS: Final = 30.0
+"""How long a client may take to send its body."""
+_ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
+"""Of JSON; ASCII is UTF-8 too."""
 _SHOWN = 100
 """Characters of a wrong value that an error repeats."""
 _MAX_ERRORS = 20
@@ -38,28 +45,77 @@ async def read_params(
     model: type[M],
     max_body_bytes: int,
     remedy: str = "RETRYSCOPE_MAX_BODY_BYTES sets the limit",
+    *,
+    required: bool = False,
 ) -> M:
-    """The request's JSON body as a validated model; an empty body means all defaults.
+    """The request's JSON body as a validated model.
 
     Args:
         request: The request.
         model: What the body must be.
         max_body_bytes: Largest body; the application's own limit does not count.
         remedy: What to do about a body that is larger.
+        required: Refuse an empty body, which else means all defaults.
 
     Raises:
-        Problem: 400 malformed JSON, 413 too large, 415 not JSON, 422 wrong parameters.
+        Problem: 400 malformed JSON or no body, 408 too slow, 413 too large, 415 not JSON in UTF-8, 422 wrong
+            parameters.
     """
-    if request.can_read_body and request.content_type != "application/json":
+    if request.can_read_body:
+        _check_media_type(request)
+    body = (await _read(request, max_body_bytes, remedy)).removeprefix(codecs.BOM_UTF8)
+    if required and not body:
+        raise Problem(400, "missing-body", "Missing body", "The body is empty; send parameters as JSON.")
+    try:
+        return model.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        raise _problem(error) from None
+
+
+def _check_media_type(request: web.Request) -> None:
+    charset = request.charset or "utf-8"
+    if request.content_type != "application/json":
+        sent = f"The Content-Type is {_cut(request.content_type)}"
+    elif charset.lower() not in _CHARSETS:
+        sent = f"The charset is {_cut(charset)}"
+    else:
+        sent = ""
+    if sent:
         raise Problem(
             415,
             "unsupported-media-type",
             "Unsupported media type",
-            f"The Content-Type is {request.content_type}; send parameters as application/json.",
+            f"{sent}; send parameters as application/json, which is UTF-8.",
             headers={"Accept-Post": "application/json"},
         )
+    encoding = request.headers.get("Content-Encoding", "identity").strip()
+    if encoding.lower() not in _ENCODINGS:
+        raise unsupported_encoding(encoding)
+
+
+def unsupported_encoding(encoding: str) -> Problem:
+    """The answer to a body that is compressed in a way that the service doesn't know."""
+    return Problem(
+        415,
+        "unsupported-content-encoding",
+        "Unsupported content encoding",
+        f"The Content-Encoding is {_cut(encoding)}; send the body as it is, or with gzip or deflate.",
+        headers={"Accept-Encoding": "gzip, deflate"},
+    )
+
+
+async def _read(request: web.Request, max_body_bytes: int, remedy: str) -> bytes:
     try:
-        body = await request.clone(client_max_size=max_body_bytes).read()
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.clone(client_max_size=max_body_bytes).read()
+    except TimeoutError:
+        raise Problem(
+            408,
+            "request-timeout",
+            "Request timeout",
+            f"The body was not there within {BODY_SECONDS:g} s.",
+            headers={"Connection": "close"},
+        ) from None
     except web.HTTPRequestEntityTooLarge:
         raise Problem(
             413,
@@ -68,10 +124,14 @@ async def read_params(
             f"The body is larger than {max_body_bytes} bytes; {remedy}.",
             {"value": request.content_length, "bound": max_body_bytes},
         ) from None
-    try:
-        return model.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        raise _problem(error) from None
+    except web.RequestPayloadError:
+        raise Problem(
+            400,
+            "malformed-body",
+            "Malformed body",
+            "The body is not what its headers say: Content-Encoding, Transfer-Encoding or Content-Length"
+            " is wrong, or it was cut off.",
+        ) from None
 
 
 def _problem(error: ValidationError) -> Problem:

@@ -8,11 +8,11 @@ import uuid
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from opentelemetry import propagate
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from instrumentation import request_cancel, semconv
+from instrumentation.propagation import extract
 from service.runs.engine import Engine, EngineError, Intake
 from service.runs.events import RunEvents, current_run
 from service.runs.message import RunMessage
@@ -147,7 +147,7 @@ class RunWorker:
             },
             redelivery_of=first_try,
         )
-        context = attach(propagate.extract(message.traceparent))
+        context = attach(extract(message.traceparent))
         token = current_run.set(message.id)
         try:
             await run.execute()

@@ -7,6 +7,7 @@ from pydantic import Field
 from instrumentation import Operation, gather, task
 from service.operations.simulated import process, risky_task
 from service.workflows.definition import (
+    Integer,
     Probability,
     RunContext,
     Seconds,
@@ -21,7 +22,7 @@ PROCESS_SUCCESS = Operation("process_success", workflow="concurrent")
 class ConcurrentParams(WorkflowParams):
     """Ten tasks of half a second at once, of which 30 % fail."""
 
-    tasks: int = Field(10, ge=1, le=1000, description="How many tasks run at once.")
+    tasks: Integer = Field(10, ge=1, le=1000, description="How many tasks run at once.")
     duration: Seconds = Field(0.5, description="Seconds that each task takes.")
     failure_rate: Probability = Field(0.3, description="Probability that a task fails.")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from instrumentation import Report
 
@@ -13,6 +13,14 @@ MAX_SECONDS = 3600.0
 MIN_LIMIT = 0.001
 """Seconds; times the smallest time scale it is still more than no time at all."""
 
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Integer = Annotated[int, BeforeValidator(_whole)]
+"""As JSON Schema has it: 4.0 is one too."""
+Seed = Annotated[int, Field(ge=0, le=2**53 - 1), BeforeValidator(_whole)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 PositiveSeconds = Annotated[float, Field(ge=MIN_LIMIT, le=MAX_SECONDS, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -23,8 +31,8 @@ class WorkflowParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    seed: int | None = Field(
-        None, ge=0, le=2**53 - 1, description="The same seed gives the same outcome; by default a new one."
+    seed: Seed | None = Field(
+        None, description="The same seed gives the same outcome; by default a new one."
     )
     time_scale: float = Field(
         1.0,

@@ -8,6 +8,7 @@ from instrumentation import Operation, RetryPolicy, retry
 from instrumentation.backoff import Jitter
 from service.operations.simulated import flaky_api_call
 from service.workflows.definition import (
+    Integer,
     PositiveSeconds,
     Probability,
     RunContext,
@@ -24,7 +25,7 @@ class RetryParams(WorkflowParams):
 
     duration: Seconds = Field(0.2, description="Seconds that each attempt takes.")
     failure_rate: Probability = Field(0.6, description="Probability that an attempt fails.")
-    max_retries: int = Field(4, ge=0, le=100, description="Attempts after the first one.")
+    max_retries: Integer = Field(4, ge=0, le=100, description="Attempts after the first one.")
     base_delay: Seconds = Field(0.5, description="Seconds before the first retry.")
     backoff_factor: float = Field(
         2.0, ge=1, le=100, allow_inf_nan=False, description="Growth of the delay from retry to retry."

@@ -7,6 +7,7 @@ from pydantic import Field
 from instrumentation import Operation, task
 from service.operations.simulated import risky_task
 from service.workflows.definition import (
+    Integer,
     Probability,
     RunContext,
     Seconds,
@@ -20,7 +21,7 @@ RISKY_TASK = Operation("risky_task", workflow="sequential", error_types=("ValueE
 class SequentialParams(WorkflowParams):
     """Five tasks of half a second, of which 30 % fail."""
 
-    tasks: int = Field(5, ge=1, le=1000, description="How many tasks run.")
+    tasks: Integer = Field(5, ge=1, le=1000, description="How many tasks run.")
     duration: Seconds = Field(0.5, description="Seconds that each task takes.")
     failure_rate: Probability = Field(0.3, description="Probability that a task fails.")
 
