@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from opentelemetry import propagate
 from opentelemetry.context import Context
-from opentelemetry.propagators.textmap import DefaultGetter
+from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _log = logging.getLogger("instrumentation")
@@ -33,26 +33,31 @@ def extract(carrier: Mapping[str, str]) -> Context:
     except Exception:  # they are plug-ins, and what they read was written by anybody
         _log.debug("a propagator failed", exc_info=True)
         extracted = _W3C.extract(carrier, getter=_TEXTS)
-    return Context() if extracted is None else extracted  # of no propagator (OTEL_PROPAGATORS=none) it is None
+    return (
+        Context() if extracted is None else extracted
+    )  # of no propagator (OTEL_PROPAGATORS=none) it is None
 
 
 def as_text(value: str) -> str:
-    """A header as text that can be encoded: bytes that were no UTF-8 are replaced.
+    r"""A header as text that can be encoded: bytes that were no UTF-8 are replaced.
 
-    >>> ascii(as_text("caf\\udce9"))
-    "'caf\\\\ufffd'"
+    >>> ascii(as_text("caf\udce9"))
+    "'caf\\ufffd'"
     """
     if value.isascii():
         return value
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-class _TextGetter(DefaultGetter):
+class _TextGetter(Getter[Mapping[str, str]]):
     """Propagators encode what they read, which fails for bytes that were no text."""
 
     def get(self, carrier: Mapping[str, str], key: str) -> list[str] | None:
-        values = super().get(carrier, key)
-        return None if values is None else [as_text(value) for value in values]
+        value = carrier.get(key)
+        return None if value is None else [as_text(value)]
+
+    def keys(self, carrier: Mapping[str, str]) -> list[str]:
+        return list(carrier)
 
 
 _TEXTS = _TextGetter()

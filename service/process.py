@@ -8,9 +8,8 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
-from aiohttp import web
 from prometheus_client import REGISTRY, CollectorRegistry
 
 import instrumentation
@@ -18,6 +17,7 @@ from service.app import create_app, create_worker_app
 from service.console.console import Console
 from service.console.numbers import Numbers
 from service.console.span_store import SpanStore
+from service.listener import listening
 from service.runs.background import BackgroundRuns
 from service.runs.engine import Engine
 from service.runs.events import RunEvents
@@ -29,14 +29,7 @@ from service.runs.worker import RunWorker
 from service.settings import Settings
 from service.vitals import Vitals
 
-UNFINISHED_SECONDS: Final = 2.0
-"""How long a shutdown waits, after the runs, for requests that are still being sent or answered."""
-
 _log = logging.getLogger("service")
-
-
-class AddressInUseError(Exception):
-    """The port is taken, or the address is not this machine's."""
 
 
 async def serve(
@@ -105,7 +98,7 @@ async def _run(
             app = create_worker_app(settings, inline, registry)
         if with_worker:
             vitals.add_pool("worker", lambda: worker.in_flight, settings.worker_concurrency)
-        url = await stack.enter_async_context(_listening(app, settings.host, port))
+        url = await stack.enter_async_context(listening(app, settings.host, port, settings.max_connections))
         if numbers is not None:
             await stack.enter_async_context(_open_pages(console, numbers, url))
         house = keep_house(
@@ -141,27 +134,6 @@ def _engine(settings: Settings) -> Engine:
 
 
 @asynccontextmanager
-async def _listening(app: web.Application, host: str, port: int) -> AsyncIterator[str]:
-    # A client that goes away cancels its run: aiohttp's default is to let the handler go on.
-    runner = web.AppRunner(
-        app, handler_cancellation=True, access_log=None, shutdown_timeout=UNFINISHED_SECONDS
-    )
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            raise AddressInUseError(
-                f"can't listen on {host}:{port}: {error.strerror or error};"
-                " choose another address with --host and --port, or RETRYSCOPE_HOST and RETRYSCOPE_PORT"
-                " (a worker: RETRYSCOPE_WORKER_PORT)"
-            ) from error
-        yield _base_url(runner)
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
 async def _open_pages(console: Console, numbers: Numbers, url: str) -> AsyncIterator[None]:
     """Keep the open pages up to date; at the end their streams end, or the server would wait for them."""
     numbers.traffic.serve_at(url)
@@ -182,11 +154,6 @@ async def _in_background(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-def _base_url(runner: web.AppRunner) -> str:
-    host, port = runner.addresses[0][:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _stop_on_signals() -> asyncio.Event:

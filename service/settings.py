@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     max_body_bytes: int = Field(65_536, ge=1, le=16_777_216, description="Largest request body.")
+    max_connections: int = Field(
+        10_000, ge=1, le=1_000_000, description="Open connections at a time, as far as ulimit -n allows."
+    )
     max_runs_in_flight: int = Field(200, ge=1, le=100_000, description="Inline runs at the same time.")
     drain_seconds: float = Field(
         10.0,

@@ -47,19 +47,23 @@ class Problem(Exception):  # noqa: N818  (the RFC's word)
         self.members = members or {}
         self.headers = headers or {}
 
-    def response(self, request: web.Request) -> web.Response:
-        """The document as a response."""
-        document = {
+    def document(self, instance: str) -> bytes:
+        """The document about a request to that path."""
+        members = {
             "type": f"urn:retryscope:problem:{self.kind}",
             "title": self.title,
             "status": self.status,
             "detail": self.detail,
-            "instance": public_path(request),
+            "instance": instance,
             **self.members,
         }
+        return as_text(json.dumps(members, ensure_ascii=False)).encode()
+
+    def response(self, request: web.BaseRequest) -> web.Response:
+        """The document as a response."""
         return web.Response(
             status=self.status,
-            body=as_text(json.dumps(document, ensure_ascii=False)).encode(),
+            body=self.document(public_path(request)),
             content_type=CONTENT_TYPE,
             headers=self.headers,
         )

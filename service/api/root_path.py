@@ -14,13 +14,13 @@ ROOT_PATH: Final = web.RequestKey("root_path", str)
 """Where the outermost middleware leaves the path of this request's proxy."""
 
 
-def root_path(request: web.Request) -> str:
+def root_path(request: web.BaseRequest) -> str:
     """The path, without a slash at its end: empty where there is no proxy."""
     path: str = request.get(ROOT_PATH, "")
     return path
 
 
-def public_path(request: web.Request) -> str:
+def public_path(request: web.BaseRequest) -> str:
     """The path that the client asked for, as it stands in the address."""
     root, path = root_path(request), request.rel_url.raw_path
     return path if _is_below(path, root) else root + path

@@ -3,6 +3,7 @@
 import asyncio
 import codecs
 import json
+import zlib
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -15,7 +16,8 @@ M = TypeVar("M", bound=BaseModel)
 
 BODY_SECONDS: Final = 30.0
 """How long a client may take to send its body."""
-_ENCODINGS = frozenset({"", "identity", "gzip", "deflate"})
+_WINDOW_BITS: Final = {"": 0, "identity": 0, "gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+"""Of zlib, by Content-Encoding. It is undone here, because aiohttp takes what is cut off for whole."""
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii"})
 """Of JSON; ASCII is UTF-8 too."""
 _SHOWN = 100
@@ -88,26 +90,21 @@ def _check_media_type(request: web.Request) -> None:
             f"{sent}; send parameters as application/json, which is UTF-8.",
             headers={"Accept-Post": "application/json"},
         )
-    encoding = request.headers.get("Content-Encoding", "identity").strip()
-    if encoding.lower() not in _ENCODINGS:
-        raise unsupported_encoding(encoding)
-
-
-def unsupported_encoding(encoding: str) -> Problem:
-    """The answer to a body that is compressed in a way that the service doesn't know."""
-    return Problem(
-        415,
-        "unsupported-content-encoding",
-        "Unsupported content encoding",
-        f"The Content-Encoding is {_cut(encoding)}; send the body as it is, or with gzip or deflate.",
-        headers={"Accept-Encoding": "gzip, deflate"},
-    )
+    encoding = _encoding(request)
+    if encoding not in _WINDOW_BITS:
+        raise Problem(
+            415,
+            "unsupported-content-encoding",
+            "Unsupported content encoding",
+            f"The Content-Encoding is {_cut(encoding)}; send the body as it is, or with gzip or deflate.",
+            headers={"Accept-Encoding": "gzip, deflate"},
+        )
 
 
 async def _read(request: web.Request, max_body_bytes: int, remedy: str) -> bytes:
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await request.clone(client_max_size=max_body_bytes).read()
+            body = await request.clone(client_max_size=max_body_bytes).read()
     except TimeoutError:
         raise Problem(
             408,
@@ -117,21 +114,46 @@ async def _read(request: web.Request, max_body_bytes: int, remedy: str) -> bytes
             headers={"Connection": "close"},
         ) from None
     except web.HTTPRequestEntityTooLarge:
-        raise Problem(
-            413,
-            "content-too-large",
-            "Content too large",
-            f"The body is larger than {max_body_bytes} bytes; {remedy}.",
-            {"value": request.content_length, "bound": max_body_bytes},
-        ) from None
+        raise _too_large(request, max_body_bytes, remedy) from None
     except web.RequestPayloadError:
-        raise Problem(
-            400,
-            "malformed-body",
-            "Malformed body",
-            "The body is not what its headers say: Content-Encoding, Transfer-Encoding or Content-Length"
-            " is wrong, or it was cut off.",
-        ) from None
+        raise _malformed_body() from None
+    window_bits = _WINDOW_BITS[_encoding(request)] if body else 0
+    if not window_bits:
+        return body
+    stream = zlib.decompressobj(window_bits)
+    try:
+        plain = stream.decompress(body, max_body_bytes + 1)
+    except zlib.error:
+        raise _malformed_body() from None
+    if len(plain) > max_body_bytes:
+        raise _too_large(request, max_body_bytes, remedy)
+    if not stream.eof or stream.unused_data:
+        raise _malformed_body()
+    return plain
+
+
+def _encoding(request: web.Request) -> str:
+    return request.headers.get("Content-Encoding", "").strip().lower()
+
+
+def _too_large(request: web.Request, max_body_bytes: int, remedy: str) -> Problem:
+    return Problem(
+        413,
+        "content-too-large",
+        "Content too large",
+        f"The body is larger than {max_body_bytes} bytes; {remedy}.",
+        {"value": request.content_length, "bound": max_body_bytes},
+    )
+
+
+def _malformed_body() -> Problem:
+    return Problem(
+        400,
+        "malformed-body",
+        "Malformed body",
+        "The body is not what its headers say: Content-Encoding, Transfer-Encoding or Content-Length is"
+        " wrong, or it was cut off.",
+    )
 
 
 def _problem(error: ValidationError) -> Problem:

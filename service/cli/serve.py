@@ -48,7 +48,8 @@ def add_concurrency(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from instrumentation.logs import configure_logs
-    from service.process import AddressInUseError, serve
+    from service.listener import AddressInUseError
+    from service.process import serve
 
     settings = read_settings(options)
     refuse_unprotected(settings)

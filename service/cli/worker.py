@@ -25,7 +25,8 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from instrumentation.logs import configure_logs
-    from service.process import AddressInUseError, work
+    from service.listener import AddressInUseError
+    from service.process import work
 
     settings = read_settings(options)
     if settings.engine_url.startswith("memory:"):

@@ -31,9 +31,7 @@ class WorkflowParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    seed: Seed | None = Field(
-        None, description="The same seed gives the same outcome; by default a new one."
-    )
+    seed: Seed | None = Field(None, description="The same seed gives the same outcome; by default a new one.")
     time_scale: float = Field(
         1.0,
         ge=0.0001,

@@ -238,7 +238,9 @@ async def serving(
         given_background = background or _no_background(recorded)
         numbers = Numbers(recorded.registry, console.hub.publish, given.token)
         app = create_app(given, console, numbers, inline, given_background, recorded.registry)
-    async with TestClient(TestServer(app), timeout=ClientTimeout(total=None)) as client:
+    server = TestServer(app)
+    await server.start_server(auto_decompress=False)  # as the listener does
+    async with TestClient(server, timeout=ClientTimeout(total=None)) as client:
         yield Api(inline, client, recorded, console)
 
 

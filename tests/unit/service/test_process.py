@@ -14,7 +14,8 @@ from yarl import URL
 
 import instrumentation
 from instrumentation import semconv
-from service.process import AddressInUseError, serve
+from service.listener import AddressInUseError
+from service.process import serve
 from service.settings import Settings
 from tests.unit.service.helpers import Served, served
 

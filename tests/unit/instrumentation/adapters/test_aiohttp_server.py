@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode, get_current_span
@@ -16,7 +18,8 @@ from prometheus_client import CollectorRegistry
 
 import instrumentation
 from instrumentation import request_cancel, semconv, task
-from instrumentation.adapters.aiohttp_server import UNHANDLED_ERROR, server_middleware
+from instrumentation.adapters.aiohttp_server import UNHANDLED_ERROR, count_refused, server_middleware
+from tests.support.polling import LIMIT
 from tests.support.recorded import Recorded, recording
 from tests.unit.instrumentation.helpers import PRICE, attribute, openmetrics_families, trace_id, value_of
 
@@ -410,3 +413,58 @@ async def test_a_client_without_an_address_has_none_on_the_span(recorded: Record
     await server_middleware()(request, item_free)
     (span,) = recorded.spans()
     assert "client.address" not in (span.attributes or {})
+
+
+async def send_raw(client: Client, *lines: bytes) -> bytes:
+    """Send a GET that no client would send; returns the whole response."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(b"\r\n".join([b"GET /items/7 HTTP/1.1", *lines, b"Connection: close", b"", b""]))
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+@pytest.mark.parametrize("name", [b"baggage", b"tracestate", b"traceparent", b"User-Agent", b"X-Any"])
+@pytest.mark.parametrize("value", [b"a=\xe9", b"\xff", b"\xed\xa0\x80", "käse".encode(), b"=", b",;,=;"])
+async def test_a_header_that_is_no_text_is_served(
+    recorded: Recorded, client: Client, name: bytes, value: bytes
+) -> None:
+    """One Latin-1 byte was enough to fail the request; what is recorded can be exported."""
+    answer = await send_raw(client, b"Host: shop.test", name + b": " + value)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    spans = await ended(recorded, 2)
+    for span in spans:
+        for text in span.attributes.values() if span.attributes else ():
+            str(text).encode()
+    assert {labels["http_response_status_code"] for labels in counted(recorded)} == {"200"}
+
+
+async def test_any_bytes_in_a_header_are_served_or_refused_as_the_client_s(recorded: Recorded) -> None:
+    """Generated: whatever the parser lets through is answered by the handler, never by an error of ours."""
+    values = st.binary(max_size=40).filter(lambda value: not {10, 13, 0} & set(value))
+    names = st.sampled_from([b"baggage", b"tracestate", b"traceparent", b"User-Agent", b"Host", b"Forwarded"])
+    async with serving(application()) as client:
+        loop = asyncio.get_running_loop()
+
+        @given(names, values)
+        def check(name: bytes, value: bytes) -> None:
+            sent = send_raw(client, *([] if name == b"Host" else [b"Host: shop.test"]), name + b": " + value)
+            answer = asyncio.run_coroutine_threadsafe(sent, loop).result(LIMIT)
+            assert answer[9:12] in {b"200", b"400"}, answer
+
+        await asyncio.to_thread(check)
+
+
+def test_a_refused_request_is_counted_as_the_client_s(recorded: Recorded) -> None:
+    """By whoever refuses it before a middleware sees it."""
+    count_refused(431)
+    assert counted(recorded) == [
+        {
+            "http_request_method": "_OTHER",
+            "http_route": "",
+            "http_response_status_code": "431",
+            "url_scheme": "http",
+            "error_type": "",
+        }
+    ]

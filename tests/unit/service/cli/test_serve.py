@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from service import cli, process
+from service.listener import AddressInUseError
 from service.settings import Settings
 
 TOKEN = "0123456789abcdef"  # noqa: S105 - of these tests
@@ -147,7 +148,7 @@ def test_an_address_in_use_is_told_without_a_traceback(
     """With what the service said about it."""
 
     async def serve(settings: Settings, on_ready: Callable[[str], None], *, with_worker: bool) -> None:
-        raise process.AddressInUseError("can't listen")
+        raise AddressInUseError("can't listen")
 
     monkeypatch.setattr(process, "serve", serve)
     assert cli.main(["serve"]) == 2

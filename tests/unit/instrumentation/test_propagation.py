@@ -1,0 +1,104 @@
+"""What a request carries of its caller's trace; no test here may raise, whatever it is."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry import baggage, propagate
+from opentelemetry.context import Context
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import (
+    Getter,
+    Setter,
+    TextMapPropagator,
+    default_getter,
+    default_setter,
+)
+from opentelemetry.trace import get_current_span
+
+from instrumentation.propagation import as_text, extract
+
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
+
+
+def as_received(value: bytes) -> str:
+    """As aiohttp decodes it."""
+    return value.decode("utf-8", "surrogateescape")
+
+
+def traced(context: Context) -> str:
+    return f"{get_current_span(context).get_span_context().trace_id:032x}"
+
+
+class Failing(TextMapPropagator):
+    """A plug-in with a bug."""
+
+    def extract(
+        self, carrier: object, context: object = None, getter: Getter[object] = default_getter
+    ) -> Context:
+        raise RuntimeError("a bug")
+
+    def inject(
+        self, carrier: object, context: Context | None = None, setter: Setter[object] = default_setter
+    ) -> None:
+        raise RuntimeError("a bug")
+
+    @property
+    def fields(self) -> set[str]:
+        return set()
+
+
+def test_trace_and_baggage_are_taken_over() -> None:
+    """By the default propagators."""
+    context = extract({"traceparent": TRACEPARENT, "baggage": "tier=gold"})
+    assert traced(context) == TRACE_ID
+    assert baggage.get_all(context) == {"tier": "gold"}
+
+
+@pytest.mark.parametrize("propagators", [[], [Failing()]])
+def test_without_a_propagator_that_works_there_is_a_context(
+    propagators: list[TextMapPropagator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None at all, as OTEL_PROPAGATORS=none has it, or one that fails: the W3C's is read without it."""
+    monkeypatch.setattr(propagate, "_HTTP_TEXT_FORMAT", CompositePropagator(propagators))
+    assert traced(extract({"traceparent": TRACEPARENT})) == (TRACE_ID if propagators else "0" * 32)
+
+
+def test_otel_propagators_none_is_a_context_too() -> None:
+    """The variable is read when OpenTelemetry is imported, so by a process of its own."""
+    code = "from instrumentation.propagation import extract; print(extract({'traceparent': 'x'}))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"OTEL_PROPAGATORS": "none"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == ("{}\n", "")
+
+
+@given(traceparent=st.binary(), tracestate=st.binary(), entries=st.binary())
+def test_any_bytes_are_a_context(traceparent: bytes, tracestate: bytes, entries: bytes) -> None:
+    """Whatever the headers hold; and all that is taken over can be encoded again."""
+    headers = {"traceparent": traceparent, "tracestate": tracestate, "baggage": entries}
+    context = extract({name: as_received(value) for name, value in headers.items()})
+    for name, value in baggage.get_all(context).items():
+        f"{name}={value}".encode()
+
+
+@given(entries=st.binary())
+def test_baggage_that_is_no_text_does_not_lose_the_trace(entries: bytes) -> None:
+    """They are headers of their own."""
+    assert traced(extract({"traceparent": TRACEPARENT, "baggage": as_received(entries)})) == TRACE_ID
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=())))
+def test_a_text_can_be_encoded_and_is_left_alone_if_it_could_before(text: str) -> None:
+    """Lone surrogates are replaced, one character each."""
+    clean = as_text(text)
+    clean.encode()
+    if not any("\ud800" <= each <= "\udfff" for each in text):
+        assert clean == text
