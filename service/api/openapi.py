@@ -109,7 +109,7 @@ def _run(definition: WorkflowDefinition[Any]) -> dict[str, Any]:
                 "headers": TRACE_ID_HEADER,
                 "content": {"application/json": {"schema": ref(RunResult.__name__)}},
             },
-            **problems(400, 401, 404, 413, 415, 422, 429, 502, 503, 504),
+            **problems(400, 401, 404, 408, 413, 415, 422, 429, 502, 503, 504),
         },
     }
 

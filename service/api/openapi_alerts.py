@@ -46,7 +46,7 @@ def _receive() -> dict[str, Any]:
         },
         "responses": {
             "204": {"description": "The alerts are remembered."},
-            **problems(400, 401, 413, 415, 422),
+            **problems(400, 401, 408, 413, 415, 422),
         },
     }
 

@@ -65,6 +65,6 @@ def _switch_on() -> dict[str, Any]:
         },
         "responses": {
             "200": {"description": "It is being sent.", "content": {"application/json": {"schema": {}}}},
-            **problems(400, 401, 413, 415, 422, 503),
+            **problems(400, 401, 408, 413, 415, 422, 503),
         },
     }

@@ -67,14 +67,15 @@ def get(
 
 
 _PROBLEM_TEXTS = {
-    400: "The request is malformed: its body is not JSON, or its Host header is missing or none.",
+    400: "The request is malformed: its body is missing, no JSON, or not what its headers say, or its Host is.",
     401: "The API token is missing or wrong.",
     403: "A browser sent it for a page of another origin.",
     404: "There is no such thing.",
     406: "Accept refuses every format that there is.",
+    408: "The body was not there in time.",
     409: "The run has ended before; state says how.",
     413: "The body is too large.",
-    415: "The body is not sent as JSON.",
+    415: "The body is not sent as JSON in UTF-8, or is compressed with something else than gzip or deflate.",
     421: "It is for a host that this service does not answer to; RETRYSCOPE_ALLOWED_HOSTS names more.",
     422: "A parameter is wrong; errors names field, value and bound.",
     429: "Too many runs are in flight.",

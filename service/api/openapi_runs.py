@@ -103,7 +103,7 @@ def _submit(definition: WorkflowDefinition[Any]) -> dict[str, Any]:
                 },
                 "content": _RECORD,
             },
-            **problems(400, 401, 404, 413, 415, 422, 429, 503),
+            **problems(400, 401, 404, 408, 413, 415, 422, 429, 503),
         },
     }
 

@@ -1,7 +1,9 @@
 """Wrong input of every kind: the answer names field, value and bound, nothing starts, the service goes on."""
 
+import codecs
 import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,7 +13,7 @@ from service.console.console import Console
 from service.workflows import WORKFLOWS
 from tests.support.recorded import Recorded
 from tests.unit.service.api.bounds import Case, at_bounds, fields
-from tests.unit.service.helpers import PROBLEM, Answer, Api, serving
+from tests.unit.service.helpers import DOCUMENT, PROBLEM, Answer, Api, serving
 
 
 @pytest.fixture
@@ -345,3 +347,60 @@ class TestBodyTooLarge:
         bomb = gzip.compress(b" " * 10_000_000)
         headers = {"Content-Encoding": "gzip"}
         self.check(await api.call("POST", "/workflows/retry", content=bomb, headers=headers))
+
+
+class TestABodyThatIsNotWhatItClaims:
+    """400 or 415, and nothing is run."""
+
+    @pytest.mark.parametrize("charset", ["utf-16", "iso-8859-1", "klingon", "\xe9"])
+    async def test_in_another_charset(self, api: Api, charset: str) -> None:
+        """JSON is UTF-8."""
+        headers = {"Content-Type": f"application/json; charset={charset}"}
+        answer = await api.call("POST", "/workflows/retry", content="{}", headers=headers)
+        assert (answer.status, answer.headers["Accept-Post"]) == (415, "application/json")
+        assert "UTF-8" in answer.json()["detail"]
+
+    @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "x-unknown"])
+    async def test_compressed_by_something_unknown(self, api: Api, encoding: str) -> None:
+        """The answer names what is known."""
+        headers = {"Content-Encoding": encoding}
+        answer = await api.call("POST", "/workflows/retry", content=b"{}", headers=headers)
+        assert (answer.status, answer.headers["Accept-Encoding"]) == (415, "gzip, deflate")
+
+    @pytest.mark.parametrize("encoding", ["gzip", "deflate", "GZIP"])
+    async def test_compressed_and_cut_off_anywhere(self, api: Api, encoding: str) -> None:
+        """Whole it is taken; without its last byte, or with one more, it is not what it was."""
+        text = b'{"failure_rate": 0, "duration": 0, "seed": 1}'
+        whole = gzip.compress(text) if encoding.lower() == "gzip" else zlib.compress(text)
+        headers = {"Content-Encoding": encoding}
+
+        async def sent(content: bytes) -> Answer:
+            return await api.call("POST", "/workflows/retry", content=content, headers=headers)
+
+        assert (await sent(whole)).status == 200
+        for wrong in [*(whole[:length] for length in range(1, len(whole))), whole + b"x", text]:
+            answer = await sent(wrong)
+            assert (answer.status, answer.json()["type"]) == (400, "urn:retryscope:problem:malformed-body")
+
+
+async def test_a_byte_order_mark_is_no_part_of_the_body(api: Api) -> None:
+    """Some programs write one; alone it is an empty body."""
+    for body in (b"", b'{"failure_rate": 0}'):
+        answer = await api.call("POST", "/workflows/retry", content=codecs.BOM_UTF8 + body)
+        assert answer.status in {200, 502}
+
+
+@pytest.mark.parametrize("seed", ["999.0", "9.99e2", "999"])
+async def test_a_whole_number_is_an_integer_however_it_is_written(api: Api, seed: str) -> None:
+    """As JSON Schema has it; the document says integer."""
+    answer = await api.call("POST", "/workflows/retry", content=f'{{"seed": {seed}, "failure_rate": 0}}')
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/console/traffic"), ("POST", "/alerts")])
+@pytest.mark.parametrize("body", [b"", codecs.BOM_UTF8])
+async def test_a_required_body_is_required(api: Api, method: str, path: str, body: bytes) -> None:
+    """As the OpenAPI document says: sending nothing switches no traffic on."""
+    assert DOCUMENT["paths"][path][method.lower()]["requestBody"]["required"]
+    answer = await api.call(method, path, content=body)
+    assert (answer.status, answer.json()["type"]) == (400, "urn:retryscope:problem:missing-body")
