@@ -17,6 +17,7 @@ from tests.integration.conftest import running_service
 from tests.support.polling import LIMIT
 from tests.support.process import Service
 
+Case = schemathesis.Case[Any]
 EXAMPLES = 12
 """Of each operation; besides those that cover each of its parameters."""
 
@@ -48,7 +49,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         assert [line for line in service.logs if "exception.stacktrace" in line] == []
 
 
-def is_right(case: schemathesis.Case) -> bool:
+def is_right(case: Case) -> bool:
     """Whether it is right data: what it runs is made quick then. Wrong data must be refused as it is."""
     return case.meta is not None and case.meta.generation.mode.is_positive
 
@@ -60,14 +61,14 @@ def is_right(case: schemathesis.Case) -> bool:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_documented(case: schemathesis.Case, service: Service) -> None:
+def test_every_answer_is_documented(case: Case, service: Service) -> None:
     """Status, content type, headers and schema, for right requests and wrong ones."""
     if case.path.startswith("/workflows/") and isinstance(case.body, dict) and is_right(case):
         case.body = {**case.body, "time_scale": 0.0001}
         case.body.update({name: 3 for name in ("tasks", "max_retries") if name in case.body})
     response = case.call(base_url=f"http://127.0.0.1:{service.port}", timeout=LIMIT)
     # Documented on purpose: 502, 503 and 504 of workflows, and 422 where a key was used with another body.
-    excluded = [not_a_server_error]
+    excluded: list[Any] = [not_a_server_error]
     if "urn:retryscope:problem:idempotency-conflict" in response.text:
         excluded.append(positive_data_acceptance)
     case.validate_response(response, excluded_checks=excluded)

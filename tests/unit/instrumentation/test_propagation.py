@@ -9,14 +9,9 @@ from hypothesis import strategies as st
 from opentelemetry import baggage, propagate
 from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
-from opentelemetry.propagators.textmap import (
-    Getter,
-    Setter,
-    TextMapPropagator,
-    default_getter,
-    default_setter,
-)
+from opentelemetry.propagators.textmap import CarrierT, Getter, TextMapPropagator, default_getter
 from opentelemetry.trace import get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from instrumentation.propagation import as_text, extract
 
@@ -33,22 +28,13 @@ def traced(context: Context) -> str:
     return f"{get_current_span(context).get_span_context().trace_id:032x}"
 
 
-class Failing(TextMapPropagator):
+class Failing(TraceContextTextMapPropagator):
     """A plug-in with a bug."""
 
     def extract(
-        self, carrier: object, context: object = None, getter: Getter[object] = default_getter
+        self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
     ) -> Context:
         raise RuntimeError("a bug")
-
-    def inject(
-        self, carrier: object, context: Context | None = None, setter: Setter[object] = default_setter
-    ) -> None:
-        raise RuntimeError("a bug")
-
-    @property
-    def fields(self) -> set[str]:
-        return set()
 
 
 def test_trace_and_baggage_are_taken_over() -> None:
