@@ -19,7 +19,7 @@ from tests.support.process import Service
 
 Case = schemathesis.Case[Any]
 EXAMPLES = 12
-"""Of each operation; besides those that cover each of its parameters."""
+"""Of each operation."""
 
 
 def strict_document() -> dict[str, Any]:
@@ -36,7 +36,10 @@ REFUSALS = [400, 404, 413, 415, 422]
 schema = schemathesis.openapi.from_dict(
     strict_document(),
     config=SchemathesisConfig.from_dict(
-        {"checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}}}
+        {
+            "checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}},
+            "phases": {"coverage": {"enabled": False}},  # 3,000 requests more
+        }
     ),
 )
 

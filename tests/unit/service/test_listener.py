@@ -105,7 +105,7 @@ MALFORMED = {
     "a target of raw bytes": (400, lines(b"GET /\xe9\xff HTTP/1.1", HOST)),
     "a target without a host": (400, lines(b"GET http:// HTTP/1.1", HOST)),
     "a long target": (414, lines(b"GET /" + b"a" * MAX_TARGET_BYTES + b" HTTP/1.1", HOST)),
-    "a long header": (431, lines(b"GET / HTTP/1.1", HOST, b"A: " + b"a" * MAX_FIELD_BYTES)),
+    "a long header": (431, lines(b"GET / HTTP/1.1", HOST, b"A: " + b"a" * 2 * MAX_FIELD_BYTES)),
     "a long header name": (431, lines(b"GET / HTTP/1.1", HOST, b"A" * (MAX_FIELD_BYTES + 1) + b": a")),
     "many headers": (431, lines(b"GET / HTTP/1.1", HOST, *[b"A: a"] * 200)),
     "a blank before a colon": (400, lines(b"GET / HTTP/1.1", HOST, b"Authorization : Bearer TOKEN")),
@@ -146,7 +146,7 @@ async def test_what_is_no_http_gets_a_problem_and_one_line(
             client = await connect()
             client.send(sent.replace(b"TOKEN", HIDDEN.encode()))
             answer = await client.answer()
-            assert await client.is_closed()
+            assert await client.answer() is None
         assert answer is not None
         problem = json.loads(answer.body)
         check_schema({"$ref": "#/components/schemas/Problem"}, problem)

@@ -30,6 +30,7 @@ def test_the_defaults() -> None:
         "forwarded_allow_ips": (),
         "log_level": "INFO",
         "max_body_bytes": 65_536,
+        "max_connections": 10_000,
         "max_runs_in_flight": 200,
         "drain_seconds": 10.0,
         "flush_seconds": 5.0,
