@@ -67,7 +67,7 @@ def get(
 
 
 _PROBLEM_TEXTS = {
-    400: "The request is malformed: its body is missing, no JSON, or not what its headers say, or its Host is.",
+    400: "The request is malformed: its body is missing, or no JSON; or its Host is none.",
     401: "The API token is missing or wrong.",
     403: "A browser sent it for a page of another origin.",
     404: "There is no such thing.",
