@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import cast
 
 from opentelemetry import propagate
 from opentelemetry.context import Context
@@ -29,13 +30,12 @@ def extract(carrier: Mapping[str, str]) -> Context:
     """
     extracted: Context | None
     try:
-        extracted = propagate.extract(carrier, getter=_TEXTS)
+        extracted = cast("Context | None", propagate.extract(carrier, getter=_TEXTS))
     except Exception:  # they are plug-ins, and what they read was written by anybody
         _log.debug("a propagator failed", exc_info=True)
         extracted = _W3C.extract(carrier, getter=_TEXTS)
-    return (
-        Context() if extracted is None else extracted
-    )  # of no propagator (OTEL_PROPAGATORS=none) it is None
+    # Of no propagator at all (OTEL_PROPAGATORS=none) it is None.
+    return Context() if extracted is None else extracted
 
 
 def as_text(value: str) -> str:
