@@ -27,6 +27,7 @@ from service.runs.metrics import RunMetrics
 from service.runs.store import RunStore
 from service.runs.worker import RunWorker
 from service.settings import Settings
+from service.signals import on_stop_signals
 from service.vitals import Vitals
 
 _log = logging.getLogger("service")
@@ -39,7 +40,7 @@ async def serve(
     with_worker: bool = True,
     registry: CollectorRegistry = REGISTRY,
 ) -> None:
-    """Serve the API, by default with a worker, until SIGTERM or SIGINT; a second signal ends it at once.
+    """Serve the API, by default with a worker, until a signal asks it to stop; a second one ends it at once.
 
     Args:
         settings: Where to listen, the engine, and the limits.
@@ -54,7 +55,7 @@ async def serve(
 
 
 async def work(settings: Settings, on_ready: Callable[[str], None]) -> None:
-    """Run background runs of the engine until SIGTERM or SIGINT; a second signal ends it at once."""
+    """Run background runs of the engine until a signal asks it to stop; a second one ends it at once."""
     await _run(settings, on_ready, REGISTRY, settings.worker_port, with_api=False, with_worker=True)
 
 
@@ -158,13 +159,9 @@ async def _in_background(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[
 
 def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def on_signal(number: signal.Signals) -> None:
-        if stop.is_set():
-            os._exit(128 + number)  # asked twice: at once, whatever is still running
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal, number)
+    on_stop_signals(lambda _: stop.set(), _end_at_once)
     return stop
+
+
+def _end_at_once(number: signal.Signals) -> None:
+    os._exit(128 + number)  # whatever is still running

@@ -19,6 +19,7 @@ from service.load.generator import DRAIN_SECONDS, LoadGenerator
 from service.load.report import Thresholds, report, warnings
 from service.load.scenarios import AS_DOCUMENTED, SCENARIOS, Scenario, Share
 from service.load.traffic import mixed, requests
+from service.signals import on_stop_signals
 
 if TYPE_CHECKING:
     from service.load.client import LoadClient
@@ -202,22 +203,19 @@ class _Load:
         loop = asyncio.get_running_loop()
         main = asyncio.current_task()
         assert main is not None
-        stopping = False
 
-        def on_signal(number: signal.Signals) -> None:
-            nonlocal stopping
+        def stop(number: signal.Signals) -> None:
             # SIGTERM is how an init system or Compose ends it, as regularly as its duration would.
-            self._interrupted |= number == signal.SIGINT
-            if stopping:
-                self._cut_short = number
-                main.cancel()
-                return
-            stopping = True
+            self._interrupted = number == signal.SIGINT
             generator.stop()
             say(f"\nwaiting up to {DRAIN_SECONDS:g} s for outstanding answers; again to end at once")
 
-        for number_ in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number_, on_signal, number_)
+        def cut_short(number: signal.Signals) -> None:
+            self._interrupted |= number == signal.SIGINT
+            self._cut_short = number
+            main.cancel()
+
+        on_stop_signals(stop, lambda number: loop.call_soon_threadsafe(cut_short, number))
 
     def _conclude(self, generator: LoadGenerator) -> int:
         thresholds = Thresholds(self._options.max_failure_ratio, self._options.max_p99)

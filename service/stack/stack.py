@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import os
-import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import yaml
 
 from service.load.client import LoadClient, UnusableAddressError
 from service.shipped import shipped
+from service.signals import on_stop_signals
 from service.slo.definition import read_definition
 from service.slo.rules import render_rules
 from service.stack.configuration import (
@@ -72,7 +72,7 @@ class StackAddresses:
 
 
 async def run_stack(options: StackOptions, on_ready: Callable[[StackAddresses], None]) -> None:
-    """Run both until SIGTERM or SIGINT; a second signal kills them.
+    """Run both until a signal asks it to stop; a second one kills them.
 
     Args:
         options: How they are started.
@@ -255,12 +255,9 @@ def _end_on_signals(running: list[Program]) -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def on_signal() -> None:
-        if stop.is_set():
-            for program in running:
-                program.kill()
-        stop.set()
+    def kill() -> None:
+        for program in running:
+            program.kill()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
+    on_stop_signals(lambda _: stop.set(), lambda _: loop.call_soon_threadsafe(kill))
     return stop

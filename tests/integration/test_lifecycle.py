@@ -12,13 +12,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from service.signals import REPEAT_SECONDS
 from tests.integration.conftest import StartService
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.polling import wait_until
 from tests.support.process import Answer, Call, Service, serve_in_vain
 from tests.support.spans import SpanData, from_json, one, outline
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 FOREVER = 3600.0
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SERVER = "POST /workflows/{workflow}"
@@ -226,15 +227,46 @@ class TestSecondSignal:
         call = start_cancellation(service)
         service.signal(number)
         wait_for_draining(service)
+        time.sleep(REPEAT_SECONDS)
         service.signal(number)
         assert service.wait() == 128 + number
         call.disconnect()
+
+    @pytest.mark.parametrize("second", SIGNALS)
+    def test_within_a_second_is_the_first_again(
+        self, start_service: StartService, second: signal.Signals
+    ) -> None:
+        """What a supervisor delivers twice, and a terminal beside it, drains all the same."""
+        service = start_service(RETRYSCOPE_DRAIN_SECONDS=str(FOREVER))
+        call = start_cancellation(service)
+        service.signal(signal.SIGTERM)
+        service.signal(second)
+        wait_for_draining(service)
+        call.disconnect()
+        assert service.wait() == 0
+
+    def test_of_a_service_without_runs_is_the_first_again_until_it_has_ended(self, service: Service) -> None:
+        """Also while the interpreter is left."""
+        service.signal()
+        while service.process.poll() is None:
+            service.signal()
+            time.sleep(0.001)
+        assert service.wait() == 0
+
+    def test_a_hangup_is_ignored_where_it_was_at_the_start(self, start_service: StartService) -> None:
+        """As `nohup retryscope serve` has it."""
+        with ignored(signal.SIGHUP):
+            service = start_service()
+        service.signal(signal.SIGHUP)
+        assert service.run("retry", failure_rate=0, time_scale=0.01).status == 200
+        service.stop()
 
     def test_ends_it_at_once_during_a_long_cleanup(self, start_service: StartService) -> None:
         service = start_service(RETRYSCOPE_DRAIN_SECONDS="0")
         call = start_cancellation(service, cleanup=4.9)
         service.signal(signal.SIGINT)
         wait_until(lambda: one_or_none(service, "cleanup long_running_task"), "the cleanup runs")
+        time.sleep(REPEAT_SECONDS)
         service.signal(signal.SIGINT)
         assert service.wait() == 130
         call.disconnect()
@@ -252,8 +284,19 @@ class TestSecondSignal:
         service.signal(signal.SIGINT)
         wait_until_closed(service)
         wait_until(lambda: collector.requests, "the collector was asked")
+        time.sleep(REPEAT_SECONDS)
         service.signal(signal.SIGINT)
         assert service.wait() == 130
+
+
+@contextmanager
+def ignored(number: signal.Signals) -> Iterator[None]:
+    """What is started in the block ignores that signal."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def one_or_none(service: Service, name: str) -> SpanData | None:

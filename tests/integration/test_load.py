@@ -6,6 +6,7 @@ import pty
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from instrumentation import semconv
+from service.signals import REPEAT_SECONDS
 from tests.integration.conftest import StartService
 from tests.support.command import Command, run_in_vain, running_command
 from tests.support.otlp_receiver import reserved_port
@@ -159,6 +161,7 @@ def test_the_second_ctrl_c_ends_it_at_once(service: Service, start_load: StartLo
     wait_for_runs(service, 10)
     load.signal(signal.SIGINT)
     load.wait_for("waiting up to 10 s")
+    time.sleep(REPEAT_SECONDS)
     load.signal(signal.SIGTERM)
     assert load.wait() == 128 + signal.SIGTERM
     service.wait_for_runs_in_flight(0)

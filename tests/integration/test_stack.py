@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -16,6 +17,7 @@ import pytest
 import yaml
 
 from service.shipped import shipped
+from service.signals import REPEAT_SECONDS
 from service.slo.definition import PACKAGED
 from tests.integration.conftest import StartService
 from tests.support.command import Command, run_in_vain, running_command
@@ -294,6 +296,7 @@ def test_a_second_ctrl_c_kills_what_does_not_end(
     os.kill(programs["prometheus"], signal.SIGSTOP)  # so it can't end in good order
     stack.signal(signal.SIGINT)
     wait_until(lambda: is_gone(programs["prometheus-aler"]) or None, "the other one has ended")
+    time.sleep(REPEAT_SECONDS)
     stack.signal(signal.SIGINT)
     stack.wait()
     assert all(is_gone(pid) for pid in programs.values())

@@ -38,6 +38,7 @@ from service.runs.store import RunStore
 from service.settings import Settings
 from tests.support.clock import virtual_time_ns
 from tests.support.recorded import Recorded, render_changes
+from tests.support.signals import stop_signals_as_before
 
 HOST: Final = "retryscope.test"
 """What clients here ask for: the port of the server would be another one each time."""
@@ -325,11 +326,12 @@ async def served(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncItera
             registry=recorded.registry,
         )
     )
-    try:
-        url = await ready
-        async with ClientSession(url, headers={"Host": HOST, "User-Agent": "test"}) as session:
-            yield Served(serving, url, session, recorded)
-        await serving
-    finally:
-        serving.cancel()
-        install(None)
+    with stop_signals_as_before():
+        try:
+            url = await ready
+            async with ClientSession(url, headers={"Host": HOST, "User-Agent": "test"}) as session:
+                yield Served(serving, url, session, recorded)
+            await serving
+        finally:
+            serving.cancel()
+            install(None)

@@ -17,12 +17,13 @@ from instrumentation import semconv
 from service.listener import AddressInUseError
 from service.process import serve
 from service.settings import Settings
+from service.signals import REPEAT_SECONDS, STOP_SIGNALS
 from tests.unit.service.helpers import Served, served
 
 IN_FLIGHT, LIMIT = semconv.CONCURRENCY_IN_FLIGHT.name, semconv.CONCURRENCY_LIMIT.name
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 async def test_a_signal_drains_and_ends_it(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -61,19 +62,22 @@ async def test_without_runs_it_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> 
             await service.run("retry")
 
 
-async def test_a_second_signal_ends_the_process_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("first", STOP_SIGNALS)
+@pytest.mark.parametrize("second", STOP_SIGNALS)
+async def test_a_second_signal_ends_the_process_at_once(
+    first: signal.Signals, second: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the status that a shell gives to a process that the signal has killed."""
     statuses: list[int] = []
     monkeypatch.setattr(os, "_exit", statuses.append)
     async with served(monkeypatch, drain_seconds=60) as service:
         running = asyncio.create_task(service.run("timeouts"))
         await asyncio.sleep(1)
-        signal.raise_signal(signal.SIGTERM)
-        await asyncio.sleep(0.1)
+        signal.raise_signal(first)
+        await asyncio.sleep(REPEAT_SECONDS)
         assert statuses == []
-        signal.raise_signal(signal.SIGINT)
-        await asyncio.sleep(0.1)
-        assert statuses == [130]
+        signal.raise_signal(second)
+        assert statuses == [128 + second]
         await running
 
 
