@@ -27,7 +27,7 @@ EXPORT_TIMEOUT_MILLIS = 30_000
 _log = logging.getLogger("instrumentation")
 
 OnDrop = Callable[[str, int], None]
-"""Called with the reason (``queue_full``, ``export_failed``, ``shutdown``) and the number of spans."""
+"""Called with the reason, as the table of names has it, and the number of spans."""
 
 
 class ExportProcessor(SpanProcessor):

@@ -67,7 +67,12 @@ class Metrics:
         self._folds_logged: set[str] = set()
         dropped = _counter(semconv.DROPPED_SPANS, registry)
         self._dropped = {
-            reason: dropped.labels(reason) for reason in ("queue_full", "export_failed", "shutdown")
+            reason: dropped.labels(reason)
+            for reason in ("queue_full", "export_failed", "rejected", "shutdown")
+        }
+        dropped_log_lines = _counter(semconv.DROPPED_LOG_LINES, registry)
+        self._dropped_log_lines = {
+            reason: dropped_log_lines.labels(reason) for reason in ("queue_full", "write_failed")
         }
         failures = _counter(semconv.TELEMETRY_FAILURES, registry)
         self._failures = {part: failures.labels(part) for part in ("tracing",)}
@@ -117,6 +122,10 @@ class Metrics:
     def dropped(self, reason: str, spans: int) -> None:
         """Count spans that never reach the collector."""
         self._dropped[reason].inc(spans)
+
+    def dropped_log(self, reason: str) -> None:
+        """Count a log line that is never written."""
+        self._dropped_log_lines[reason].inc()
 
     def failed(self, part: str) -> None:
         """Count an error inside the telemetry itself."""

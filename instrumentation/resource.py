@@ -26,4 +26,4 @@ class HashedOnce(Resource):
 def service_name_of_environment() -> str | None:
     """``service.name`` as ``OTEL_SERVICE_NAME`` or ``OTEL_RESOURCE_ATTRIBUTES`` say it, if they do."""
     name = OTELResourceDetector().detect().attributes.get(SERVICE_NAME)
-    return None if name is None else str(name)
+    return str(name).strip() or None if name is not None else None

@@ -298,7 +298,15 @@ DROPPED_SPANS: Final = _metric(
         "resilience_telemetry_dropped_spans",
         "counter",
         ("reason",),
-        "Spans that never reached the collector: queue_full, export_failed or shutdown.",
+        "Spans that never reached the collector: queue_full, export_failed, rejected or shutdown.",
+    )
+)
+DROPPED_LOG_LINES: Final = _metric(
+    Metric(
+        "resilience_telemetry_dropped_log_lines",
+        "counter",
+        ("reason",),
+        "Log lines that were never written: queue_full (nobody reads them) or write_failed.",
     )
 )
 TELEMETRY_FAILURES: Final = _metric(

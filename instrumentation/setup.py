@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import prometheus_client
 from opentelemetry import trace
@@ -16,6 +16,8 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from . import semconv
+from .collector_session import CollectorSession
+from .environment import check_resource, is_disabled, otlp_options, positive_int, sampler
 from .export import BATCH_SIZE, EXPORT_TIMEOUT_MILLIS, QUEUE_SIZE, SCHEDULE_DELAY_MILLIS, ExportProcessor
 from .metrics import Metrics, metrics_for
 from .outcome import Outcome, status_rule
@@ -71,10 +73,11 @@ def setup(
     global _installed
     if _installed is not None:
         raise RuntimeError("instrumentation.setup() was called before; call shutdown() first")
+    disabled = is_disabled()
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
     metrics = metrics_for(registry)
     recorder: Recorder
-    if _variable("OTEL_SDK_DISABLED", "false").lower() == "true":
+    if disabled:
         recorder = NullRecorder()
         _installed = _Installed(None, None)
     else:
@@ -105,11 +108,14 @@ def _own_provider(
     service_name: str | None, processors: Iterable[SpanProcessor], metrics: Metrics
 ) -> tuple[trace.TracerProvider, _Installed]:
     global _made_global
+    check_resource()
     named = {} if service_name is None or service_name_of_environment() else {SERVICE_NAME: service_name}
-    provider = TracerProvider(resource=HashedOnce(Resource.create(named)), shutdown_on_exit=False)
+    exporter = _otlp_export(metrics)
+    provider = TracerProvider(
+        sampler=sampler(), resource=HashedOnce(Resource.create(named)), shutdown_on_exit=False
+    )
     for processor in processors:
         provider.add_span_processor(processor)
-    exporter = _otlp_export(metrics)
     if exporter is not None:
         provider.add_span_processor(exporter)
     if _made_global is None:
@@ -119,48 +125,31 @@ def _own_provider(
 
 
 def _otlp_export(metrics: Metrics) -> ExportProcessor | None:
-    wanted = _variable("OTEL_TRACES_EXPORTER", "otlp").lower()
-    name, endpoint = _otlp_variable("ENDPOINT")
-    if wanted == "none" or not endpoint:
+    options = otlp_options()
+    if options is None:
         return None
-    if wanted != "otlp":
-        raise ValueError(f"OTEL_TRACES_EXPORTER must be 'otlp' or 'none' here, got {wanted!r}")
-    if not endpoint.lower().startswith(("http://", "https://")):
-        raise ValueError(f"{name} must start with http:// or https://, got {endpoint!r}")
-    name, protocol = _otlp_variable("PROTOCOL")
-    if protocol not in ("", "http/protobuf"):
-        raise ValueError(f"{name} must be 'http/protobuf' here (port 4318), got {protocol!r}")
     # Unused by the SDK, which would yet log a stack trace about a wrong value.
-    _positive_int("OTEL_BSP_EXPORT_TIMEOUT", EXPORT_TIMEOUT_MILLIS)
+    positive_int("OTEL_BSP_EXPORT_TIMEOUT", EXPORT_TIMEOUT_MILLIS)
+    queue_size = positive_int("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE)
+    batch_size = positive_int("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(BATCH_SIZE, queue_size))
+    if batch_size > queue_size:
+        raise ValueError(
+            f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be at most OTEL_BSP_MAX_QUEUE_SIZE, {queue_size},"
+            f" got {batch_size}"
+        )
+    delay = positive_int("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MILLIS)
     # On the very logger: a filter is not asked about the records of the loggers below its own.
     logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter").addFilter(_EachMessageOnce())
-    return ExportProcessor(
-        OTLPSpanExporter(),
+    session = CollectorSession()
+    processor = ExportProcessor(
+        OTLPSpanExporter(session=session, **options),
         metrics.dropped,
-        queue_size=_positive_int("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE),
-        batch_size=_positive_int("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", BATCH_SIZE),
-        schedule_delay_millis=_positive_int("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MILLIS),
+        queue_size=queue_size,
+        batch_size=batch_size,
+        schedule_delay_millis=delay,
     )
-
-
-def _otlp_variable(name: str) -> tuple[str, str]:
-    """The variable for traces, else the one for all signals: its full name and its value."""
-    full_name = f"OTEL_EXPORTER_OTLP_TRACES_{name}"
-    if not _variable(full_name, ""):
-        full_name = f"OTEL_EXPORTER_OTLP_{name}"
-    return full_name, _variable(full_name, "")
-
-
-def _variable(name: str, default: str) -> str:
-    # OpenTelemetry's specification: an empty value means the same as none.
-    return os.environ.get(name, "").strip() or default
-
-
-def _positive_int(name: str, default: int) -> int:
-    text = _variable(name, str(default))
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{name} must be a whole number >= 1, got {text!r}")
-    return int(text)
+    session.on_rejected = partial(processor.drop, "rejected")
+    return processor
 
 
 class _EachMessageOnce(logging.Filter):

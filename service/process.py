@@ -13,6 +13,7 @@ from typing import Any
 from prometheus_client import REGISTRY, CollectorRegistry
 
 import instrumentation
+from instrumentation.logs import flush_logs
 from service.app import create_app, create_worker_app
 from service.console.console import Console
 from service.console.numbers import Numbers
@@ -29,6 +30,9 @@ from service.runs.worker import RunWorker
 from service.settings import Settings
 from service.signals import on_stop_signals
 from service.vitals import Vitals
+
+LAST_LINES_SECONDS: Final = 0.2
+"""How long a process that ends at once waits for a reader of what it has logged."""
 
 _log = logging.getLogger("service")
 
@@ -164,4 +168,5 @@ def _stop_on_signals() -> asyncio.Event:
 
 
 def _end_at_once(number: signal.Signals) -> None:
+    flush_logs(LAST_LINES_SECONDS)
     os._exit(128 + number)  # whatever is still running

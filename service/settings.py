@@ -2,13 +2,15 @@
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
@@ -111,18 +113,45 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given, then the environment, then the files with secrets."""
-        return init_settings, env_settings, _SecretFiles(settings_cls)
+        return init_settings, _Environment(settings_cls), _SecretFiles(settings_cls)
 
     @field_validator("grafana_url", "prometheus_url")
     @classmethod
     def _a_web_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("http://", "https://")):
+        if value is None:
+            return value
+        if not value.startswith(("http://", "https://")):
             raise ValueError("it must start with http:// or https://")
+        if "@" in value:
+            raise ValueError("it must have no user and no password: every page shows it")
+        parts = urlsplit(value)
+        if (
+            not value.isprintable()
+            or re.search(r"[\s\"<>\\^`{|}]", value)
+            or not parts.hostname
+            or parts.port == 0
+        ):
+            raise ValueError("it must be a URL such as https://grafana.example:3000/path")
+        return value
+
+    @field_validator("host")
+    @classmethod
+    def _a_host(cls, value: str) -> str:
+        if not re.fullmatch(r"[0-9A-Za-z._:%-]+", value):
+            raise ValueError("it must be an address such as 127.0.0.1 or ::1, or the name of a host")
+        return value
+
+    @field_validator("api_token")
+    @classmethod
+    def _a_header_can_carry_it(cls, value: SecretStr | None) -> SecretStr | None:
+        token = "" if value is None else value.get_secret_value()
+        if re.search(r"[^!-~]", token):
+            raise ValueError("it must be printable ASCII without blanks: a header has to carry it")
         return value
 
     @field_validator("allowed_hosts", "forwarded_allow_ips", mode="before")
@@ -194,6 +223,18 @@ def with_password(url: str, password: SecretStr | None) -> str:
     return f"{scheme}://{user}:{quote(password.get_secret_value(), safe='')}@{hosts}{slash}{tail}"
 
 
+def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
+    """Empty means unset, as with OpenTelemetry's variables; an empty token stays, and is refused."""
+    return {name: value for name, value in values.items() if value != "" or name == "api_token"}
+
+
+class _Environment(EnvSettingsSource):
+    """The variables that are set to something."""
+
+    def __call__(self) -> dict[str, Any]:
+        return _without_empty(super().__call__())
+
+
 class _SecretFiles(SecretsSettingsSource):
     """The files in ``SECRETS_DIR``, if there is such a folder that this user may look into."""
 
@@ -203,7 +244,7 @@ class _SecretFiles(SecretsSettingsSource):
 
     def __call__(self) -> dict[str, Any]:
         try:
-            return super().__call__()
+            return _without_empty(super().__call__())
         except SettingsError as error:
             raise ValueError(f"a setting can't be read from {SECRETS_DIR}: {error.__cause__}") from error
 

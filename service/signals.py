@@ -15,7 +15,7 @@ REPEAT_SECONDS: Final = 1.0
 """What arrives within that time is the same request: GNU `timeout` signals a process and then its group, and
 a Ctrl-C reaches a whole terminal, whose `make` or `uv` then passes a signal of its own on."""
 
-OnSignal = Callable[[signal.Signals], None]
+OnSignal = Callable[[signal.Signals], object]
 
 
 def on_stop_signals(ask: OnSignal, insist: OnSignal) -> None:

@@ -12,10 +12,12 @@ def losses(scope: Scope) -> Panel:
     return trend(
         "Telemetry that was lost",
         query(summed(scope.counter(semconv.DROPPED_SPANS), "reason"), "spans dropped: {{reason}}"),
+        query(summed(scope.counter(semconv.DROPPED_LOG_LINES), "reason"), "log lines dropped: {{reason}}"),
         query(summed(scope.counter(semconv.FOLDED_LABELS), "label"), "labels folded: {{label}}"),
         query(summed(scope.counter(semconv.TELEMETRY_FAILURES), "part"), "failures: {{part}}"),
-        means="Spans that never reached the collector, label values that became `_OTHER` because they were"
-        " in no declared set, and errors inside the telemetry. TelemetryDropped fires on dropped spans."
+        means="Spans that never reached the collector, log lines that nobody read, label values that became"
+        " `_OTHER` because they were in no declared set, and errors inside the telemetry."
+        " TelemetryDropped fires on dropped spans."
         " What is lost while a process ends is in its log only.",
         do="queue_full: raise OTEL_BSP_MAX_QUEUE_SIZE or sample. export_failed: look at the collector."
         " Folded labels: declare the operation, and build no name from ids. Failures: the log says once"

@@ -4,8 +4,12 @@
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     try:
-        from service.cli.command import run  # here, because a Ctrl-C may come while it is imported
+        try:
+            from service.cli.command import run  # here, because a Ctrl-C may come while it is imported
+        except ValueError as error:  # OpenTelemetry reads some variables when it is imported
+            from service.cli.output import fail
 
+            return fail(str(error))
         return run(arguments)
     except KeyboardInterrupt:  # before a command handles signals itself
         return 130

@@ -1,12 +1,13 @@
 """The command line: its commands, and what each of them may end with."""
 
 import argparse
+import traceback
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
 from service.cli import load, rules, serve, stack, worker
-from service.cli.output import CommandError, fail
+from service.cli.output import CommandError, errors_in_background, fail
 
 NEEDED = ("aiohttp", "pydantic", "pydantic_settings", "docket", "rich", "yaml", "markdown_it")
 """What the commands import besides the library's own dependencies."""
@@ -20,11 +21,16 @@ def run(arguments: list[str] | None = None) -> int:
             f"{', '.join(missing)} not installed; install the service with: pip install 'retryscope[service]'"
         )
     options = _parser().parse_args(arguments)
-    try:
-        status: int = options.run(options)
-    except (CommandError, ValueError) as error:  # OpenTelemetry reads some variables when it is imported
-        return fail(str(error))
-    return status
+    with errors_in_background():
+        try:
+            status: int = options.run(options)
+        except (CommandError, ValueError) as error:  # OpenTelemetry reads some variables when it is imported
+            is_propagator = str(error).startswith("Propagator ")  # it does not name its variable
+            return fail(f"OTEL_PROPAGATORS: {error}" if is_propagator else str(error))
+        except Exception:  # here, because afterwards standard error could hold it up
+            traceback.print_exc()
+            return 1
+        return status
 
 
 class _Parser(argparse.ArgumentParser):

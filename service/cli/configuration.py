@@ -17,7 +17,7 @@ OPTIONS = {
 """Settings that are options of the commands too."""
 
 SECRET = {
-    "api_token": "too short or no text",
+    "api_token": "not usable",
     "engine_url": "no URL of an engine",
     "engine_password": "empty",
 }

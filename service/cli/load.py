@@ -7,6 +7,8 @@ import os
 import random
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,14 +183,21 @@ class _Load:
         self._end_on_signals(generator)
         display = LoadDisplay(generator, self._duration, on_stderr=self._options.json == "-")
         display.announce(self._title(rate))
-        try:
+        with self._until_cut_short():
             async with display:
                 await generator.run()
+        display.summarize()
+        with self._until_cut_short():
+            await display.written()
+        return self._conclude(generator)
+
+    @contextmanager
+    def _until_cut_short(self) -> Iterator[None]:
+        try:
+            yield
         except asyncio.CancelledError:
             if self._cut_short is None:
                 raise
-        display.summarize()
-        return self._conclude(generator)
 
     def _title(self, rate: float) -> str:
         name = self._options.scenario or ("mixed" if self._options.mix is None else "mix")

@@ -1,22 +1,26 @@
 """What `retryscope load` shows: live on a terminal, else a line now and then; a summary at the end."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter
 from types import TracebackType
-from typing import Final
+from typing import Final, TextIO, cast
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from service.cli.output import in_background
 from service.load.generator import LoadGenerator
 from service.load.tally import Tally
 
 LINE_SECONDS: Final = 10.0
 REFRESH_SECONDS: Final = 0.25
+WRITTEN_SECONDS: Final = 0.01
+"""Between two looks whether the results are written."""
 WIDTH: Final = 132
 """Columns where no terminal has a width of its own."""
 _UNBOUNDED: Final = 10_000
@@ -45,7 +49,9 @@ class LoadDisplay:
     def __init__(self, generator: LoadGenerator, duration: float | None, *, on_stderr: bool) -> None:
         self._generator = generator
         self._duration = duration
-        self._console = Console(stderr=on_stderr, highlight=False)
+        # Whoever does not read what happens must not hold up the sending.
+        self._writer = in_background(sys.stderr if on_stderr else sys.stdout)
+        self._console = Console(file=cast(TextIO, self._writer), highlight=False)
         if not self._console.is_terminal:
             self._console.width = WIDTH
         self._task: asyncio.Task[None] | None = None
@@ -124,6 +130,12 @@ class LoadDisplay:
                 self._console.print(f"{name}: {', '.join(found)}.", markup=False)
         for kind, error in sorted(total.errors.items()):
             self._console.print(f"{kind}, {error.count} times; the first: {error.first}", markup=False)
+
+    async def written(self) -> None:
+        """Wait until all of it is written: results are for whoever reads them, however late."""
+        while self._writer.pending:  # noqa: ASYNC110 - on another thread
+            await asyncio.sleep(WRITTEN_SECONDS)
+        self._writer.close()
 
 
 def _table(rows: Sequence[tuple[str, Tally]], columns: Sequence[str]) -> Table:

@@ -1,6 +1,15 @@
 """What the commands tell people: on standard error, because standard output is for logs and results."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TextIO
+
+if TYPE_CHECKING:
+    from instrumentation.background_writer import BackgroundWriter
+
+FLUSH_SECONDS: Final = 2.0
+"""How long the end of a command waits for a reader of its last words."""
 
 
 class CommandError(Exception):
@@ -17,3 +26,26 @@ def fail(message: str) -> int:
     """Say why the command ends; returns the exit status of wrong usage."""
     say(f"retryscope: {message}")
     return 2
+
+
+def in_background(stream: TextIO) -> "BackgroundWriter":
+    """That stream for an event loop, which no reader that does not read may hold up."""
+    from instrumentation.background_writer import BackgroundWriter
+
+    return BackgroundWriter(
+        stream, on_drop=lambda _: None, notice=lambda lost: f"\nretryscope: {lost} outputs were lost here\n"
+    )
+
+
+@contextmanager
+def errors_in_background() -> Iterator[None]:
+    """During the block standard error holds up nobody who writes to it; at its end, not for long."""
+    before = sys.stderr
+    writer = in_background(before)
+    sys.stderr = writer
+    try:
+        yield
+    finally:
+        sys.stderr = before
+        writer.drain(FLUSH_SECONDS)
+        writer.close()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from instrumentation import RetryPolicy, cancellable, retry, semconv, task, timeout
-from instrumentation.logs import JsonFormatter, configure_logs
+from instrumentation.logs import JsonFormatter, configure_logs, flush_logs
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.instrumentation.helpers import PRICE, STOCK, failer, named, sleeper, span_id, spans_named
@@ -39,6 +39,7 @@ class Output:
         logging.getLogger("asyncio").setLevel(logging.WARNING)
 
     def lines(self) -> list[dict[str, Any]]:
+        assert flush_logs()
         return [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
 
 
@@ -198,6 +199,7 @@ def test_the_level_and_the_formatter_are_those_asked_for(capsys: pytest.CaptureF
     configure_logs("shop")
     logging.getLogger("shop").debug("detail")
     logging.getLogger("shop").info("once")
+    assert flush_logs()
     assert [json.loads(line)["message"] for line in capsys.readouterr().out.splitlines()] == ["once"]
     assert isinstance(logging.getLogger().handlers[0].formatter, JsonFormatter)
 
@@ -214,4 +216,5 @@ def test_logs_and_traces_name_the_same_service(
     monkeypatch.setenv(variable, value)
     configure_logs("shop")
     logging.getLogger("shop").info("started")
+    assert flush_logs()
     assert json.loads(capsys.readouterr().out)["service.name"] == "from-operator"

@@ -50,6 +50,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Global]:
         "OTEL_SERVICE_NAME",
         "OTEL_RESOURCE_ATTRIBUTES",
         "OTEL_TRACES_SAMPLER",
+        "OTEL_TRACES_SAMPLER_ARG",
         "OTEL_TRACES_EXPORTER",
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -65,7 +66,8 @@ class FakeOtlp(SpanExporter):
 
     made: "list[FakeOtlp]" = []  # noqa: RUF012 - cleared by the fixture
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
+        self.options = options
         self.spans: list[str] = []
         self.answer: Callable[[], SpanExportResult] = lambda: SpanExportResult.SUCCESS
         self.made.append(self)
@@ -271,15 +273,35 @@ def test_an_empty_variable_means_the_same_as_none(
         (
             "OTEL_BSP_EXPORT_TIMEOUT",
             "soon",
-            "OTEL_BSP_EXPORT_TIMEOUT must be a whole number >= 1, got 'soon'",
+            "OTEL_BSP_EXPORT_TIMEOUT must be a whole number >= 1 .*, got 'soon'",
         ),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "OTEL_BSP_MAX_QUEUE_SIZE must be a whole number >= 1, got '0'"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "OTEL_BSP_MAX_QUEUE_SIZE must be a whole number >= 1 .*, got '0'"),
         (
             "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
             "many",
             "OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be a whole number >= 1",
         ),
-        ("OTEL_BSP_SCHEDULE_DELAY", "-5", "OTEL_BSP_SCHEDULE_DELAY must be a whole number >= 1, got '-5'"),
+        ("OTEL_SDK_DISABLED", "1", "OTEL_SDK_DISABLED must be 'true' or 'false', got '1'"),
+        ("OTEL_TRACES_EXPORTER", "otlp,console", "OTEL_TRACES_EXPORTER must be 'otlp' or 'none' here"),
+        ("OTEL_TRACES_SAMPLER", "sometimes", "OTEL_TRACES_SAMPLER must be one of always_on, .*'sometimes'"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.1", "OTEL_TRACES_SAMPLER_ARG is for .*traceidratio"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "zone", "OTEL_RESOURCE_ATTRIBUTES must be key=value pairs"),
+        ("OTEL_SERVICE_NAME", "a\udcffb", "OTEL_SERVICE_NAME must be printable"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/a b", "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://", "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:0", "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:99999", "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c?a=b", "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT must be .* above 0"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "nan", "OTEL_EXPORTER_OTLP_TIMEOUT must be a number, got 'nan'"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000", "OTEL_EXPORTER_OTLP_TIMEOUT must be .* at most 3600"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip", "OTEL_EXPORTER_OTLP_COMPRESSION must be 'none', 'gzip'"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere", "OTEL_EXPORTER_OTLP_CERTIFICATE must be a file"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/k", "CLIENT_KEY needs OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/nowhere", "CLIENT_CERTIFICATE must be a PEM file"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "9" * 5000, "OTEL_BSP_MAX_QUEUE_SIZE must be a whole number"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "30000", "at most OTEL_BSP_MAX_QUEUE_SIZE, 20000, got 30000"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-5", "OTEL_BSP_SCHEDULE_DELAY must be a whole number >= 1 .*, got '-5'"),
     ],
 )
 def test_a_variable_that_cannot_be_used_is_named_with_its_value(
@@ -291,6 +313,64 @@ def test_a_variable_that_cannot_be_used_is_named_with_its_value(
         instrumentation.setup(registry=CollectorRegistry())
     monkeypatch.delenv(variable, raising=False)
     instrumentation.setup(registry=CollectorRegistry())
+
+
+@pytest.mark.parametrize(
+    "value", ["secret", "a b=secret", "name=secret\u00e9", "name=secret%0d%0ax: y", "=secret"]
+)
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(
+    otlp: list[FakeOtlp], monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """It is a credential, as a rule."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", value)
+    with pytest.raises(ValueError, match="OTEL_EXPORTER_OTLP_HEADERS") as refused:
+        instrumentation.setup(registry=CollectorRegistry())
+    assert "secret" not in str(refused.value)
+
+
+def test_what_was_checked_is_what_the_exporter_gets(
+    otlp: list[FakeOtlp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the blanks around it."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", " http://collector:4318/ ")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20T, ,x=1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", " 2.5 ")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "GZIP")
+    instrumentation.setup(registry=CollectorRegistry())
+    options = otlp[0].options
+    assert options["endpoint"] == "http://collector:4318/v1/traces"
+    assert options["headers"] == {"authorization": "Bearer T", "x": "1"}
+    assert (options["timeout"], options["compression"].value) == (2.5, "gzip")
+
+
+@pytest.mark.parametrize(("argument", "spans"), [("0", 0), ("1", 1)])
+@pytest.mark.parametrize("name", ["traceidratio", "ParentBased_TraceIdRatio"])
+def test_a_share_of_the_traces_is_sampled(
+    monkeypatch: pytest.MonkeyPatch, name: str, argument: str, spans: int
+) -> None:
+    """As the variables say."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", name)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", argument)
+    log = SpanLog()
+    instrumentation.setup(registry=CollectorRegistry(), span_processors=[log])
+    one_span()
+    assert len(log.ended) == spans
+
+
+@pytest.mark.parametrize("ratio", ["-0.1", "1.5", "nan", "half"])
+def test_a_share_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, ratio: str) -> None:
+    """The SDK would take all traces."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", ratio)
+    with pytest.raises(ValueError, match="OTEL_TRACES_SAMPLER_ARG must be a number"):
+        instrumentation.setup(registry=CollectorRegistry())
+
+
+def test_an_exporter_without_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who names it expects spans to go somewhere."""
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
+    with pytest.raises(ValueError, match="needs OTEL_EXPORTER_OTLP_ENDPOINT"):
+        instrumentation.setup(registry=CollectorRegistry())
 
 
 def test_the_variable_for_traces_wins_over_the_one_for_all_signals(

@@ -1,10 +1,13 @@
 """The settings: their defaults, their bounds, and where they come from."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr, ValidationError
 
 from service import settings
 from service.settings import Settings
@@ -94,7 +97,6 @@ def test_a_variable_sets_its_field(
         ("PORT", "-1"),
         ("PORT", "65536"),
         ("PORT", "http"),
-        ("PORT", ""),
         ("ALLOW_REMOTE", "perhaps"),
         ("ALLOWED_HOSTS", "a.example:80"),
         ("ALLOWED_HOSTS", "a.example, http://b.example"),
@@ -122,10 +124,18 @@ def test_a_variable_sets_its_field(
         ("MAX_SPANS", "0"),
         ("MAX_SPANS", "10000001"),
         ("ENGINE_URL", "http://host"),
-        ("ENGINE_URL", ""),
+        ("HOST", "127.0.0.1 "),
+        ("HOST", "local host"),
+        ("HOST", "http://127.0.0.1"),
+        ("HOST", "host\x1b[31m"),
         ("GRAFANA_URL", "127.0.0.1:3000"),
+        ("GRAFANA_URL", "http://user:word@grafana"),
+        ("GRAFANA_URL", "http://grafana:99999"),
+        ("GRAFANA_URL", "http://grafana/a b"),
+        ("GRAFANA_URL", "http://grafana/\x07"),
+        ("GRAFANA_URL", "http://"),
+        ("PROMETHEUS_URL", "http://[::1"),
         ("GRAFANA_URL", "javascript:alert(1)//http://"),
-        ("PROMETHEUS_URL", ""),
         ("PROMETHEUS_URL", "file:///etc/passwd"),
         ("WORKER_CONCURRENCY", "0"),
         ("WORKER_CONCURRENCY", "10001"),
@@ -148,6 +158,28 @@ def test_a_value_out_of_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, name:
     assert error["input"] == text
 
 
+@pytest.mark.parametrize("name", sorted(set(Settings.model_fields) - {"api_token"}))
+def test_an_empty_variable_means_unset(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with OpenTelemetry's; a compose file often sets empty ones."""
+    default = Settings()
+    monkeypatch.setenv(f"RETRYSCOPE_{name.upper()}", "")
+    assert Settings() == default
+
+
+def test_an_empty_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sets it wants the service protected."""
+    monkeypatch.setenv("RETRYSCOPE_API_TOKEN", "")
+    with pytest.raises(ValidationError, match="at least 16"):
+        Settings()
+
+
+@given(st.text(min_size=16).filter(lambda text: re.search(r"[^!-~]", text)))
+def test_a_token_that_no_header_can_carry_is_refused(text: str) -> None:
+    """Nobody could send it. It is not repeated."""
+    with pytest.raises(ValidationError, match="printable ASCII"):
+        Settings(api_token=SecretStr(text))
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
 def test_what_only_this_machine_can_reach(host: str) -> None:
     """All of 127.0.0.0/8, and the name that stands for it."""
@@ -155,10 +187,10 @@ def test_what_only_this_machine_can_reach(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", [ANY, "::", "", "192.168.0.1", "example.org", "localhost.example.org", "127.1", "0"]
+    "host", [ANY, "::", "192.168.0.1", "example.org", "localhost.example.org", "127.1", "0"]
 )
 def test_what_others_may_reach(host: str) -> None:
-    """An empty host is every address; a name may be any."""
+    """A name may be any."""
     assert not Settings(host=host).is_local
 
 
@@ -198,6 +230,21 @@ class TestSecretFiles:
         (secrets / "api_token").write_text("of somebody else")
         assert token() == "0123456789abcdef"
         assert Settings().engine_url == "redis://:secret@host:1/2"
+
+    @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+    def test_a_line_end_is_no_part_of_it(self, secrets: Path, end: str) -> None:
+        """Whichever editor wrote it."""
+        (secrets / "retryscope_api_token").write_bytes(f"0123456789abcdef{end}".encode())
+        assert token() == "0123456789abcdef"
+
+    def test_an_empty_variable_leaves_it_to_the_file(
+        self, secrets: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is not set; nor is an empty file."""
+        (secrets / "retryscope_worker_port").write_text("1")
+        (secrets / "retryscope_port").write_text("\n")
+        monkeypatch.setenv("RETRYSCOPE_WORKER_PORT", "")
+        assert (Settings().worker_port, Settings().port) == (1, 8080)
 
     def test_the_environment_wins(self, secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """And what is given wins over both."""

@@ -1,5 +1,7 @@
 """What `retryscope load` shows of its numbers."""
 
+import asyncio
+
 import pytest
 from rich.cells import cell_len
 
@@ -13,7 +15,9 @@ def summary(numbers: LoadNumbers, capsys: pytest.CaptureFixture[str]) -> list[st
     """The lines of a summary, without those of the text below the tables."""
     generator = load(SlowService())
     generator.numbers = numbers
-    LoadDisplay(generator, 10.0, on_stderr=False).summarize()
+    display = LoadDisplay(generator, 10.0, on_stderr=False)
+    display.summarize()
+    asyncio.run(display.written())
     lines = capsys.readouterr().out.splitlines()
     return lines[: next(number for number, line in enumerate(lines) if line.startswith("Latency"))]
 
