@@ -120,7 +120,7 @@ def test_a_body_that_does_not_end_in_time_is_given_up(monkeypatch: pytest.Monkey
     monkeypatch.setattr("instrumentation.collector_session.time.monotonic", lambda: next(now))
     with (
         collector(f"HTTP/1.1 200 OK\r\n{PROTOBUF}\r\nContent-Length: 9\r\n\r\n".encode(), b"x", 9) as asked,
-        pytest.raises(AnswerError, match="did not end in time|longer|is no application"),
+        pytest.raises(AnswerError, match=r"did not end in time"),
     ):
         ask(asked.url)
 
