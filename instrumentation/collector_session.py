@@ -23,12 +23,16 @@ class AnswerError(requests.RequestException):
 class CollectorSession(requests.Session):
     """A session for the OTLP exporter, which by itself takes a redirect for a success and reads any body.
 
+    Args:
+        monotonic: The clock, in seconds.
+
     Attributes:
         on_rejected: Called with the number of spans that the collector has taken a request without.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self._monotonic = monotonic
         self.headers["Accept-Encoding"] = "identity"
         self.on_rejected: Callable[[int], None] = lambda _: None
 
@@ -39,18 +43,28 @@ class CollectorSession(requests.Session):
             AnswerError: A redirect, or a body that is too long, too slow, or not a collector's.
         """
         timeout = kwargs.get("timeout")
-        deadline = time.monotonic() + (DEFAULT_TIMEOUT if timeout is None else timeout)
+        deadline = self._monotonic() + (DEFAULT_TIMEOUT if timeout is None else timeout)
         response = super().send(request, **{**kwargs, "stream": True, "allow_redirects": False})
         try:
             if 300 <= response.status_code < 400:
                 raise AnswerError(f"status {response.status_code}, a redirect, which is not followed")
             response._content = b""
             if response.status_code < 300:
-                self._understand(response, _read(response, deadline))
+                self._understand(response, self._read(response, deadline))
         finally:
             # What was read to its end keeps its connection; of anything else nothing more is read.
             response.close()
         return response
+
+    def _read(self, response: requests.Response, deadline: float) -> bytes:
+        body = b""
+        while piece := response.raw.read1(MAX_ANSWER_BYTES + 1 - len(body), decode_content=False):
+            body += piece
+            if len(body) > MAX_ANSWER_BYTES:
+                raise AnswerError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+            if self._monotonic() > deadline:
+                raise AnswerError("the answer did not end in time")
+        return body
 
     def _understand(self, response: requests.Response, body: bytes) -> None:
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -62,17 +76,6 @@ class CollectorSession(requests.Session):
             raise AnswerError(f"the answer is no {kind}") from error
         if rejected > 0:
             self.on_rejected(rejected)
-
-
-def _read(response: requests.Response, deadline: float) -> bytes:
-    body = b""
-    while piece := response.raw.read1(MAX_ANSWER_BYTES + 1 - len(body), decode_content=False):
-        body += piece
-        if len(body) > MAX_ANSWER_BYTES:
-            raise AnswerError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise AnswerError("the answer did not end in time")
-    return body
 
 
 def _rejected(kind: str, body: bytes) -> int:
