@@ -48,7 +48,7 @@ class Collector:
             while True:
                 connection, _ = self._server.accept()
                 with connection, suppress(OSError):
-                    connection.settimeout(10)
+                    connection.settimeout(0.5)  # some clients leave a broken answer open
                     self._answer(connection)
 
     def _answer(self, connection: socket.socket) -> None:
@@ -178,7 +178,7 @@ def test_an_encoded_answer_is_not_decoded() -> None:
         ask(asked.url)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     st.binary(max_size=300), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", answer("200 OK", PROTOBUF)[:-2]])
 )
