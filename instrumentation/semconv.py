@@ -386,6 +386,22 @@ RUN_LATE_RESULTS: Final = _metric(
         "Results of a delivery that another one had overtaken; they are dropped.",
     )
 )
+RUN_JOINED_DELIVERIES: Final = _metric(
+    Metric(
+        "retryscope_run_joined_deliveries",
+        "counter",
+        ("workflow",),
+        "Deliveries of a background run that was running in the same worker; they joined it.",
+    )
+)
+RUN_RECONCILED: Final = _metric(
+    Metric(
+        "retryscope_run_reconciled",
+        "counter",
+        ("workflow",),
+        "Background runs that had not ended and that the engine no longer held; they are handed over again.",
+    )
+)
 CONCURRENCY_IN_FLIGHT: Final = _metric(
     Metric(
         "retryscope_concurrency_in_flight",

@@ -1,6 +1,7 @@
 """Background runs as a client sees them: submit, read, follow, cancel."""
 
 import json
+import logging
 import time
 import uuid
 from collections.abc import AsyncGenerator
@@ -12,6 +13,7 @@ from typing import Any, Final
 from opentelemetry import propagate
 from opentelemetry.trace import get_current_span
 
+from instrumentation import semconv
 from service.runs.engine import Engine
 from service.runs.feed import EventFeed
 from service.runs.inline import TooManyRunsError
@@ -26,6 +28,10 @@ SCAN_LIMIT: Final = 2_000
 """Records that one listing looks at to find those that a filter wants."""
 RECONCILE_AFTER: Final = 5.0
 """Seconds after which a stored run that the engine has not got is handed to it again."""
+RECONCILE_AT_ONCE: Final = 500
+"""Active runs that are compared with what the engine holds at a time; it takes Redis about a millisecond."""
+
+_log = logging.getLogger("service")
 
 
 class IdempotencyConflictError(Exception):
@@ -76,6 +82,7 @@ class BackgroundRuns:
         self._retention = retention
         self._feed = EventFeed(store)
         self._random = SystemRandom()
+        self._reconciled = 0
 
     async def submit(
         self, definition: WorkflowDefinition[Any], params: WorkflowParams, idempotency_key: str | None
@@ -131,7 +138,18 @@ class BackgroundRuns:
         return submitted.run_id, submitted.verdict == "new"
 
     async def reconcile(self) -> None:
-        """Hand runs to the engine whose submitter died, or lost the engine, before it could."""
+        """Hand runs to the engine that it does not hold: nobody could, or their message got lost.
+
+        Each call looks at some of the active runs, and the next one goes on behind them.
+        """
+        looked, missing = await self._store.reconcile(self._reconciled, RECONCILE_AT_ONCE)
+        self._reconciled = self._reconciled + looked if looked == RECONCILE_AT_ONCE else 0
+        for run_id, workflow in missing:
+            self._metrics.reconciled(workflow)
+            extra = {semconv.RUN_ID: run_id}
+            _log.warning(
+                "run %s has not ended, but the engine lost it: handed over again", run_id, extra=extra
+            )
         for run_id in await self._store.not_enqueued(RECONCILE_AFTER):
             message = await self._store.get_field(run_id, "message")
             if message is None:  # forgotten since

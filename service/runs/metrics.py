@@ -43,13 +43,23 @@ class RunMetrics:
         again, late = semconv.RUN_REDELIVERIES, semconv.RUN_LATE_RESULTS
         self._redeliveries = Counter(again.name, again.help, again.labels, registry=registry)
         self._late = Counter(late.name, late.help, late.labels, registry=registry)
+        joined, resent = semconv.RUN_JOINED_DELIVERIES, semconv.RUN_RECONCILED
+        self._joined = Counter(joined.name, joined.help, joined.labels, registry=registry)
+        self._reconciled = Counter(resent.name, resent.help, resent.labels, registry=registry)
         for name in WORKFLOWS:  # so that a rate() sees the first increment
             for state, outcomes in _OUTCOMES.items():
                 for outcome in outcomes:
                     self._runs.labels(name, state, outcome)
             for state in ("succeeded", "failed", "cancelled"):
                 self._duration.labels(name, state)
-            for family in (self._wait, self._in_flight, self._redeliveries, self._late):
+            for family in (
+                self._wait,
+                self._in_flight,
+                self._redeliveries,
+                self._late,
+                self._joined,
+                self._reconciled,
+            ):
                 family.labels(name)
 
     def counted(self, active: int, running: int) -> None:
@@ -70,6 +80,14 @@ class RunMetrics:
             self._wait.labels(message.workflow).observe(max(0.0, time.time() - message.submitted_at))
         else:
             self._redeliveries.labels(message.workflow).inc()
+
+    def joined(self, workflow: str) -> None:
+        """A delivery has joined the run that it is of, which runs here."""
+        self._joined.labels(workflow).inc()
+
+    def reconciled(self, workflow: str) -> None:
+        """The engine no longer holds a run that has not ended; it is handed over again."""
+        self._reconciled.labels(workflow).inc()
 
     def left(self, workflow: str) -> None:
         """A delivery is over here, whatever came of it."""

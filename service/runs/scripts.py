@@ -5,6 +5,8 @@ to it got lost. Only commands are used that Redis and docket's in-memory stand-i
 from outside, and JSON is put together by hand.
 """
 
+from service.runs.engine.scripts import HELD
+
 _PRELUDE = """
 local final = {succeeded=true, failed=true, cancelled=true, lost=true}
 local function say(events, now, state, delivery)
@@ -43,17 +45,29 @@ return {'new', id}
 """
 )
 
+# A delivery whose message is gone, or belongs to another worker meanwhile, is none: its worker was stopped
+# before it could start. What runs in this worker goes on as the new delivery.
 START = (
     _PRELUDE
+    + HELD
     + """
-local record, running, events = KEYS[1], KEYS[2], KEYS[3]
+local record, running, pending, events, stream = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local now, worker, most, id, call = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local message, group, here = ARGV[6], ARGV[7], ARGV[8]
 local state = redis.call('HGET', record, 'state')
 if not state or final[state] then return {'ended', '0'} end
 if redis.call('HGET', record, 'start_call') == call then
   return {redis.call('HGET', record, 'start_verdict'), redis.call('HGET', record, 'delivery')}
 end
-local delivery = redis.call('HINCRBY', record, 'delivery', 1)
+if message ~= '' then
+  if not engine.holds(stream, message) then return {'overtaken', '0'} end
+  if group ~= '' and not engine.is_of(stream, group, worker, message) then return {'overtaken', '0'} end
+  redis.call('HSET', record, 'message_id', message)
+end
+redis.call('ZREM', pending, id)
+local delivery = redis.call('HGET', record, 'delivery')
+if here ~= '' and here == delivery then return {'run', delivery} end
+delivery = redis.call('HINCRBY', record, 'delivery', 1)
 local verdict = 'run'
 if state == 'cancelling' then verdict = 'abandoned' elseif delivery > most then verdict = 'lost' end
 redis.call('HSET', record, 'start_call', call)
@@ -72,7 +86,8 @@ return {'run', tostring(delivery)}
 FINISH = (
     _PRELUDE
     + """
-local record, active, finished, running, events = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local record, active, finished = KEYS[1], KEYS[2], KEYS[3]
+local running, pending, events = KEYS[4], KEYS[5], KEYS[6]
 local id, now, delivery = ARGV[1], ARGV[2], ARGV[3]
 local state = redis.call('HGET', record, 'state')
 if not state or redis.call('HGET', record, 'delivery') ~= delivery then return 'late' end
@@ -85,6 +100,7 @@ redis.call('HSET', record, 'ended_by', delivery)
 for i = 4, #ARGV, 2 do redis.call('HSET', record, ARGV[i], ARGV[i + 1]) end
 redis.call('ZREM', active, id)
 redis.call('ZREM', running, id)
+redis.call('ZREM', pending, id)
 redis.call('ZADD', finished, now, id)
 say(events, now, redis.call('HGET', record, 'state'), delivery)
 return 'done'
@@ -136,6 +152,57 @@ return {'cancelling', state}
 """
 )
 
+# A run stays pending until it is known which message carries it: the engine says so until the message is
+# delivered, the delivery says so when it starts. If it is delivered and for long does not start, the message
+# may be gone: then it is looked for, once.
+ENQUEUED = (
+    HELD
+    + """
+local record, pending, task, stream = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id, now, patience = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local since = redis.call('ZSCORE', pending, id)
+if not since then return end
+if redis.call('EXISTS', record) == 1 then
+  local message = engine.waiting(task)
+  if not message then
+    if not engine.delivered(task) or now - since < patience then return end
+    message = engine.find(stream, id)
+    if not message then return engine.forget(task) end
+  end
+  redis.call('HSET', record, 'message_id', message)
+end
+redis.call('ZREM', pending, id)
+"""
+)
+
+# Runs whose message is gone become pending again. Whose record is gone, or has ended, has no place any more.
+RECONCILE = (
+    _PRELUDE
+    + HELD
+    + """
+local active, running, pending, index, stream = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local start, stop, records, tasks = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local ids = redis.call('ZRANGE', active, start, stop)
+local found = {tostring(#ids)}
+for _, id in ipairs(ids) do
+  local record = records .. id
+  local state = redis.call('HGET', record, 'state')
+  if not state or final[state] then
+    redis.call('ZREM', active, id)
+    redis.call('ZREM', running, id)
+    redis.call('ZREM', pending, id)
+    if not state then redis.call('ZREM', index, id) end
+  elseif not redis.call('ZSCORE', pending, id)
+      and not engine.holds(stream, redis.call('HGET', record, 'message_id')) then
+    redis.call('ZADD', pending, 0, id)
+    engine.forget(tasks .. id)
+    found[#found + 1] = id
+    found[#found + 1] = redis.call('HGET', record, 'workflow')
+  end
+end
+return found
+"""
+)
 
 ADD_EVENTS = """
 local events, most = KEYS[1], tonumber(ARGV[1])

@@ -18,6 +18,8 @@ MAX_DELIVERIES: Final = 5
 """A run that has been delivered this often and never ended kills its workers: it is lost."""
 MAX_EVENTS: Final = 10_000
 """Events kept of one run."""
+UNSTARTED_SECONDS: Final = 60.0
+"""A run that was delivered so long ago, and has not started, may have lost its message."""
 
 HandedBack = Literal["done", "late", "cancelling"]
 """``late``: another delivery has overtaken this one; ``cancelling``: it is to be cancelled instead."""
@@ -42,12 +44,13 @@ class Started:
     """Whether a delivered run may start.
 
     Attributes:
-        verdict: ``run``; ``ended`` (nothing to do); ``abandoned`` (its worker died while it was being
+        verdict: ``run``; ``ended`` (nothing to do); ``overtaken`` (another worker has it);
+            ``abandoned`` (its worker died while it was being
             cancelled); ``lost`` (delivered too often).
         delivery: Number of this delivery, from 1.
     """
 
-    verdict: Literal["run", "ended", "abandoned", "lost"]
+    verdict: Literal["run", "ended", "overtaken", "abandoned", "lost"]
     delivery: int
 
 
@@ -111,20 +114,63 @@ class RunStore:
         return Submitted(verdict.decode(), known.decode())
 
     async def enqueued(self, run_id: str) -> None:
-        """The engine has the run."""
-        async with self._engine.redis() as redis:
-            await redis.zrem(self._pending, run_id)
+        """The engine has the run: note which message carries it."""
+        keys = (self._record(run_id), self._pending, self._engine.task(run_id), self._engine.stream)
+        await self._script(scripts.ENQUEUED, keys, (run_id, f"{time.time():.6f}", str(UNSTARTED_SECONDS)))
 
     async def not_enqueued(self, older_than: float) -> list[str]:
-        """Runs whose submitter died between storing them and handing them to the engine."""
+        """Runs that wait to be handed to the engine: their submitter died, or the engine lost them."""
         async with self._engine.redis() as redis:
             ids = await redis.zrangebyscore(self._pending, 0, time.time() - older_than)
         return [each.decode() for each in ids]
 
-    async def start(self, run_id: str, worker: str, call: str) -> Started:
-        """Count a delivery and say whether the run may start; again with the same ``call``, say it again."""
-        keys = (self._record(run_id), self._running, self._events(run_id))
-        arguments = (f"{time.time():.6f}", worker, str(MAX_DELIVERIES), run_id, call)
+    async def reconcile(self, start: int, number: int) -> tuple[int, list[tuple[str, str]]]:
+        """Look at some of the active runs; one that the engine does not hold waits to be handed to it again.
+
+        Args:
+            start: The first, in the order of submission, from 0.
+            number: How many.
+
+        Returns:
+            How many there were, and of those that the engine does not hold id and workflow.
+        """
+        keys = (self._active, self._running, self._pending, self._index, self._engine.stream)
+        arguments = (str(start), str(start + number - 1), self._record(""), self._engine.task(""))
+        looked, *found = await self._script(scripts.RECONCILE, keys, arguments)
+        texts = [each.decode() for each in found]
+        return int(looked), list(zip(texts[::2], texts[1::2], strict=True))
+
+    async def start(
+        self, run_id: str, worker: str, call: str, message_id: str = "", here: int | None = None
+    ) -> Started:
+        """Count a delivery and say whether the run may start; again with the same ``call``, say it again.
+
+        Args:
+            run_id: The run.
+            worker: Who got it.
+            call: Something that no other call has.
+            message_id: Of the delivery; without one it is not asked whether it is still the worker's.
+            here: The delivery as which the run runs in this worker already. If none overtook it, the run
+                goes on as that; else as the new one.
+        """
+        keys = (
+            self._record(run_id),
+            self._running,
+            self._pending,
+            self._events(run_id),
+            self._engine.stream,
+        )
+        own = "" if here is None else str(here)
+        arguments = (
+            f"{time.time():.6f}",
+            worker,
+            str(MAX_DELIVERIES),
+            run_id,
+            call,
+            message_id,
+            self._engine.group,
+            own,
+        )
         verdict, delivery = await self._script(scripts.START, keys, arguments)
         return Started(verdict.decode(), int(delivery))
 
@@ -135,6 +181,7 @@ class RunStore:
             self._active,
             self._finished,
             self._running,
+            self._pending,
             self._events(run_id),
         )
         flat = [text for pair in fields.items() for text in pair]

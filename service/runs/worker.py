@@ -5,15 +5,15 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import SpanContext, TraceFlags
 
-from instrumentation import request_cancel, semconv
+from instrumentation import message_of, request_cancel, semconv
 from instrumentation.propagation import extract
-from service.runs.engine import Engine, EngineError, Intake
+from service.runs.engine import Delivery, Engine, EngineError, Intake
 from service.runs.events import RunEvents, current_run
 from service.runs.message import RunMessage
 from service.runs.metrics import RunMetrics
@@ -48,27 +48,35 @@ class RunWorker:
         self._store = store
         self._events = events
         self._metrics = metrics
-        self._tasks: dict[asyncio.Task[Any], str] = {}
+        self._here: dict[str, _Here] = {}
         self._patience = RunPatience()
         self._shutting_down = False
 
     @property
     def in_flight(self) -> int:
         """Runs of this worker that have started and not ended."""
-        return len(self._tasks)
+        return len(self._here)
 
-    async def handle(self, text: str) -> None:
-        """Run one delivery; the engine calls this, and cancels it when somebody cancels the run."""
-        message = RunMessage.model_validate_json(text)
+    async def handle(self, delivery: Delivery) -> bool:
+        """Run one delivery; the engine calls this, and cancels it when somebody cancels the run.
+
+        Returns:
+            Whether the run is over. Otherwise the message stays with the engine, for somebody else.
+        """
         if self._shutting_down:  # it came too late to be drained
-            raise asyncio.CancelledError
+            return False
+        here = self._here.get(delivery.run_id)
+        if here is not None:
+            return await self._join(here, delivery)
         task = asyncio.current_task()
         assert task is not None
-        self._tasks[task] = message.id
+        here = self._here[delivery.run_id] = _Here(task)
         try:
-            await self._deliver_or_leave(message, task)
+            here.over = await self._deliver_or_leave(delivery, here)
+            return here.over
         finally:
-            del self._tasks[task]
+            del self._here[delivery.run_id]
+            here.ended.set()
 
     async def drain(self, limit: float, intake: Intake) -> None:
         """Wait up to ``limit`` seconds for what runs, then cancel it: a shared engine gets it back.
@@ -76,12 +84,12 @@ class RunWorker:
         If that can't be reached, it finds out by itself that this worker has gone.
         """
         intake.pause()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=limit)
+        if self._here:
+            await asyncio.wait([here.task for here in self._here.values()], timeout=limit)
         self._shutting_down = True
         intake.stop()
         self._patience.end()
-        running = set(self._tasks)
+        running = {here.task for here in self._here.values()}
         for task in running:
             request_cancel(task, "shutdown")
         if running:
@@ -89,120 +97,187 @@ class RunWorker:
 
     async def carry_out_cancels(self) -> None:
         """Cancel the runs here whose cancel was requested while the message about it was lost."""
-        wanted = set(await self._store.to_cancel(list(self._tasks.values())))
-        for task, run_id in list(self._tasks.items()):
-            if run_id in wanted and not task.cancelling():
-                request_cancel(task, "request")
+        wanted = set(await self._store.to_cancel(list(self._here)))
+        for run_id, here in list(self._here.items()):
+            if run_id in wanted and not here.task.cancelling():
+                request_cancel(here.task, "request")
 
-    async def _deliver_or_leave(self, message: RunMessage, task: asyncio.Task[Any]) -> None:
+    async def _deliver_or_leave(self, delivery: Delivery, here: "_Here") -> bool:
         try:
-            await self._deliver(message, task)
+            return await self._deliver(delivery, here)
         except (EngineError, OSError) as error:
             if not self._shutting_down:
                 raise
             _log.warning(
                 "run %s is left to another worker: the engine can't be told what became of it (%s)",
-                message.id,
+                delivery.run_id,
                 error,
-                extra={semconv.RUN_ID: message.id},
+                extra={semconv.RUN_ID: delivery.run_id},
             )
-            raise asyncio.CancelledError from error
+            return False
 
-    async def _deliver(self, message: RunMessage, task: asyncio.Task[Any]) -> None:
-        (started, first_try), cancel = await _despite_cancels(self._start(message))
+    async def _deliver(self, delivery: Delivery, here: "_Here") -> bool:
+        try:
+            message = RunMessage.model_validate_json(delivery.text)
+        except ValueError as error:  # submitted to another version of the service
+            return await self._refuse(delivery, here, error)
+        (started, first_try), cancel = await _despite_cancels(self._begin(delivery, here))
+        if started.verdict in ("abandoned", "lost"):
+            return await _to_the_end(self._mark_lost(message.id, message.workflow, started))
         if started.verdict != "run":
-            if started.verdict != "ended":
-                await _to_the_end(self._mark_lost(message, started))
-            if cancel is not None:
-                raise cancel
-            return
+            return started.verdict == "ended"
         if cancel is not None:  # meant for the run, which has to write down what became of it
-            task.cancel(*cancel.args)
+            here.task.cancel(*cancel.args)
         self._metrics.started(message, started.delivery)
         try:
-            await self._run(message, started.delivery, first_try)
+            return await self._run(message, here, first_try)
         finally:
             self._metrics.left(message.workflow)
 
-    async def _start(self, message: RunMessage) -> tuple[Started, SpanContext | None]:
-        started = await self._patience.call(self._store.start, message.id, self.name, uuid.uuid4().hex)
-        again = started.verdict == "run" and started.delivery > 1
-        return started, await self._first_try(message.id) if again else None
+    async def _join(self, here: "_Here", delivery: Delivery) -> bool:
+        """A delivery of what runs here: it becomes that run's, and is over when that is."""
+        started, cancel = await _despite_cancels(self._start(delivery, here))
+        if started.verdict in ("ended", "overtaken"):
+            return started.verdict == "ended"
+        workflow = await self._patience.call(self._store.get_field, delivery.run_id, "workflow") or ""
+        if started.verdict in ("abandoned", "lost"):
+            here.task.cancel()
+            return await _to_the_end(self._mark_lost(delivery.run_id, workflow, started))
+        self._metrics.joined(workflow)
+        if cancel is not None:
+            here.task.cancel()
+        while not here.ended.is_set():
+            try:
+                await here.ended.wait()
+            except asyncio.CancelledError:
+                here.task.cancel()
+        return here.over
 
-    async def _run(self, message: RunMessage, delivery: int, first_try: SpanContext | None) -> None:
+    async def _start(self, delivery: Delivery, here: "_Here") -> Started:
+        async with here.starting:
+            started = await self._patience.call(
+                self._store.start,
+                delivery.run_id,
+                self.name,
+                uuid.uuid4().hex,
+                delivery.message_id,
+                here.delivery,
+            )
+            if started.verdict == "run":
+                here.delivery = started.delivery
+            return started
+
+    async def _begin(self, delivery: Delivery, here: "_Here") -> tuple[Started, SpanContext | None]:
+        started = await self._start(delivery, here)
+        again = started.verdict == "run" and started.delivery > 1
+        return started, await self._first_try(delivery.run_id) if again else None
+
+    async def _run(self, message: RunMessage, here: "_Here", first_try: SpanContext | None) -> bool:
+        """Run it, whatever it raises, and write down what it came to."""
         try:
             definition = WORKFLOWS[message.workflow]
-            params = definition.params.model_validate(message.params)
-        except (KeyError, ValueError) as error:  # submitted to another version of the service
-            await _to_the_end(self._mark_refused(message, delivery, error))
-            return
-        run = WorkflowRun(
-            definition,
-            params,
-            message.seed,
-            attributes={
-                semconv.RUN_ID: message.id,
-                semconv.RUN_DELIVERY: delivery,
-                semconv.RUN_QUEUE_WAIT: round(time.time() - message.submitted_at, 6),
-            },
-            redelivery_of=first_try,
-        )
-        context = attach(extract(message.traceparent))
+            run = WorkflowRun(
+                definition,
+                definition.params.model_validate(message.params),
+                message.seed,
+                attributes={
+                    semconv.RUN_ID: message.id,
+                    semconv.RUN_DELIVERY: here.delivery or 0,
+                    semconv.RUN_QUEUE_WAIT: round(time.time() - message.submitted_at, 6),
+                },
+                redelivery_of=first_try,
+            )
+            context = extract(message.traceparent)
+        except Exception as error:  # submitted to another version of the service, perhaps
+            why = f"this version of the service can't run it: {message_of(error)}"
+            return await _to_the_end(self._failed(message.id, message.workflow, here, error, why))
+        attached = attach(context)
         token = current_run.set(message.id)
         try:
             await run.execute()
         except asyncio.CancelledError:
-            await _to_the_end(self._cancelled(message, delivery, run))
-            raise
+            return await _to_the_end(self._cancelled(message, here, run))
+        except BaseException as error:  # not even SystemExit of a run may end its worker
+            return await _to_the_end(self._broken(message, here, error))
         finally:
             current_run.reset(token)
-            detach(context)
-        await _to_the_end(self._ended(message, delivery, run))
+            detach(attached)
+        return await _to_the_end(self._ended(message, here, run))
 
-    async def _cancelled(self, message: RunMessage, delivery: int, run: WorkflowRun) -> None:
+    async def _cancelled(self, message: RunMessage, here: "_Here", run: WorkflowRun) -> bool:
         if self._shutting_down and self._engine.shared:
             await self._flush(message.id)
-            handed_back = await self._patience.call(self._store.hand_back, message.id, delivery)
+            handed_back = await self._patience.call(self._store.hand_back, message.id, here.delivery)
             if handed_back == "done":
                 self._metrics.reached(message.workflow, "queued")
             if handed_back != "cancelling":
-                return
-        await self._ended(message, delivery, run)
+                return False
+        return await self._ended(message, here, run)
 
-    async def _ended(self, message: RunMessage, delivery: int, run: WorkflowRun) -> None:
-        result = run.result()
-        state = _STATES.get(result.outcome, "failed")
-        fields = {
-            "state": state,
-            "outcome": result.outcome,
-            "result": json.dumps(result.members()),
-        }
-        if cleanups := run.cleanups():
-            fields["cleanups"] = json.dumps(cleanups)
-        if error := run.error_members():
-            fields["error"] = json.dumps(error)
-        await self._flush(message.id)
-        done = await self._patience.call(self._store.finish, message.id, delivery, fields)
+    async def _ended(self, message: RunMessage, here: "_Here", run: WorkflowRun) -> bool:
+        try:
+            result = run.result()
+            state = _STATES.get(result.outcome, "failed")
+            fields = {
+                "state": state,
+                "outcome": result.outcome,
+                "result": json.dumps(result.members(), allow_nan=False),
+            }
+            if cleanups := run.cleanups():
+                fields["cleanups"] = json.dumps(cleanups)
+            if error := run.error_members():
+                fields["error"] = json.dumps(error)
+        except Exception as error:  # a result that can't be written
+            return await self._broken(message, here, error)
+        done = await self._finish(message.id, here, fields)
         self._metrics.ended(message.workflow, state, result, in_time=done)
+        return done
 
-    async def _mark_lost(self, message: RunMessage, started: Started) -> None:
+    async def _broken(self, message: RunMessage, here: "_Here", error: BaseException) -> bool:
+        return await self._failed(message.id, message.workflow, here, error, message_of(error))
+
+    async def _refuse(self, delivery: Delivery, here: "_Here", error: Exception) -> bool:
+        """End a run whose message can't be read."""
+        started = await _to_the_end(self._start(delivery, here))
+        if started.verdict != "run":
+            return started.verdict == "ended"
+        workflow = await self._patience.call(self._store.get_field, delivery.run_id, "workflow") or ""
+        why = f"this version of the service can't read its message: {message_of(error)}"
+        return await _to_the_end(self._failed(delivery.run_id, workflow, here, error, why))
+
+    async def _failed(
+        self, run_id: str, workflow: str, here: "_Here", error: BaseException, why: str
+    ) -> bool:
+        members = {"type": type(error).__name__, "message": why}
+        fields = {"state": "failed", "outcome": "error", "error": json.dumps(members)}
+        done = await self._finish(run_id, here, fields)
+        if done:
+            self._metrics.reached(workflow, "failed", "error")
+        _log.error("run %s failed: %s", run_id, why, extra={semconv.RUN_ID: run_id})
+        return done
+
+    async def _mark_lost(self, run_id: str, workflow: str, started: Started) -> bool:
         why = (
             "its worker died while the run was being cancelled"
             if started.verdict == "abandoned"
             else f"it was delivered {started.delivery - 1} times and ended its worker each time"
         )
-        error = {"type": "lost", "message": why}
-        fields = {"state": "lost", "error": json.dumps(error)}
-        if await self._patience.call(self._store.finish, message.id, started.delivery, fields):
-            self._metrics.reached(message.workflow, "lost")
-        _log.error("run %s is lost: %s", message.id, why, extra={semconv.RUN_ID: message.id})
+        fields = {"state": "lost", "error": json.dumps({"type": "lost", "message": why})}
+        done = await self._patience.call(self._store.finish, run_id, started.delivery, fields)
+        if done:
+            self._metrics.reached(workflow, "lost")
+            _log.error("run %s is lost: %s", run_id, why, extra={semconv.RUN_ID: run_id})
+        return done
 
-    async def _mark_refused(self, message: RunMessage, delivery: int, error: Exception) -> None:
-        why = {"type": type(error).__name__, "message": f"this version of the service can't run it: {error}"}
-        fields = {"state": "failed", "outcome": "error", "error": json.dumps(why)}
-        if await self._patience.call(self._store.finish, message.id, delivery, fields):
-            self._metrics.reached(message.workflow, "failed", "error")
-        _log.error("run %s: %s", message.id, why["message"], extra={semconv.RUN_ID: message.id})
+    async def _finish(self, run_id: str, here: "_Here", fields: Mapping[str, str]) -> bool:
+        """Write how the run ended, as the delivery that it is by then; whether it was not overtaken."""
+        await self._flush(run_id)
+        while True:
+            delivery = here.delivery or 0
+            if await self._patience.call(self._store.finish, run_id, delivery, fields):
+                return True
+            if here.delivery == delivery:
+                return False
 
     async def _flush(self, run_id: str) -> None:
         """Events before the change of state that they led to."""
@@ -220,12 +295,28 @@ class RunWorker:
         return None
 
 
+class _Here:
+    """A run that runs in this process.
+
+    Attributes:
+        task: What runs it.
+        delivery: Number of the delivery that it answers for: the last one that joined it.
+        starting: Held while that number is asked for.
+        ended: Set when it has ended.
+        over: Whether the run is over then.
+    """
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self.task = task
+        self.delivery: int | None = None
+        self.starting = asyncio.Lock()
+        self.ended = asyncio.Event()
+        self.over = False
+
+
 async def _to_the_end(coroutine: Awaitable[T]) -> T:
     """Await to the end even if cancels arrive: what a run came to must be written down."""
-    result, cancel = await _despite_cancels(coroutine)
-    if cancel is not None:
-        raise cancel
-    return result
+    return (await _despite_cancels(coroutine))[0]
 
 
 async def _despite_cancels(coroutine: Awaitable[T]) -> tuple[T, asyncio.CancelledError | None]:

@@ -5,12 +5,36 @@ from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from service.runs.engine import Delivery
 from service.runs.store import RunStore, Submitted
 
 
 def away(*args: Any, **kwargs: Any) -> Any:
     """What every call of the engine does while it can't be reached."""
     raise RedisConnectionError("connection refused")
+
+
+class Handler:
+    """Notes what is delivered, and how it ended; holds what it is told to."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.ended: list[str] = []
+        self.hold = asyncio.Event()
+
+    async def __call__(self, delivery: Delivery) -> bool:
+        message = delivery.text
+        self.started.append(message)
+        try:
+            if message.startswith("hold"):
+                await self.hold.wait()
+            if message == "fail":
+                raise RuntimeError("broken")
+        except asyncio.CancelledError:
+            self.ended.append(f"{message} cancelled")
+            raise
+        self.ended.append(message)
+        return True
 
 
 async def submit(store: RunStore, run_id: str, *, key: str | None = None, **given: Any) -> Submitted:

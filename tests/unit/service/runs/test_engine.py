@@ -4,31 +4,12 @@ import asyncio
 
 import pytest
 
-from service.runs.engine import Engine, _with_connections
+from service.runs.engine import Engine
+from service.runs.engine.engine import _with_connections
 from tests.support.polling import until
+from tests.unit.service.runs.helpers import Handler
 
 REAL_LOOP = True
-
-
-class Handler:
-    """Notes what is delivered, and how it ended; holds what it is told to."""
-
-    def __init__(self) -> None:
-        self.started: list[str] = []
-        self.ended: list[str] = []
-        self.hold = asyncio.Event()
-
-    async def __call__(self, message: str) -> None:
-        self.started.append(message)
-        try:
-            if message.startswith("hold"):
-                await self.hold.wait()
-            if message == "fail":
-                raise RuntimeError("broken")
-        except asyncio.CancelledError:
-            self.ended.append(f"{message} cancelled")
-            raise
-        self.ended.append(message)
 
 
 async def test_what_is_enqueued_is_delivered_once(any_engine: Engine) -> None:

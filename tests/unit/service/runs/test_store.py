@@ -8,7 +8,7 @@ import pytest
 from service.runs import store as store_module
 from service.runs.engine import Engine
 from service.runs.store import MAX_DELIVERIES, Cursor, RunStore, Started, Submitted
-from tests.unit.service.runs.helpers import running, states, submit
+from tests.unit.service.runs.helpers import Handler, running, states, submit
 
 REAL_LOOP = True
 
@@ -79,11 +79,15 @@ class TestSubmit:
         assert await submit(store, "b", key="key") == Submitted("new", "b")
 
 
-async def test_what_was_handed_over_is_not_handed_over_again(store: RunStore) -> None:
-    """Only what is older than a time is looked at."""
+async def test_what_was_handed_over_is_not_handed_over_again(store: RunStore, any_engine: Engine) -> None:
+    """Only what is older than a time is looked at, and only what the engine holds was handed over."""
+    any_engine.register(Handler())
     await submit(store, "old", at=time.time() - 10)
     await submit(store, "new")
     assert await store.not_enqueued(5) == ["old"]
+    await store.enqueued("old")
+    assert await store.not_enqueued(5) == ["old"]
+    await any_engine.enqueue("old", "text")
     await store.enqueued("old")
     await store.enqueued("old")
     assert await store.not_enqueued(0) == ["new"]

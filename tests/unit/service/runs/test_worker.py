@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanContext
 
 from instrumentation import RetryPolicy, request_cancel, retry
 from service.runs import patience
-from service.runs.engine import Engine, EngineError, Intake
+from service.runs.engine import Delivery, Engine, EngineError, Intake
 from service.runs.events import RunEvents
 from service.runs.message import RunMessage
 from service.runs.metrics import RunMetrics
@@ -67,15 +67,15 @@ class Bench:
         engine = cast(Engine, self.engine)
         return RunWorker(name, engine, self.store, self.events, self.metrics)
 
-    async def submit(self, workflow: str, **params: Any) -> str:
-        """Store a run with the id ``a``; the message for it."""
+    async def submit(self, workflow: str, **params: Any) -> Delivery:
+        """Store a run with the id ``a``; its delivery."""
         message = RunMessage(
             id="a", workflow=workflow, params=params, seed=1, submitted_at=time.time(), traceparent=PARENT
         )
         await submit(self.store, "a")
-        return message.model_dump_json()
+        return Delivery("a", message.model_dump_json())
 
-    async def held(self) -> tuple[str, asyncio.Task[None]]:
+    async def held(self) -> tuple[Delivery, asyncio.Task[bool]]:
         """A run that goes on until it is cancelled, and its delivery."""
         text = await self.submit("cancellation", **HELD)
         task = asyncio.create_task(self.worker.handle(text))
@@ -101,11 +101,6 @@ class Bench:
 @pytest.fixture
 def bench(runs: RunStore, events: RunEvents, metrics: RunMetrics, timed: Recorded) -> Bench:
     return Bench(runs, events, metrics, timed)
-
-
-async def cancelled(task: asyncio.Task[None]) -> bool:
-    await asyncio.wait([task])
-    return task.cancelled()
 
 
 async def test_a_success_is_written_with_all_that_is_known(bench: Bench) -> None:
@@ -201,7 +196,7 @@ class TestCancel:
         request_cancel(task, "request")
         await asyncio.sleep(0.005)
         assert (await bench.record()).state == "cancelling"
-        assert await cancelled(task)
+        assert await task
         record = await bench.record()
         assert (record.state, record.outcome, record.cleanups) == ("cancelled", "cancelled", {"completed": 1})
         assert record.error is None
@@ -229,7 +224,7 @@ class TestCancel:
             await asyncio.sleep(0)
         assert not task.done()
         go_on.set()
-        assert await cancelled(task)
+        assert await task
         assert (await bench.record()).state == "cancelled"
 
     async def test_a_cancel_while_a_success_is_written_comes_too_late(
@@ -249,7 +244,7 @@ class TestCancel:
         task = asyncio.create_task(bench.worker.handle(text))
         await writing.wait()
         task.cancel()
-        assert await cancelled(task)
+        assert await task
         assert (await bench.record()).state == "succeeded"
 
     async def test_a_cancel_while_it_is_being_started(
@@ -273,7 +268,7 @@ class TestCancel:
         request_cancel(task, "request")
         await asyncio.sleep(0)
         go_on.set()
-        assert await cancelled(task)
+        assert await task
         assert (await bench.record()).state == "cancelled"
         assert bench.count("retryscope_runs_in_flight") == 0
 
@@ -295,7 +290,7 @@ class TestCancel:
         task = asyncio.create_task(bench.worker.handle(text))
         await starting.wait()
         task.cancel()
-        assert await cancelled(task)
+        assert await task
         assert await states(bench.store, "a") == ["queued", "cancelled"]
 
     async def test_a_cancel_whose_message_was_lost_is_carried_out(self, bench: Bench) -> None:
@@ -308,7 +303,7 @@ class TestCancel:
         await bench.worker.carry_out_cancels()
         await bench.worker.carry_out_cancels()
         assert task.cancelling() == 1
-        assert await cancelled(task)
+        assert await task
         assert (await bench.record()).state == "cancelled"
 
 
@@ -327,7 +322,7 @@ class TestShutdown:
         """It waits again, with its cleanup done; the record tells."""
         _, task = await bench.held()
         await bench.drain(0.01)
-        assert task.cancelled()
+        assert task.result() is False
         record = await bench.record()
         assert (record.state, record.handed_back, record.outcome) == ("queued", 1, None)
         assert await states(bench.store, "a") == ["queued", "running", "queued"]
@@ -354,7 +349,7 @@ class TestShutdown:
         policy = RetryPolicy(max_attempts=10_000, base_delay=0.002, max_delay=0.002, retry_on=(EngineError,))
         monkeypatch.setattr(patience, "_for_run", retry(patience.ENGINE_CALL, policy))
         await asyncio.wait_for(bench.drain(0.1), 5)
-        assert task.cancelled()
+        assert task.result() is False
         record = await bench.record()
         assert (record.state, record.delivery, record.handed_back) == ("running", 1, 0)
         assert bench.worker.in_flight == 0
@@ -374,7 +369,7 @@ class TestShutdown:
         bench.engine.shared = False
         _, task = await bench.held()
         await bench.drain(0.01)
-        assert task.cancelled()
+        assert task.result()
         record = await bench.record()
         assert (record.state, record.handed_back) == ("cancelled", 0)
         assert record.cleanups == {"completed": 1}
@@ -384,7 +379,7 @@ class TestShutdown:
         _, task = await bench.held()
         await bench.store.request_cancel("a")
         await bench.drain(0.01)
-        assert task.cancelled()
+        assert task.result()
         assert (await bench.record()).state == "cancelled"
 
     async def test_a_delivery_that_another_one_has_overtaken_writes_nothing(self, bench: Bench) -> None:
@@ -400,7 +395,7 @@ class TestShutdown:
         await bench.drain(0.01)
         text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
         task = asyncio.create_task(bench.worker.handle(text))
-        assert await cancelled(task)
+        assert await task is False
         assert (await bench.record()).delivery == 0
 
 
@@ -409,11 +404,11 @@ class TestRedelivery:
         """Its span is a child of the same request, and says which delivery it is."""
         text, task = await bench.held()
         await bench.drain(0.01)
-        assert task.cancelled()
+        assert task.result() is False
         other = asyncio.create_task(bench.another("w2").handle(text))
         await until(lambda: [s.name for s in bench.recorded.log.started].count("workflow cancellation") == 2)
         other.cancel()
-        await cancelled(other)
+        await other
         first, second = (span for span in bench.recorded.spans() if span.name == "workflow cancellation")
         (link,) = second.links
         assert isinstance(first.context, SpanContext)
@@ -432,20 +427,43 @@ class TestRedelivery:
         assert bench.recorded.spans()[0].links == ()
         assert (await bench.record()).delivery == 2
 
-    async def test_two_deliveries_at_one_worker(self, bench: Bench) -> None:
-        """It was frozen and got its own run again: the last one counts, the other is late."""
+    async def test_a_second_delivery_at_one_worker_joins_the_run(self, bench: Bench) -> None:
+        """Its event loop was starved and the worker got its own run again: it runs once, and is over once."""
         text, first = await bench.held()
-        second = asyncio.create_task(bench.worker.handle(text))
-        await until(lambda: [s.name for s in bench.recorded.log.started].count("workflow cancellation") == 2)
-        assert bench.worker.in_flight == 2
+        others = [asyncio.create_task(bench.worker.handle(text)) for _ in range(3)]
+        await until(lambda: bench.count("retryscope_run_joined_deliveries_total") == 3)
+        assert [s.name for s in bench.recorded.log.started].count("workflow cancellation") == 1
+        assert (bench.worker.in_flight, (await bench.record()).delivery) == (1, 1)
+        others[1].cancel()  # the engine knows only the last one by then
+        assert await asyncio.gather(first, *others) == [True] * 4
+        record = await bench.record()
+        assert (record.state, record.delivery) == ("cancelled", 1)
+        assert await states(bench.store, "a") == ["queued", "running", "cancelled"]
+        assert bench.count("retryscope_runs_in_flight") == 0
+
+    async def test_a_run_that_was_overtaken_and_comes_back_goes_on_as_the_last_delivery(
+        self, bench: Bench
+    ) -> None:
+        """Who overtook it has died since: its own end is the end of the run."""
+        text, first = await bench.held()
+        assert (await bench.store.start("a", "w2", "other call")).delivery == 2
+        again = asyncio.create_task(bench.worker.handle(text))
+        await until(lambda: bench.count("retryscope_run_joined_deliveries_total") == 1)
+        record = await bench.record()
+        assert (record.delivery, record.worker) == (3, "w1")
         first.cancel()
-        assert await cancelled(first)
-        assert (await bench.record()).state == "running"
-        assert bench.count("retryscope_run_late_results_total") == 1
-        second.cancel()
-        assert await cancelled(second)
+        assert await asyncio.gather(first, again) == [True, True]
         assert (await bench.record()).state == "cancelled"
-        assert bench.worker.in_flight == 0
+        assert bench.count("retryscope_run_late_results_total") == 0
+
+    async def test_a_late_end_leaves_the_message_to_its_successor(self, bench: Bench) -> None:
+        """It would be lost otherwise when the successor dies: nothing but the last end is acknowledged."""
+        _, task = await bench.held()
+        await bench.store.start("a", "w2", "other call")
+        task.cancel()
+        assert await task is False
+        assert bench.count("retryscope_run_late_results_total") == 1
+        assert (await bench.record()).state == "running"
 
     async def test_what_has_ended_is_left_alone(self, bench: Bench) -> None:
         """Nothing is counted."""

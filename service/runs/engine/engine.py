@@ -1,25 +1,28 @@
-"""The engine of background runs. The only module that knows docket.
-
-``memory://`` is an engine of this process alone; ``redis://`` (also cluster and sentinel) one that any
-number of processes share, with the same code.
-"""
+"""A connection to the engine: handing runs over, taking them, cancelling them."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Self, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import docket.docket
 import docket.worker
-from docket import Docket, Worker
+from docket import CurrentExecution, Docket, Execution
+from docket.dependencies import AdmissionBlocked
 from opentelemetry.trace import NoOpTracer
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ConstantBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from instrumentation import message_of
+from service.runs.engine.leases import LeasedWorker
 
 EngineError = RedisError
 """What a call raises while the engine can't be reached."""
@@ -28,8 +31,30 @@ RUN_TASK: Final = "run_workflow"
 EXECUTION_TTL: Final = timedelta(minutes=15)
 RECONNECT_SECONDS: Final = 0.5
 
-Handler = Callable[[str], Awaitable[None]]
-"""Runs one message; called again with the same message where a delivery got lost."""
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message that a worker got.
+
+    Attributes:
+        run_id: The run that was handed over with it.
+        text: What it says.
+        message_id: Which it is for the engine; the same one if it is delivered again.
+    """
+
+    run_id: str
+    text: str
+    message_id: str = ""
+
+
+Handler = Callable[[Delivery], Awaitable[bool]]
+"""Runs a delivery, and says whether the run is over, so that the engine may forget its message.
+
+Else, and after any error or cancel, the message stays with the engine, which delivers it again.
+"""
+
+_EXECUTION: Final = CurrentExecution()
+_log = logging.getLogger("service")
 
 # docket traces itself with links between traces of its own. Here a run is a child of the request that
 # submitted it, and docket's spans would only stand beside it.
@@ -79,6 +104,20 @@ class Engine:
         """A key of our own beside the engine's."""
         return self._docket.key(f"retryscope:{suffix}")
 
+    @property
+    def stream(self) -> str:
+        """Key of the stream of messages."""
+        return self._docket.stream_key
+
+    @property
+    def group(self) -> str:
+        """The group of workers to which a message may belong; empty if there is a single worker."""
+        return self._docket.worker_group_name if self.shared else ""
+
+    def task(self, run_id: str) -> str:
+        """Key of what the engine notes of a run."""
+        return self._docket.runs_key(run_id)
+
     async def enqueue(self, run_id: str, message: str) -> None:
         """Hand a run to the workers; a run that is waiting already is not added again."""
         await self._docket.add(RUN_TASK, key=run_id)(message)
@@ -98,8 +137,17 @@ class Engine:
     def register(self, handler: Handler) -> None:
         """Say what runs a message; producers and workers alike."""
 
-        async def run_workflow(message: str) -> None:
-            await handler(message)
+        async def run_workflow(message: str, execution: Execution = _EXECUTION) -> None:
+            number = (execution.message_id or b"").decode()
+            over = False
+            try:
+                over = await handler(Delivery(execution.key, message, number))
+            except asyncio.CancelledError:
+                pass  # of a worker that ends: somebody else gets the message
+            except BaseException as error:
+                _log.exception("a delivery of run %s failed: %s", execution.key, message_of(error))
+            if not over:  # docket acknowledges whatever else a task does
+                raise AdmissionBlocked(execution, "it is not over", handled=True)
 
         for each in {self._docket, self._worker_docket}:
             each.register(run_workflow, names=[RUN_TASK])
@@ -110,7 +158,7 @@ class Engine:
         patience = _Patience()
         async with (
             self._waiting_docket(patience) as docket,
-            Worker(
+            LeasedWorker(
                 docket,
                 name=name,
                 concurrency=concurrency,
@@ -119,6 +167,7 @@ class Engine:
                 minimum_check_interval=timedelta(milliseconds=100),
                 schedule_automatic_tasks=False,
             ) as worker,
+            worker.renewing(),
         ):
             running = asyncio.create_task(worker.run_forever(), name="engine worker")
             try:
@@ -143,11 +192,14 @@ class Engine:
                 await self._worker_docket.__aexit__(None, None, None)
 
 
+_AWAY: Final = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError)
+
+
 class _Patience(Retry):
-    """Calls are repeated for as long as Redis is away, until it is time to shut down."""
+    """Calls are repeated for as long as Redis is away, or full, until it is time to shut down."""
 
     def __init__(self) -> None:
-        super().__init__(ConstantBackoff(RECONNECT_SECONDS), -1)
+        super().__init__(ConstantBackoff(RECONNECT_SECONDS), -1, _AWAY)
 
     def __deepcopy__(self, memo: object) -> Self:
         return self  # each connection would get a copy, which nobody could tell to give up
@@ -159,7 +211,7 @@ class _Patience(Retry):
 class Intake:
     """What a worker takes from the engine."""
 
-    def __init__(self, worker: Worker, running: asyncio.Task[None], patience: "_Patience") -> None:
+    def __init__(self, worker: LeasedWorker, running: asyncio.Task[None], patience: "_Patience") -> None:
         self._worker = worker
         self._running = running
         self._patience = patience
