@@ -85,7 +85,7 @@ def create_app(
             *TraceRoutes(console.spans).routes(),
             *AlertRoutes(AlertStore(), registry).routes(),
             *MetricsRoutes(registry).routes(),
-            *HealthRoutes(inline).routes(),
+            *HealthRoutes(inline, background.warnings).routes(),
             *OpenApiRoutes(document).routes(),
             *DocsRoutes(document).routes(),
             *RunbookRoutes().routes(),
@@ -95,10 +95,13 @@ def create_app(
 
 
 def create_worker_app(
-    settings: Settings, inline: InlineRuns, registry: CollectorRegistry = REGISTRY
+    settings: Settings,
+    inline: InlineRuns,
+    background: BackgroundRuns,
+    registry: CollectorRegistry = REGISTRY,
 ) -> web.Application:
     """What a worker without an API offers: its metrics and its health."""
-    routes = [*MetricsRoutes(registry).routes(), *HealthRoutes(inline).routes()]
+    routes = [*MetricsRoutes(registry).routes(), *HealthRoutes(inline, background.warnings).routes()]
     return _application(settings, routes)
 
 

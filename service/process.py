@@ -22,7 +22,7 @@ from service.listener import listening
 from service.runs.background import BackgroundRuns
 from service.runs.engine import Engine
 from service.runs.events import RunEvents
-from service.runs.housekeeping import keep_house
+from service.runs.housekeeping import check_engine, keep_house
 from service.runs.inline import InlineRuns
 from service.runs.metrics import RunMetrics
 from service.runs.store import RunStore
@@ -83,7 +83,9 @@ async def _run(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, instrumentation.shutdown, settings.flush_seconds)
         await stack.enter_async_context(_in_background(vitals.watch_loop()))
-        engine = await stack.enter_async_context(_engine(settings))
+        engine = _engine(settings)
+        reachable = await check_engine(engine)
+        await stack.enter_async_context(engine)
         store = RunStore(engine)
         background = BackgroundRuns(
             engine,
@@ -100,17 +102,19 @@ async def _run(
             vitals.add_pool("inline", lambda: inline.in_flight, settings.max_runs_in_flight)
             vitals.add_pool("engine", lambda: metrics.active, settings.max_active_runs)
         else:
-            app = create_worker_app(settings, inline, registry)
+            app = create_worker_app(settings, inline, background, registry)
         if with_worker:
             vitals.add_pool("worker", lambda: worker.in_flight, settings.worker_concurrency)
         url = await stack.enter_async_context(listening(app, settings.host, port, settings.max_connections))
         if numbers is not None:
             await stack.enter_async_context(_open_pages(console, numbers, url))
         house = keep_house(
+            engine,
             background,
             store,
             worker if with_worker else None,
             metrics,
+            reachable=reachable,
             retention=settings.run_retention_seconds,
             max_finished=settings.max_finished_runs,
         )

@@ -1,5 +1,8 @@
 """``/health``: whether the process lives, and whether it takes new work."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from aiohttp import web
 
 from service.api.workflows import draining
@@ -7,10 +10,16 @@ from service.runs.inline import InlineRuns
 
 
 class HealthRoutes:
-    """The routes below ``/health``."""
+    """The routes below ``/health``.
 
-    def __init__(self, runs: InlineRuns) -> None:
+    Args:
+        runs: Whether the process takes new ones.
+        warnings: What is wrong though it does.
+    """
+
+    def __init__(self, runs: InlineRuns, warnings: Callable[[], Sequence[str]]) -> None:
         self._runs = runs
+        self._warnings = warnings
 
     def routes(self) -> list[web.RouteDef]:
         """The routes to add to an application."""
@@ -24,4 +33,7 @@ class HealthRoutes:
         """New runs are taken."""
         if self._runs.draining:
             raise draining()
-        return web.json_response({"status": "ready", "runs_in_flight": self._runs.in_flight})
+        document: dict[str, Any] = {"status": "ready", "runs_in_flight": self._runs.in_flight}
+        if warnings := self._warnings():
+            document["warnings"] = list(warnings)
+        return web.json_response(document)

@@ -16,7 +16,7 @@ from service.api.root_path import root_path
 from service.api.validation import read_params
 from service.api.workflows import draining, find_workflow, too_many_runs
 from service.runs.background import BackgroundRuns, Filter, IdempotencyConflictError
-from service.runs.engine import EngineError
+from service.runs.engine import EngineError, EngineFullError
 from service.runs.inline import InlineRuns, TooManyRunsError
 from service.runs.record import RunRecord, RunState
 from service.runs.store import Cursor
@@ -166,6 +166,16 @@ def engine_errors(handler: Handler) -> Handler:
     async def guarded(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
+        except EngineFullError:
+            raise Problem(
+                503,
+                "engine-full",
+                "The engine of background runs is full",
+                "Its Redis has reached maxmemory and takes nothing more: raise that, or lower"
+                " RETRYSCOPE_MAX_FINISHED_RUNS or RETRYSCOPE_RUN_RETENTION_SECONDS. Repeat the request with"
+                " the same Idempotency-Key then.",
+                headers={"Retry-After": "10"},
+            ) from None
         except (EngineError, ConnectionError, TimeoutError):
             raise Problem(
                 503,

@@ -4,7 +4,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import SystemRandom
@@ -83,6 +83,10 @@ class BackgroundRuns:
         self._feed = EventFeed(store)
         self._random = SystemRandom()
         self._reconciled = 0
+
+    def warnings(self) -> Sequence[str]:
+        """What is wrong with the engine though it works."""
+        return self._engine.warnings
 
     async def submit(
         self, definition: WorkflowDefinition[Any], params: WorkflowParams, idempotency_key: str | None

@@ -5,7 +5,7 @@ import logging
 from typing import Final
 
 from service.runs.background import BackgroundRuns
-from service.runs.engine import EngineError
+from service.runs.engine import Engine, EngineError, EngineRefusedError
 from service.runs.metrics import RunMetrics
 from service.runs.store import RunStore
 from service.runs.worker import RunWorker
@@ -15,19 +15,40 @@ EVERY_SECONDS: Final = 1.0
 _log = logging.getLogger("service")
 
 
+async def check_engine(engine: Engine) -> bool:
+    """Whether the engine could be checked; one that is away is waited for.
+
+    Raises:
+        EngineRefusedError: It can't be used with its URL.
+    """
+    try:
+        await engine.check()
+    except (EngineError, OSError) as error:
+        _log.warning("the engine of background runs can't be reached: %s", error)
+        return False
+    return True
+
+
 async def keep_house(
+    engine: Engine,
     runs: BackgroundRuns,
     store: RunStore,
     worker: RunWorker | None,
     metrics: RunMetrics,
     *,
+    reachable: bool,
     retention: float,
     max_finished: int,
 ) -> None:
-    """Look after the runs again and again, until cancelled; an engine that is away is waited for."""
-    reachable = True
+    """Look after the runs again and again, until cancelled; an engine that is away is waited for.
+
+    One that comes back is checked: it may be another one, or be configured differently.
+    """
+    refused = ""
     while True:
         try:
+            if not reachable:
+                await engine.check()
             metrics.counted(*await store.counts())
             await runs.reconcile()
             if worker is not None:
@@ -40,4 +61,8 @@ async def keep_house(
             if reachable:
                 _log.warning("the engine of background runs can't be reached: %s", error)
             reachable = False
+        except EngineRefusedError as error:
+            if str(error) != refused:
+                _log.error("background runs can't work: %s", error)
+            refused = str(error)
         await asyncio.sleep(EVERY_SECONDS)

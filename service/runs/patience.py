@@ -26,7 +26,7 @@ _for_client = retry(
 _for_run = retry(
     ENGINE_CALL,
     RetryPolicy(
-        max_attempts=100, base_delay=0.1, max_delay=2.0, jitter="none", retry_on=(EngineError, OSError)
+        max_attempts=10_000, base_delay=0.1, max_delay=2.0, jitter="none", retry_on=(EngineError, OSError)
     ),
 )
 
@@ -44,7 +44,7 @@ async def for_client(fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: 
 class RunPatience:
     """How long a worker's calls on behalf of its runs wait for the engine.
 
-    Some minutes; from the moment in which a shutdown has waited long enough, ``LAST_SECONDS`` more.
+    Five and a half hours; from the moment in which a shutdown has waited long enough, ``LAST_SECONDS`` more.
     """
 
     def __init__(self) -> None:

@@ -2,7 +2,8 @@
 
 The first final state wins, and only the last delivery can write it. A script may be repeated when the answer
 to it got lost. Only commands are used that Redis and docket's in-memory stand-in both have, so times come
-from outside, and JSON is put together by hand.
+from outside, and JSON is put together by hand. A full Redis refuses a script at its first command that needs
+memory, if it has not written before: so that command comes first.
 """
 
 from service.runs.engine.scripts import HELD
@@ -64,10 +65,13 @@ if message ~= '' then
   if group ~= '' and not engine.is_of(stream, group, worker, message) then return {'overtaken', '0'} end
   redis.call('HSET', record, 'message_id', message)
 end
-redis.call('ZREM', pending, id)
 local delivery = redis.call('HGET', record, 'delivery')
-if here ~= '' and here == delivery then return {'run', delivery} end
+if here ~= '' and here == delivery then
+  redis.call('ZREM', pending, id)
+  return {'run', delivery}
+end
 delivery = redis.call('HINCRBY', record, 'delivery', 1)
+redis.call('ZREM', pending, id)
 local verdict = 'run'
 if state == 'cancelling' then verdict = 'abandoned' elseif delivery > most then verdict = 'lost' end
 redis.call('HSET', record, 'start_call', call)

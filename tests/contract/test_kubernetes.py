@@ -53,7 +53,7 @@ def objects() -> Objects:
 @pytest.fixture(scope="module")
 def routes() -> set[str]:
     """The paths that probes and Prometheus may ask, from the code that serves them."""
-    served = [*HealthRoutes(InlineRuns(1)).routes(), *MetricsRoutes(CollectorRegistry()).routes()]
+    served = [*HealthRoutes(InlineRuns(1), list).routes(), *MetricsRoutes(CollectorRegistry()).routes()]
     return {route.path for route in served}
 
 

@@ -4,6 +4,7 @@
 number of processes share, with the same code.
 """
 
-from service.runs.engine.engine import Delivery, Engine, EngineError, Handler, Intake
+from service.runs.engine.check import EngineRefusedError
+from service.runs.engine.engine import Delivery, Engine, EngineError, EngineFullError, Handler, Intake
 
-__all__ = ["Delivery", "Engine", "EngineError", "Handler", "Intake"]
+__all__ = ["Delivery", "Engine", "EngineError", "EngineFullError", "EngineRefusedError", "Handler", "Intake"]

@@ -22,10 +22,13 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from instrumentation import message_of
+from service.runs.engine.check import check
 from service.runs.engine.leases import LeasedWorker
 
 EngineError = RedisError
 """What a call raises while the engine can't be reached."""
+EngineFullError = OutOfMemoryError
+"""What it raises when the engine has no memory for it; nothing was written."""
 
 RUN_TASK: Final = "run_workflow"
 EXECUTION_TTL: Final = timedelta(minutes=15)
@@ -70,10 +73,15 @@ class Engine:
         url: ``memory://`` or a Redis URL.
         connections: Most connections to Redis; a worker needs about two for each run at a time.
         redelivery_seconds: After how long without a sign of life a worker's runs go to another one.
+
+    Attributes:
+        shared: Whether other processes can use it too.
+        warnings: What is wrong with it, as far as has been checked.
     """
 
     def __init__(self, url: str, *, connections: int, redelivery_seconds: float) -> None:
         self.shared: Final = not url.startswith("memory:")
+        self.warnings: list[str] = []
         self._docket = Docket(
             name="retryscope",
             url=_with_connections(url, connections) if self.shared else url,
@@ -87,6 +95,18 @@ class Engine:
             else self._docket
         )
         self._redelivery = timedelta(seconds=redelivery_seconds)
+
+    async def check(self) -> None:
+        """See whether the engine can be used with its URL; ``warnings`` are what is wrong all the same.
+
+        Raises:
+            EngineRefusedError: It can't be.
+            EngineError: That can't be said now.
+        """
+        if self.shared:
+            self.warnings = await check(self._docket.url)
+            for warning in self.warnings:
+                _log.warning(warning)
 
     async def __aenter__(self) -> Self:
         await self._docket.__aenter__()

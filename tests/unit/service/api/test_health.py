@@ -1,7 +1,12 @@
 """``/health``."""
 
 import asyncio
+import json
 
+from aiohttp.test_utils import make_mocked_request
+
+from service.api.health import HealthRoutes
+from service.runs.inline import InlineRuns
 from tests.unit.service.helpers import Api
 
 
@@ -27,3 +32,11 @@ async def test_while_draining_it_is_live_but_not_ready(api: Api) -> None:
     assert (await api.get("/health/live")).status == 200
     answer = await api.get("/health/ready")
     assert (answer.status, answer.json()["type"]) == (503, "urn:retryscope:problem:draining")
+
+
+async def test_what_is_wrong_with_the_engine_is_said_by_ready() -> None:
+    """It takes new runs all the same."""
+    routes = HealthRoutes(InlineRuns(1), lambda: ["Redis may remove what it was given"])
+    answer = await routes.ready(make_mocked_request("GET", "/health/ready"))
+    assert answer.status == 200
+    assert json.loads(answer.text or "")["warnings"] == ["Redis may remove what it was given"]

@@ -5,7 +5,7 @@ Leases last an hour, and run out when the test says so: nothing depends on how f
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -26,12 +26,11 @@ from service.runs.record import FINAL_STATES, RunRecord
 from service.runs.store import RunStore
 from service.runs.worker import RunWorker
 from service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
-from service.workflows.retry import RETRY
 from tests.support.recorded import Recorded, recording
 from tests.unit.service.runs.helpers import states
 
 LEASE = 3600.0
-LIMIT = 60.0
+LIMIT = 30.0
 """Seconds after which a run that has not ended never will."""
 
 _at: ContextVar["Member"] = ContextVar("_at")
@@ -132,8 +131,9 @@ class Fleet:
         self._recorded = recorded
         self._stack = stack
         self._now: Counter[tuple[str, str]] = Counter()
-        self._may_end: dict[str, asyncio.Event] = {}
+        self._may_end: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
         self._everything_may_end = False
+        self._added = 0
 
     async def start(self, workers: int) -> None:
         self.engine = await self._stack.enter_async_context(
@@ -153,7 +153,8 @@ class Fleet:
 
     async def add(self) -> None:
         """One more worker."""
-        name = f"w{len(self.members) + 1}"
+        self._added += 1
+        name = f"w{self._added}"
         engine = await self._stack.enter_async_context(
             Engine(self.url, connections=50, redelivery_seconds=LEASE)
         )
@@ -179,7 +180,7 @@ class Fleet:
         self.together = max(self.together, self._now[here])
         try:
             if not self._everything_may_end:
-                await self._may_end[run_id].wait()
+                await self._may_end[here].wait()
         finally:
             self._now[here] -= 1
 
@@ -189,14 +190,13 @@ class Fleet:
         """One more run; wait for it to start if there is a live worker."""
         definition = WorkflowDefinition("retry", "", WorkflowParams, self.run)
         run_id, _ = await self.background.submit(definition, WorkflowParams(), None)
-        self._may_end[run_id] = asyncio.Event()
         self.runs.append(run_id)
         if all(member.state == "live" for member in self.members):
             await self.wait_for(lambda: any(run == run_id for run, _ in self.executions), "it starts")
 
-    async def finish(self, run_id: str) -> None:
-        """Let it end, wherever it runs."""
-        self._may_end[run_id].set()
+    async def finish(self, run_id: str, member: Member) -> None:
+        """Let it end where it runs at this worker."""
+        self._may_end[run_id, member.name].set()
         await asyncio.sleep(0.01)
 
     async def cancel(self, run_id: str) -> None:
@@ -265,19 +265,15 @@ class Fleet:
         await member.end()
         self.members.remove(member)
         await self.expire(member)
-        await self.add_named()
+        await self.add()
 
     async def kill(self, member: Member) -> None:
         """``kill -9``; another worker takes its place."""
         member.kill()
         await member.end()
         self.members.remove(member)
-        await self.add_named()
-        await self.expire(member)
-
-    async def add_named(self) -> None:
-        self._count = getattr(self, "_count", 100) + 1
         await self.add()
+        await self.expire(member)
 
     # what must hold
 
@@ -291,11 +287,12 @@ class Fleet:
                 member.go_on()
         end = time.monotonic() + LIMIT
         while True:
-            for background in (self.background, self.background):
-                await background.reconcile()
+            # Several processes reconcile at once.
+            await asyncio.gather(self.background.reconcile(), self.background.reconcile())
             for member in self.members:
                 await member.worker.carry_out_cancels()
-                await self.expire(member) if await self._forgotten(member) else None
+                if await self._forgotten(member):
+                    await self.expire(member)
             records = [await self.store.get(run_id) for run_id in self.runs]
             async with self.engine.redis() as redis:
                 left = await redis.xlen(self.engine.stream)
@@ -365,6 +362,3 @@ async def fleet(url: str, workers: int) -> AsyncIterator[Fleet]:
                 finally:
                     for member in found.members:
                         await member.end()
-
-
-assert RETRY.name == "retry"

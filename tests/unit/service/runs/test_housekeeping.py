@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from service.runs.background import BackgroundRuns
+from service.runs.engine import Engine, EngineRefusedError
 from service.runs.housekeeping import keep_house
 from service.runs.metrics import RunMetrics
 from service.runs.store import RunStore
@@ -22,6 +23,12 @@ class Everything:
         self.calls: list[str] = []
         self.forgot: dict[str, Any] = {}
         self.away = False
+        self.refused = ""
+
+    async def check(self) -> None:
+        self.calls.append("check")
+        if self.refused:
+            raise EngineRefusedError(self.refused)
 
     async def counts(self) -> tuple[int, int]:
         if self.away:
@@ -41,12 +48,16 @@ class Everything:
         return 0
 
 
-def start(everything: Everything, recorded: Recorded, *, with_worker: bool = True) -> asyncio.Task[None]:
+def start(
+    everything: Everything, recorded: Recorded, *, with_worker: bool = True, reachable: bool = True
+) -> asyncio.Task[None]:
     keeping = keep_house(
+        cast(Engine, everything),
         cast(BackgroundRuns, everything),
         cast(RunStore, everything),
         cast(RunWorker, everything) if with_worker else None,
         RunMetrics(recorded.registry),
+        reachable=reachable,
         retention=60,
         max_finished=7,
     )
@@ -92,9 +103,27 @@ async def test_an_outage_is_waited_for_and_told_once(
         assert everything.calls == []
         everything.away = False
         await asyncio.sleep(2)
-    assert everything.calls[:4] == ["counts", "reconcile", "carry_out_cancels", "forget"]
+    assert everything.calls[:5] == ["check", "counts", "reconcile", "carry_out_cancels", "forget"]
+    assert everything.calls.count("check") == 1
     assert caplog.messages == [
         "the engine of background runs can't be reached: connection refused",
         "the engine of background runs is back",
     ]
+    await stop(task)
+
+
+async def test_an_engine_that_was_away_at_the_start_and_can_not_be_used_is_told_once(
+    recorded: Recorded, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It goes on when it can be."""
+    everything = Everything()
+    everything.refused = "no such database"
+    task = start(everything, recorded, reachable=False)
+    await asyncio.sleep(3.5)
+    assert everything.calls == ["check"] * 4
+    (told,) = (record for record in caplog.records if record.levelno == logging.ERROR)
+    assert "RETRYSCOPE_ENGINE_URL: no such database" in told.getMessage()
+    everything.refused, everything.calls = "", []
+    await asyncio.sleep(1)
+    assert everything.calls == ["check", "counts", "reconcile", "carry_out_cancels", "forget"]
     await stop(task)

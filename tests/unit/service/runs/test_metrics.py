@@ -44,6 +44,8 @@ def test_every_series_is_there_from_the_start(counted: RunMetrics, recorded: Rec
         semconv.RUN_QUEUE_DEPTH,
         semconv.RUN_REDELIVERIES,
         semconv.RUN_LATE_RESULTS,
+        semconv.RUN_JOINED_DELIVERIES,
+        semconv.RUN_RECONCILED,
     ):
         assert metric.name.removesuffix("_total") in families
 

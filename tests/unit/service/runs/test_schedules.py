@@ -1,9 +1,9 @@
 """Whatever happens to workers, in whatever order: each run ends exactly once, and gives its place back."""
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.redis import RedisServer
@@ -11,37 +11,31 @@ from tests.unit.service.runs.fleet import fleet
 
 REAL_LOOP = True
 
-STEPS = (
-    "submit",
-    "finish",
-    "cancel",
-    "stop",
-    "stop for too long",
-    "go on",
-    "kill",
-    "hand back",
-    "again",
-    "lose",
+Step = tuple[str, int, int]
+"""What, of which run, at which worker."""
+
+STEPS = ("submit", "finish", "cancel", "stop", "stop too long", "go on", "kill", "hand back", "again", "lose")
+steps = st.lists(
+    st.tuples(st.sampled_from(STEPS), st.integers(0, 3), st.integers(0, 1)), min_size=1, max_size=12
 )
-steps = st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 5)), min_size=1, max_size=12)
 
 
-async def play(url: str, schedule: list[tuple[str, int]]) -> None:
+async def play(url: str, schedule: Sequence[Step]) -> None:
     async with fleet(url, 2) as found:
         await found.submit()
-        for what, which in schedule:
-            run_id = found.runs[which % len(found.runs)]
-            member = found.members[which % len(found.members)]
+        for what, run, at in schedule:
+            run_id = found.runs[run % len(found.runs)]
+            member = found.members[at]
             match what:
                 case "submit":
                     await found.submit()
                 case "finish":
-                    await found.finish(run_id)
+                    await found.finish(run_id, member)
                 case "cancel":
                     await found.cancel(run_id)
                 case "stop":
                     member.stop()
-                case "stop for too long":
+                case "stop too long":
                     member.stop()
                     await found.expire(member)
                 case "go on":
@@ -57,9 +51,22 @@ async def play(url: str, schedule: list[tuple[str, int]]) -> None:
         await found.check()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def overtaken(at: int, *then: Step) -> list[Step]:
+    """A worker is stopped, loses its run to the other one, and goes on; then something else."""
+    return [("stop too long", 0, at), ("go on", 0, at), *then]
+
+
+@settings(max_examples=25, phases=[Phase.explicit, Phase.reuse, Phase.generate], print_blob=True)
 @given(steps)
-def test_every_run_ends_once_and_gives_its_place_back(redis: RedisServer, schedule: Any) -> None:
+@example(overtaken(0, ("finish", 0, 0), ("kill", 0, 1)))
+@example(overtaken(1, ("finish", 0, 1), ("kill", 0, 0)))
+@example(overtaken(0, ("finish", 0, 0), ("hand back", 0, 1)))
+@example(overtaken(1, ("finish", 0, 1), ("hand back", 0, 0)))
+@example(overtaken(0, ("kill", 0, 1), ("cancel", 0, 0)))
+@example(overtaken(1, ("kill", 0, 0), ("cancel", 0, 0)))
+@example([("again", 0, 0), ("again", 0, 1), ("again", 0, 0), ("again", 0, 1)])
+@example([("lose", 0, 0)])
+def test_every_run_ends_once_and_gives_its_place_back(redis: RedisServer, schedule: list[Step]) -> None:
     """Stopped, continued, killed, ended, starved, cancelled, and messages lost."""
     assert redis.command("FLUSHALL") == "+OK"
     asyncio.run(asyncio.wait_for(play(redis.url, schedule), 120))

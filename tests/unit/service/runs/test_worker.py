@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanContext
 
 from instrumentation import RetryPolicy, request_cancel, retry
 from service.runs import patience
+from service.runs import worker as worker_module
 from service.runs.engine import Delivery, Engine, EngineError, Intake
 from service.runs.events import RunEvents
 from service.runs.message import RunMessage
@@ -19,6 +20,7 @@ from service.runs.record import RunRecord
 from service.runs.store import RunStore
 from service.runs.worker import RunWorker
 from tests.support.polling import until
+from service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 from tests.support.recorded import Recorded
 from tests.unit.service.runs.helpers import away, states, submit
 
@@ -186,6 +188,88 @@ async def test_what_another_version_has_submitted_fails(
     assert why in record.error["message"]
     assert bench.count("retryscope_runs_in_flight") == 0
     assert "can't run it" in caplog.text
+
+
+class Strange(BaseException):
+    """Nobody expects it, and what it says can't be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def workflow(run: Callable[..., Awaitable[None]]) -> dict[str, WorkflowDefinition[Any]]:
+    """A registry with one workflow, which does this."""
+    return {"retry": WorkflowDefinition("retry", "", WorkflowParams, run)}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("broken"), Strange(), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), MemoryError()],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_run_ends_whatever_it_raises(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    """As failed, with the error; its place is given back, and the worker goes on."""
+
+    async def run(params: WorkflowParams, context: RunContext) -> None:
+        raise error
+
+    monkeypatch.setattr(worker_module, "WORKFLOWS", workflow(run))
+    assert await bench.worker.handle(await bench.submit("retry"))
+    record = await bench.record()
+    assert (record.state, record.outcome) == ("failed", "error")
+    assert record.error is not None
+    assert record.error["type"] == type(error).__name__
+    assert await bench.store.counts() == (0, 0)
+    assert bench.count("retryscope_runs_in_flight") == 0
+    assert bench.count("retryscope_runs_total", state="failed", outcome="error") == 1
+
+
+@pytest.mark.parametrize(
+    "value", [object(), {1, object()}, b"\xff", float("nan"), {"a": [float("inf")]}, "\ud800"], ids=repr
+)
+async def test_a_result_that_can_not_be_written_ends_the_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, value: object
+) -> None:
+    """Nothing that a task returns keeps its run from ending, or its record from being read."""
+
+    async def run(params: WorkflowParams, context: RunContext) -> None:
+        report = context.report("task")
+        report.outcome, report.value = "success", value
+
+    monkeypatch.setattr(worker_module, "WORKFLOWS", workflow(run))
+    assert await bench.worker.handle(await bench.submit("retry"))
+    record = await bench.record()
+    assert record.state in {"failed", "succeeded"}
+    assert (record.error is None) == (record.state == "succeeded")
+    json.dumps(record.model_dump(mode="json"), allow_nan=False)
+    assert await bench.store.counts() == (0, 0)
+
+
+async def test_telemetry_that_breaks_ends_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with OTEL_PROPAGATORS=none, where there is nothing to extract with."""
+
+    def broken(carrier: object) -> None:
+        raise AttributeError("'NoneType' object has no attribute 'extract'")
+
+    monkeypatch.setattr(worker_module.propagate, "extract", broken)
+    assert await bench.worker.handle(await bench.submit("retry"))
+    assert (await bench.record()).state == "failed"
+    assert await bench.store.counts() == (0, 0)
+
+
+async def test_a_message_that_can_not_be_read_ends_its_run(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another version of the service wrote it."""
+    await bench.submit("retry")
+    assert await bench.worker.handle(Delivery("a", '{"id": 7}'))
+    record = await bench.record()
+    assert record.state == "failed"
+    assert record.error is not None
+    assert "can't read its message" in record.error["message"]
+    assert await bench.store.counts() == (0, 0)
 
 
 class TestCancel:
