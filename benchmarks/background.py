@@ -29,7 +29,7 @@ from prometheus_client import CollectorRegistry
 from redis import Redis
 
 from service.runs.background import BackgroundRuns
-from service.runs.engine import Engine
+from service.runs.engine import Delivery, Engine
 from service.runs.metrics import RunMetrics
 from service.runs.store import RunStore
 from service.workflows import WORKFLOWS
@@ -194,8 +194,8 @@ class _Group:
         self._redis.close()
 
 
-async def _runs_elsewhere(message: str) -> None:
-    raise AssertionError(f"this process only submits, but got {message}")
+async def _runs_elsewhere(delivery: Delivery) -> bool:
+    raise AssertionError(f"this process only submits, but got {delivery}")
 
 
 def _run_submission(engine: Engine) -> Callable[[], Awaitable[None]]:

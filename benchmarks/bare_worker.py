@@ -8,12 +8,13 @@ import asyncio
 import os
 import sys
 
-from service.runs.engine import Engine
+from service.runs.engine import Delivery, Engine
 from service.settings import Settings
 
 
-async def _nothing(message: str) -> None:
+async def _nothing(delivery: Delivery) -> bool:
     """The bare task."""
+    return True
 
 
 async def _work(url: str) -> None:

@@ -161,7 +161,7 @@ class RunWorker:
                 self.name,
                 uuid.uuid4().hex,
                 delivery.message_id,
-                here.delivery,
+                here.delivery or None,
             )
             if started.verdict == "run":
                 here.delivery = started.delivery
@@ -182,7 +182,7 @@ class RunWorker:
                 message.seed,
                 attributes={
                     semconv.RUN_ID: message.id,
-                    semconv.RUN_DELIVERY: here.delivery or 0,
+                    semconv.RUN_DELIVERY: here.delivery,
                     semconv.RUN_QUEUE_WAIT: round(time.time() - message.submitted_at, 6),
                 },
                 redelivery_of=first_try,
@@ -273,7 +273,7 @@ class RunWorker:
         """Write how the run ended, as the delivery that it is by then; whether it was not overtaken."""
         await self._flush(run_id)
         while True:
-            delivery = here.delivery or 0
+            delivery = here.delivery
             if await self._patience.call(self._store.finish, run_id, delivery, fields):
                 return True
             if here.delivery == delivery:
@@ -300,7 +300,7 @@ class _Here:
 
     Attributes:
         task: What runs it.
-        delivery: Number of the delivery that it answers for: the last one that joined it.
+        delivery: Number of the delivery that it answers for, the last one that joined it; 0 before it starts.
         starting: Held while that number is asked for.
         ended: Set when it has ended.
         over: Whether the run is over then.
@@ -308,7 +308,7 @@ class _Here:
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self.task = task
-        self.delivery: int | None = None
+        self.delivery = 0
         self.starting = asyncio.Lock()
         self.ended = asyncio.Event()
         self.over = False

@@ -26,6 +26,8 @@ class Everything:
         self.refused = ""
 
     async def check(self) -> None:
+        if self.away:
+            away()
         self.calls.append("check")
         if self.refused:
             raise EngineRefusedError(self.refused)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from instrumentation import workflow
+from service.runs import patience
 from service.runs.engine import EngineError
 from service.runs.patience import LAST_SECONDS, RunPatience, for_client
 from tests.support.recorded import Recorded
@@ -48,15 +49,15 @@ async def _async_away() -> None:
 
 @pytest.mark.parametrize("error", [EngineError, ConnectionError, OSError])
 async def test_a_run_waits_for_minutes(recorded: Recorded, error: type[Exception]) -> None:
-    """An outage of two minutes loses nothing."""
-    assert await RunPatience().call(failing(70, error), "value") == "value"
-    assert clock() > 120
+    """An outage of ten minutes loses nothing, and makes nothing run twice."""
+    assert await RunPatience().call(failing(310, error), "value") == "value"
+    assert clock() > 600
 
 
-async def test_a_run_gives_up_in_the_end(recorded: Recorded) -> None:
-    with pytest.raises(EngineError):
-        await RunPatience().call(_async_away)
-    assert 190 < clock() < 600
+def test_a_run_waits_for_hours() -> None:
+    """Only then it is left to whoever comes."""
+    policy = patience._for_run.policy
+    assert policy.max_attempts * policy.max_delay > 5 * 3600
 
 
 class TestShutdown:
@@ -105,9 +106,8 @@ class TestShutdown:
         patience.end()
 
     async def test_a_timeout_of_the_engine_is_its_own(self, recorded: Recorded) -> None:
-        """It is tried again, and passed on as it is in the end."""
-        with pytest.raises(TimeoutError, match="away"):
-            await RunPatience().call(failing(1000, TimeoutError), "value")
+        """It is tried again as any other error of it."""
+        assert await RunPatience().call(failing(100, TimeoutError), "value") == "value"
         assert clock() > 120
 
 

@@ -54,14 +54,14 @@ async def test_what_the_engine_holds_is_left_alone(
     any_engine: Engine, store: RunStore, handler: Handler
 ) -> None:
     """Waiting, delivered, or on its way between its record and the engine."""
-    await hand_over(any_engine, store, "waiting")
-    await submit(store, "on its way")
-    assert await store.reconcile(0, 10) == (2, [])
-    async with any_engine.working("w", 10):
+    async with any_engine.working("w", 1):
         await hand_over(any_engine, store, "running", "hold")
-        await until(lambda: "hold" in handler.started)
-        assert await store.reconcile(0, 10) == (3, [])
+        await until(lambda: handler.started)
+        await hand_over(any_engine, store, "waiting", "hold too")
+        await submit(store, "on its way")
+        found = await store.reconcile(0, 10)
         handler.hold.set()
+    assert found == (3, [])
 
 
 @pytest.mark.parametrize("state", ["queued", "running", "cancelling"])
@@ -70,7 +70,7 @@ async def test_what_it_lost_is_handed_over_again_once(
     store: RunStore,
     background: BackgroundRuns,
     handler: Handler,
-    recorded: Recorded,
+    timed: Recorded,
     state: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -82,10 +82,14 @@ async def test_what_it_lost_is_handed_over_again_once(
         await store.request_cancel("a")
     await lose(any_engine)
     await asyncio.gather(*(background.reconcile() for _ in range(5)))
-    assert "run a has not ended" in caplog.text
+    assert caplog.text.count("run a has not ended") == 1
+    counted = {
+        name: value for (name, labels), value in timed.samples().items() if "retry" in dict(labels).values()
+    }
+    assert counted["retryscope_run_reconciled_total"] == 1
+    await background.reconcile()
     async with any_engine.working("w", 10):
         await until(lambda: handler.ended)
-        await background.reconcile()
         await asyncio.sleep(0.05)
     assert handler.started == ["message of a"]
 

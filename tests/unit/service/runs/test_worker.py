@@ -253,7 +253,7 @@ async def test_telemetry_that_breaks_ends_the_run(bench: Bench, monkeypatch: pyt
     def broken(carrier: object) -> None:
         raise AttributeError("'NoneType' object has no attribute 'extract'")
 
-    monkeypatch.setattr(worker_module.propagate, "extract", broken)
+    monkeypatch.setattr("opentelemetry.propagate.extract", broken)
     assert await bench.worker.handle(await bench.submit("retry"))
     assert (await bench.record()).state == "failed"
     assert await bench.store.counts() == (0, 0)
@@ -536,7 +536,7 @@ class TestRedelivery:
         record = await bench.record()
         assert (record.delivery, record.worker) == (3, "w1")
         first.cancel()
-        assert await asyncio.gather(first, again) == [True, True]
+        assert all(await asyncio.gather(first, again))
         assert (await bench.record()).state == "cancelled"
         assert bench.count("retryscope_run_late_results_total") == 0
 
