@@ -12,7 +12,7 @@ from service.runs.engine import Delivery, Engine
 from service.settings import Settings
 
 
-async def _nothing(delivery: Delivery) -> bool:
+async def _nothing(delivery: Delivery) -> bool:  # noqa: ARG001
     """The bare task."""
     return True
 

@@ -1,5 +1,6 @@
 """Runs to submit, and what to wait for."""
 
+import asyncio
 import time
 from typing import Any
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from service.runs.engine import Engine, leases
-from tests.support.polling import wait_until
+from tests.support.polling import until, wait_until
 from tests.support.redis import RedisServer
-from tests.unit.service.runs.helpers import Handler, until
+from tests.unit.service.runs.helpers import Handler
 
 REAL_LOOP = True
 LEASE = 1.0

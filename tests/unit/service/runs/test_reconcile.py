@@ -11,8 +11,9 @@ from service.runs.background import BackgroundRuns
 from service.runs.engine import Engine
 from service.runs.metrics import RunMetrics
 from service.runs.store import RunStore
+from tests.support.polling import until
 from tests.support.recorded import Recorded
-from tests.unit.service.runs.helpers import Handler, submit, until
+from tests.unit.service.runs.helpers import Handler, submit
 
 REAL_LOOP = True
 

@@ -19,8 +19,8 @@ from service.runs.metrics import RunMetrics
 from service.runs.record import RunRecord
 from service.runs.store import RunStore
 from service.runs.worker import RunWorker
-from tests.support.polling import until
 from service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
+from tests.support.polling import until
 from tests.support.recorded import Recorded
 from tests.unit.service.runs.helpers import away, states, submit
 
