@@ -227,7 +227,9 @@ async def test_a_run_ends_whatever_it_raises(
 
 
 @pytest.mark.parametrize(
-    "value", [object(), {1, object()}, b"\xff", float("nan"), {"a": [float("inf")]}, "\ud800"], ids=repr
+    "value",
+    [object(), {1, object()}, b"\xff", float("nan"), {"a": [float("inf")]}, "\ud800"],
+    ids=["object", "set", "bytes", "nan", "inf", "surrogate"],
 )
 async def test_a_result_that_can_not_be_written_ends_the_run(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, value: object
