@@ -190,4 +190,4 @@ def test_no_answer_harms_the_exporter(rest: bytes, start: bytes) -> None:
     with collector(start + rest) as asked, CollectorSession() as session:
         exporter = OTLPSpanExporter(endpoint=asked.url, session=session, timeout=0.5)
         assert exporter.export([span]) in SpanExportResult  # type: ignore[list-item]
-        exporter.shutdown()
+        exporter.shutdown()  # type: ignore[no-untyped-call]
