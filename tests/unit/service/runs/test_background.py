@@ -20,7 +20,7 @@ from service.workflows.cancellation import CANCELLATION
 from service.workflows.retry import RETRY, RetryParams
 from tests.support.polling import LIMIT
 from tests.support.recorded import Recorded
-from tests.unit.service.runs.helpers import away, submit
+from tests.unit.service.runs.helpers import Handler, away, submit
 
 REAL_LOOP = True
 
@@ -38,9 +38,12 @@ class Handed(list[tuple[str, str]]):
 @pytest.fixture
 def handed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Handed:
     handed = Handed()
+    engine.register(Handler())
+    add = engine.enqueue
 
     async def enqueue(run_id: str, message: str) -> None:
         handed.append((run_id, message))
+        await add(run_id, message)
 
     async def cancel(run_id: str) -> None:
         handed.cancelled.append(run_id)
