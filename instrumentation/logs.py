@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any, Final, TextIO
 from opentelemetry.trace import get_current_span
 
 from .background_writer import BackgroundWriter, DropReason
+from .printable import printable_json
 from .resource import service_name_of_environment
 from .telemetry import active
 
@@ -29,6 +29,7 @@ class JsonFormatter(logging.Formatter):
     Args:
         service_name: Value of ``service.name``.
 
+    >>> import json
     >>> record = logging.makeLogRecord({"msg": "hello", "levelname": "INFO", "resilience.outcome": "error"})
     >>> line = json.loads(JsonFormatter("shop").format(record))
     >>> line["message"], line["service.name"], line["resilience.outcome"]
@@ -56,7 +57,7 @@ class JsonFormatter(logging.Formatter):
         line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
         if record.exc_info:
             line["exception.stacktrace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return printable_json(line)
 
 
 class _BackgroundHandler(logging.Handler):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from . import semconv
+from .printable import encodable
 
 _declared: dict[tuple[str, str], Operation] = {}
 _on_declare: list[Callable[[Operation], None]] = []
@@ -26,7 +27,7 @@ class Operation:
         error_types: Qualified names of the exceptions expected, whose series are to exist from the start.
 
     Raises:
-        ValueError: A name is empty or longer than 100 characters.
+        ValueError: A name is empty or longer than 100 characters, or has lone halves of characters in it.
 
     >>> price = Operation("price", workflow="checkout")
     >>> price
@@ -52,6 +53,8 @@ class Operation:
         for what, value in (("name", name), ("workflow", workflow)):
             if not value or len(value) > 100:
                 raise ValueError(f"Operation {what} must have 1 to 100 characters, got {value!r}")
+            if encodable(value) != value:
+                raise ValueError(f"Operation {what} must be text that UTF-8 can write, got {value!r}")
         self = super().__new__(cls)
         self.name = name
         self.workflow = workflow

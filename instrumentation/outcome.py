@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final, Literal, cast, get_args
 
 from . import semconv
+from .printable import encodable
 
 Outcome = Literal["success", "error", "timeout", "exhausted", "cancelled"]
 """``success``; ``error`` (not retryable, or no retry); ``timeout`` (the operation's *own* limit);
@@ -72,7 +73,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 def message_of(error: BaseException) -> str:
     """``str(error)``, or a placeholder where the exception's own ``__str__`` fails."""
     try:
-        return str(error)
+        return encodable(str(error))
     except Exception:
         return f"<{type(error).__qualname__} whose message can't be shown>"
 

@@ -6,6 +6,7 @@ import traceback
 from types import CodeType, TracebackType
 
 from .outcome import message_of
+from .printable import encodable
 
 _MAX_CACHED = 512
 _SPECIAL = (BaseExceptionGroup, SyntaxError, NameError, AttributeError, ImportError)
@@ -26,7 +27,7 @@ def format_stacktrace(error: BaseException) -> str:
         or isinstance(error, _SPECIAL)
         or getattr(error, "__notes__", None)
     ):
-        return "".join(traceback.format_exception(error))
+        return encodable("".join(traceback.format_exception(error)))
     return f"{_format_frames(error.__traceback__)}{_final_line(error)}"
 
 

@@ -8,6 +8,7 @@ from typing import Self
 from . import semconv
 from .execution import OperationExecution
 from .operation import Operation
+from .printable import encodable
 
 
 class task:  # noqa: N801  (reads like asyncio.timeout)
@@ -48,5 +49,5 @@ def start_task(operation: Operation, name: str | None) -> OperationExecution:
     """Open the execution of a task; whoever opens it ends it."""
     attributes = operation.attributes
     if name is not None:
-        attributes = {**attributes, semconv.TASK_NAME: name}
+        attributes = {**attributes, semconv.TASK_NAME: encodable(name)}
     return OperationExecution(operation, f"{semconv.SPAN_TASK} {operation.name}", attributes)

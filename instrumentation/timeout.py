@@ -16,6 +16,7 @@ from typing import Self
 from . import semconv
 from .execution import OperationExecution
 from .operation import Operation
+from .printable import encodable
 from .scope import Scope, current_scope, inherited_deadline, leave_scope
 
 
@@ -86,7 +87,7 @@ class timeout:  # noqa: N801  (named as asyncio.timeout is)
         if inherited < math.inf:
             attributes[semconv.DEADLINE] = inherited - now
         if self._name is not None:
-            attributes[semconv.TASK_NAME] = self._name
+            attributes[semconv.TASK_NAME] = encodable(self._name)
         self._execution = OperationExecution(
             self._operation,
             f"{semconv.SPAN_TIMEOUT} {self._operation.name}",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
+from instrumentation.printable import printable
 from service.alerts.store import RememberedAlert
 
 NONE: Final = "no alerts\n"
@@ -43,7 +44,5 @@ def _sorted(texts: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def _plain(text: str) -> str:
-    """On one line, and without what a terminal would obey."""
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.split())
-    )
+    """Without what a terminal would obey; a text that was written over several lines is put on one."""
+    return printable(" ".join(text.split()))

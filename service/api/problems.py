@@ -1,6 +1,5 @@
 """Errors as ``application/problem+json`` (RFC 9457)."""
 
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -9,7 +8,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from instrumentation.adapters.aiohttp_server import UNHANDLED_ERROR
-from instrumentation.propagation import as_text
+from instrumentation.printable import printable_json
 from service.api.root_path import public_path, root_path
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -49,7 +48,7 @@ class Problem(Exception):  # noqa: N818  (the RFC's word)
 
     def document(self, instance: str) -> bytes:
         """The document about a request to that path."""
-        members = {
+        document = {
             "type": f"urn:retryscope:problem:{self.kind}",
             "title": self.title,
             "status": self.status,
@@ -57,7 +56,7 @@ class Problem(Exception):  # noqa: N818  (the RFC's word)
             "instance": instance,
             **self.members,
         }
-        return as_text(json.dumps(members, ensure_ascii=False)).encode()
+        return printable_json(document).encode()
 
     def response(self, request: web.BaseRequest) -> web.Response:
         """The document as a response."""

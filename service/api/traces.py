@@ -47,7 +47,7 @@ class TraceRoutes:
                 f"There is no trace {trace_id} here (any more): only the last ones of this process are kept.",
             )
         if as_text:
-            return web.Response(text=render_trace(spans, time.time_ns()))
+            return web.Response(text=await asyncio.to_thread(render_trace, spans, time.time_ns()))
         return await _otlp_response(spans)
 
 

@@ -4,13 +4,16 @@ import argparse
 import traceback
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final, NoReturn
 
+from instrumentation.printable import printable
 from service.cli import load, rules, serve, stack, worker
 from service.cli.output import CommandError, errors_in_background, fail
 
 NEEDED = ("aiohttp", "pydantic", "pydantic_settings", "docket", "rich", "yaml", "markdown_it")
 """What the commands import besides the library's own dependencies."""
+_LONGEST_ERROR: Final = 2_000
+"""Characters that are said of wrong usage: an argument may be as long as a file."""
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -38,6 +41,10 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments, which may hold anything, and exit with status 2."""
+        super().error(printable(message, _LONGEST_ERROR))
 
 
 def _parser() -> argparse.ArgumentParser:

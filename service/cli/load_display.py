@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from instrumentation.printable import printable
 from service.cli.output import in_background
 from service.load.generator import LoadGenerator
 from service.load.tally import Tally
@@ -58,7 +59,7 @@ class LoadDisplay:
 
     def announce(self, title: str) -> None:
         """Say what begins."""
-        self._console.print(title, markup=False)
+        self._print(title)
 
     async def __aenter__(self) -> None:
         show = self._show_live if self._console.is_terminal else self._show_lines
@@ -82,7 +83,7 @@ class LoadDisplay:
     async def _show_lines(self) -> None:
         while True:
             await asyncio.sleep(LINE_SECONDS)
-            self._console.print(self._progress(), markup=False)
+            self._print(self._progress())
 
     def _progress(self) -> str:
         total = self._generator.numbers.total
@@ -113,23 +114,24 @@ class LoadDisplay:
         numbers = self._generator.numbers
         total = numbers.total
         self._console.print(*self._tables(), sep="\n")
-        self._console.print(
+        self._print(
             "Latency from when a request was due, those not sent included; from when it was really sent:"
             f" p50 {_seconds(total.latency.percentile(50))}, p99 {_seconds(total.latency.percentile(99))},"
-            f" max {_seconds(total.latency.maximum if total.latency.count else None)}.",
-            markup=False,
+            f" max {_seconds(total.latency.maximum if total.latency.count else None)}."
         )
         late = f"; never, for that reason, {numbers.late}" if numbers.late else ""
-        self._console.print(
-            f"Sent at most {_seconds(numbers.longest_delay)} late by this machine{late}.", markup=False
-        )
+        self._print(f"Sent at most {_seconds(numbers.longest_delay)} late by this machine{late}.")
         answers = [f"{status} {count} times" for status, count in sorted(total.statuses.items())]
         outcomes = [f"{outcome} {count} times" for outcome, count in sorted(total.outcomes.items())]
         for name, found in (("Status", answers), ("Outcome", outcomes)):
             if found:
-                self._console.print(f"{name}: {', '.join(found)}.", markup=False)
+                self._print(f"{name}: {', '.join(found)}.")
         for kind, error in sorted(total.errors.items()):
-            self._console.print(f"{kind}, {error.count} times; the first: {error.first}", markup=False)
+            self._print(f"{kind}, {error.count} times; the first: {error.first}")
+
+    def _print(self, line: str) -> None:
+        """A line, as it is: a server may have written parts of it."""
+        self._console.print(Text(printable(line)))
 
     async def written(self) -> None:
         """Wait until all of it is written: results are for whoever reads them, however late."""
@@ -147,7 +149,7 @@ def _table(rows: Sequence[tuple[str, Tally]], columns: Sequence[str]) -> Table:
         cells = (
             str(_COUNTS[name](tally)) if name in _COUNTS else _seconds(latencies[name]) for name in columns
         )
-        table.add_row(workflow, *cells, style="bold" if workflow == "all" else None)
+        table.add_row(Text(printable(workflow)), *cells, style="bold" if workflow == "all" else None)
     return table
 
 

@@ -11,14 +11,16 @@ if TYPE_CHECKING:
 FLUSH_SECONDS: Final = 2.0
 """How long the end of a command waits for a reader of its last words."""
 
+from instrumentation.printable import printable_lines
+
 
 class CommandError(Exception):
     """The command can't be done as asked; the message says why, and what to do."""
 
 
 def say(text: str) -> None:
-    """A line for people."""
-    sys.stderr.write(f"{text}\n")
+    """A line for people, or several: whatever is quoted in it can't control their terminal."""
+    sys.stderr.write(f"{printable_lines(text)}\n")
     sys.stderr.flush()
 
 

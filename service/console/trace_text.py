@@ -6,9 +6,15 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from instrumentation import semconv
+from instrumentation.printable import printable
 
 BAR_WIDTH: Final = 40
 LEGEND: Final = "= ran   x failed   . backoff   ~ cancelled   + cleanup   > still running"
+
+MAX_INDENTED: Final = 40
+"""Levels that are indented: what is deeper stands there too, or a deep trace were mostly blanks."""
+MAX_TEXT: Final = 200
+"""Characters of a name or a remark: whoever names spans may have put a document into it."""
 
 _FAILED = frozenset({"error", "timeout", "exhausted"})
 
@@ -28,13 +34,21 @@ def render_trace(spans: Sequence[ReadableSpan], now_ns: int) -> str:
         parent = span.parent.span_id if span.parent is not None else 0
         children.setdefault(parent if parent in known else 0, []).append(span)
 
-    def walk(parent: int, depth: int) -> Iterator[str]:
-        for span in children.get(parent, ()):
-            yield _line(span, depth, begin, total, now_ns)
-            yield from walk(_id(span), depth + 1)
-
     header = f"{'start':>9}  {'duration':>9}  |{'':{BAR_WIDTH}}|"
-    return "\n".join([header, *walk(0, 0), "", LEGEND, ""])
+    lines = (_line(span, depth, begin, total, now_ns) for span, depth in _walk(children))
+    return "\n".join([header, *lines, "", LEGEND, ""])
+
+
+def _walk(children: Mapping[int, Sequence[ReadableSpan]]) -> Iterator[tuple[ReadableSpan, int]]:
+    """Each span with its depth, before those below it; a trace may be deeper than calls can be nested."""
+    levels = [iter(children.get(0, ()))]
+    while levels:
+        span = next(levels[-1], None)
+        if span is None:
+            levels.pop()
+        else:
+            yield span, len(levels) - 1
+            levels.append(iter(children.get(_id(span), ())))
 
 
 def _line(span: ReadableSpan, depth: int, begin: int, total: int, now_ns: int) -> str:
@@ -44,7 +58,8 @@ def _line(span: ReadableSpan, depth: int, begin: int, total: int, now_ns: int) -
     bar = " " * first + _mark(span) * width
     return (
         f"{(start - begin) / 1e9:8.3f}s  {(end - start) / 1e9:8.3f}s  |{bar:{BAR_WIDTH}}|"
-        f" {'  ' * depth}{span.name}{_remark(span)}"
+        f" {'  ' * min(depth, MAX_INDENTED)}"
+        f"{printable(span.name, MAX_TEXT)}{printable(_remark(span), MAX_TEXT)}"
     )
 
 

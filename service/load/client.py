@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from instrumentation.printable import printable
 from service.load.request import Answer, Request
 
 CHECK_SECONDS: Final = 10.0
@@ -73,11 +74,12 @@ class LoadClient:
                 " set RETRYSCOPE_API_TOKEN as it is set there"
             )
         try:
-            return [workflow["name"] for workflow in json.loads(body)["workflows"]]
-        except (ValueError, LookupError, TypeError):
+            names = [str(workflow["name"]) for workflow in json.loads(body)["workflows"]]
+        except (ValueError, LookupError, TypeError, RecursionError):
             raise UnusableAddressError(
                 f"what answers at {self._url} is no Retryscope: GET /workflows gave {status}"
             ) from None
+        return [printable(name, _SHOWN) for name in names]
 
     async def send(self, request: Request) -> Answer:
         """Send a request and wait for what becomes of it."""
@@ -132,7 +134,7 @@ class LoadClient:
         ) as response:
             try:
                 document = json.loads(await response.read())
-            except ValueError:
+            except (ValueError, RecursionError):
                 document = None
             return response.status, document if isinstance(document, dict) else {}
 
@@ -142,12 +144,12 @@ def _now() -> float:
 
 
 def _answer(status: int, document: Mapping[str, Any], outcome: object) -> Answer:
-    known = outcome if isinstance(outcome, str) else None
+    known = printable(outcome, _SHOWN) if isinstance(outcome, str) else None
     if status < 300 and document:
         return Answer(_now(), status, known)
     if status < 400:
         return Answer(_now(), status, error="not_retryscope", detail="an answer without its JSON document")
-    detail = str(document.get("detail", ""))[:_SHOWN]
+    detail = printable(str(document.get("detail", "")), _SHOWN)
     # A failed workflow's problem has an outcome, of any other nothing was started.
     return Answer(_now(), status, known if "outcome" in document else None, f"http_{status}", detail)
 
@@ -156,7 +158,7 @@ def _describe(error: Exception) -> tuple[str, str]:
     """Kind and text of what went wrong below HTTP."""
     if isinstance(error, TimeoutError):
         return "timeout", "no answer in time"
-    detail = (str(error) or type(error).__name__)[:_SHOWN]
+    detail = printable(str(error) or type(error).__name__, _SHOWN)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "unknown_host", detail
     if isinstance(error, OSError):
