@@ -17,9 +17,9 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--floor",
         type=number(0, 86_400),
-        default=0.0,
         metavar="SECONDS",
-        help="shortest window that --scale may make: four scrape intervals (default 0)",
+        help="shortest window and `for` that --scale may make: four scrape intervals (default: four of those"
+        " that `retryscope stack` has at this scale)",
     )
     parser.add_argument(
         "--format",
@@ -46,11 +46,13 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     from service.slo.definition import read_definition
     from service.slo.rules import prometheus_rule, render_rules
+    from service.stack.stack import shortest_window_here
 
     definition = read_definition(options.slo)
     if options.format == "prometheus":
-        text = render_rules(definition, scale=options.scale, floor_seconds=options.floor)
-    elif (options.scale, options.floor) != (1, 0):
+        floor = shortest_window_here(options.scale) if options.floor is None else options.floor
+        text = render_rules(definition, scale=options.scale, floor_seconds=floor)
+    elif (options.scale, options.floor or 0) != (1, 0):
         raise CommandError("--scale and --floor are for --format prometheus: a cluster has the real rules")
     else:
         text = prometheus_rule(definition)

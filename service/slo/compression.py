@@ -12,8 +12,8 @@ class Compression:
 
     Args:
         scale: Factor on every duration; 1 leaves them as they are.
-        floor_seconds: No window gets shorter than this: `rate()` needs at least two samples in it, so it
-            should be four scrape intervals.
+        floor_seconds: No window and no `for` gets shorter than this: `rate()` needs at least two samples in
+            a window, and one late scrape is no outage, so it should be four scrape intervals.
 
     Raises:
         ValueError: One of them is out of bounds.
@@ -33,5 +33,5 @@ class Compression:
         return Duration.of(max(duration.seconds * self.scale, self.floor_seconds, 0.001))
 
     def hold(self, duration: Duration) -> Duration:
-        """How long a condition must hold."""
-        return Duration.of(duration.seconds * self.scale)
+        """How long a condition must hold: never longer than uncompressed; what fires at once still does."""
+        return Duration.of(max(duration.seconds * self.scale, min(duration.seconds, self.floor_seconds)))

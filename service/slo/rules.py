@@ -30,7 +30,7 @@ def render_rules(definition: SloDefinition, *, scale: float = 1.0, floor_seconds
     Args:
         definition: What to generate them from.
         scale: Factor on every window and `for`, at most 1; the end-to-end test compresses them.
-        floor_seconds: No window gets shorter than this; four scrape intervals are a good choice.
+        floor_seconds: No window and no `for` gets shorter than this; four scrape intervals are a good choice.
 
     Raises:
         ValueError: Scale or floor is out of bounds.
@@ -38,7 +38,8 @@ def render_rules(definition: SloDefinition, *, scale: float = 1.0, floor_seconds
     compression = Compression(scale, floor_seconds)
     header = _HEADER
     if compression != Compression():
-        header += f"# Durations are compressed: scale {scale:g}, no window below {floor_seconds:g} s.\n"
+        floor = f"no window and no `for` below {floor_seconds:g} s"
+        header += f"# Durations are compressed: scale {scale:g}, {floor}.\n"
     return header + _dump({"groups": _groups(definition, compression)})
 
 

@@ -15,6 +15,8 @@ ALERTMANAGER: Final = "alertmanager:9093"
 
 SHORTEST_SCRAPE: Final = 0.5
 """Seconds; below it the scrapes themselves become the load."""
+SCRAPES_PER_WINDOW: Final = 4.0
+"""Fewest scrapes in a window or a `for` of a rule: `rate()` needs two, and one may be late or fail."""
 FLOORS: Final = {"group_wait": 0.0, "group_interval": 1.0, "repeat_interval": 60.0}
 """Shortest of Alertmanager's waits, in seconds, however small the scale."""
 
@@ -50,7 +52,11 @@ class Surroundings:
 
 def prometheus_configuration(shipped: Document, rule_files: str, here: Surroundings) -> Document:
     """Prometheus's configuration: jobs of which nothing runs here are left out."""
-    document = {**shipped, "rule_files": [rule_files], "global": _faster(shipped.get("global", {}), here)}
+    document = {
+        **shipped,
+        "rule_files": [rule_files],
+        "global": _faster(shipped.get("global", {}), here.scale),
+    }
     jobs = (_job(job, here) for job in shipped["scrape_configs"])
     document["scrape_configs"] = [job for job in jobs if job is not None]
     document["alerting"] = {
@@ -62,9 +68,13 @@ def prometheus_configuration(shipped: Document, rule_files: str, here: Surroundi
     return document
 
 
-def scrape_seconds(prometheus: Document) -> float:
-    """The scrape interval of a configuration; Prometheus's own default is a minute."""
-    return Duration.parse(prometheus["global"].get("scrape_interval", "1m")).seconds
+def shortest_window(shipped: Document, scale: float) -> float:
+    """Seconds: no window and no `for` of a compressed rule may be shorter, whichever job it is about."""
+    if scale == 1:
+        return 0.0
+    sections = (_faster(each, scale) for each in (shipped.get("global", {}), *shipped["scrape_configs"]))
+    own = [Duration.parse(each["scrape_interval"]).seconds for each in sections if "scrape_interval" in each]
+    return SCRAPES_PER_WINDOW * max(own, default=60.0)  # Prometheus's own default is a minute
 
 
 def alertmanager_configuration(shipped: Document, here: Surroundings) -> Document:
@@ -78,15 +88,15 @@ def alertmanager_configuration(shipped: Document, here: Surroundings) -> Documen
     return {**shipped, "route": _route(shipped["route"], here.scale), "receivers": receivers}
 
 
-def _faster(section: Document, here: Surroundings) -> Document:
+def _faster(section: Document, scale: float) -> Document:
     """The intervals of a section, scaled; a scrape may take as long as the interval."""
-    if here.scale == 1:
+    if scale == 1:
         return section
     scaled = dict(section)
     for name in ("scrape_interval", "evaluation_interval"):
         if name in section:
             seconds = Duration.parse(section[name]).seconds
-            scaled[name] = str(Duration.of(min(seconds, max(seconds * here.scale, SHORTEST_SCRAPE))))
+            scaled[name] = str(Duration.of(min(seconds, max(seconds * scale, SHORTEST_SCRAPE))))
     if "scrape_timeout" in section and "scrape_interval" in scaled:
         scaled["scrape_timeout"] = scaled["scrape_interval"]
     return scaled
@@ -96,7 +106,9 @@ def _job(job: Document, here: Surroundings) -> Document | None:
     targets = _targets(job, here)
     if not targets:
         return None
-    adapted = _faster({name: value for name, value in job.items() if not name.endswith("_sd_configs")}, here)
+    adapted = _faster(
+        {name: value for name, value in job.items() if not name.endswith("_sd_configs")}, here.scale
+    )
     adapted["static_configs"] = targets
     if any(SERVICE in each["targets"] for each in job.get("static_configs", ())):
         service = urlsplit(here.service_url)

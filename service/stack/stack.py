@@ -23,16 +23,14 @@ from service.stack.configuration import (
     Surroundings,
     alertmanager_configuration,
     prometheus_configuration,
-    scrape_seconds,
+    shortest_window,
 )
 from service.stack.errors import StackError
 from service.stack.ports import choose_ports
 from service.stack.program import Program
 from service.stack.programs import Programs
 
-SCRAPES_PER_WINDOW: Final = 4.0
-"""Fewest scrapes in a window of a rule: `rate()` needs two, and one may be late or fail."""
-
+PROMETHEUS_FILE: Final = "deploy/prometheus/prometheus.yml"
 ANOTHER_FOLDER: Final = "set TMPDIR to a folder that can be written to and has room"
 
 RETENTION: Final = "35d"
@@ -216,21 +214,25 @@ def _write_token(token: str | None, folder: Path) -> Path | None:
 
 
 def _write_configuration(options: StackOptions, here: Surroundings, folder: Path) -> None:
-    prometheus = prometheus_configuration(_shipped("deploy/prometheus/prometheus.yml"), "", here)
-    prometheus["rule_files"] = [_rule_files(options, folder, scrape_seconds(prometheus))]
+    rules = _write_private(folder / "rules.yml", _rules(options))
+    prometheus = prometheus_configuration(_shipped(PROMETHEUS_FILE), str(rules), here)
     alertmanager = alertmanager_configuration(_shipped("deploy/alertmanager/alertmanager.yml"), here)
     for name, document in (("prometheus.yml", prometheus), ("alertmanager.yml", alertmanager)):
         _write_private(folder / name, yaml.safe_dump(document, sort_keys=False))
 
 
-def _rule_files(options: StackOptions, folder: Path, interval: float) -> str:
+def shortest_window_here(scale: float) -> float:
+    """Seconds: what no window and no `for` of this stack's rules is shorter than at a scale."""
+    return shortest_window(_shipped(PROMETHEUS_FILE), scale)
+
+
+def _rules(options: StackOptions) -> str:
     definition = read_definition(options.slo)
     if options.slo is None:  # whoever has a definition of their own has runbooks of their own
         runbook = f"{options.url}{urlsplit(definition.runbook_url).path}"
         definition = definition.model_copy(update={"runbook_url": runbook})
-    floor = 0.0 if options.scale == 1 else SCRAPES_PER_WINDOW * interval
-    rules = render_rules(definition, scale=options.scale, floor_seconds=floor)
-    return str(_write_private(folder / "rules.yml", rules))
+    floor = shortest_window_here(options.scale)
+    return render_rules(definition, scale=options.scale, floor_seconds=floor)
 
 
 def _shipped(name: str) -> dict[str, Any]:

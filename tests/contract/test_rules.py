@@ -150,6 +150,35 @@ class TestCompressedRules:
         checked = Promtool(system_tool("promtool")).test_rules(tmp_path / "tests.yml")
         assert checked.passed, checked.output
 
+    @pytest.mark.parametrize(
+        ("scrapes", "fires"),
+        [
+            ("1x4 0 1x40", False),  # one is late
+            ("1x4 0 0 0 1x40", False),  # three are
+            ("1x4 0 1 0 0 1 0 0 0 1x40", False),
+            ("_ _ _ 1x40", False),  # Prometheus has just started
+            ("0 0 1x40", False),  # the service has
+            ("1x4 0x40", True),
+            ("_x40", True),
+        ],
+    )
+    def test_late_scrapes_and_a_start_are_no_outage(
+        self, scrapes: str, fires: bool, definition: SloDefinition, promtool: Promtool, tmp_path: Path
+    ) -> None:
+        """At the scale that is offered: two scrapes a second."""
+        (tmp_path / "rules.yml").write_text(render_rules(definition, scale=SCALE, floor_seconds=2))
+        fired = 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[30s]))'
+        samples = [{"labels": '{alertname="ServiceDown"}', "value": 1}] if fires else []
+        test = {
+            "interval": "500ms",
+            "input_series": [{"series": 'up{job="retryscope", instance="a"}', "values": scrapes}],
+            "promql_expr_test": [{"expr": fired, "eval_time": "20s", "exp_samples": samples}],
+        }
+        document = {"rule_files": ["rules.yml"], "evaluation_interval": "500ms", "tests": [test]}
+        (tmp_path / "tests.yml").write_text(yaml.safe_dump(document))
+        checked = promtool.test_rules(tmp_path / "tests.yml")
+        assert checked.passed, checked.output
+
 
 class TestPrometheusConfiguration:
     CONFIG = ROOT / "deploy/prometheus/prometheus.yml"

@@ -38,6 +38,15 @@ def test_prints_them_on_a_faster_clock(capsys: pytest.CaptureFixture[str]) -> No
     assert "[2s]" in out
 
 
+def test_a_faster_clock_leaves_four_scrapes_of_the_stack_at_that_scale(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Fewer, and one late scrape would be an outage."""
+    out = printed(capsys, "--scale", "0.005")
+    assert out == render_rules(read_definition(), scale=0.005, floor_seconds=2.0)
+    assert printed(capsys, "--scale", "0.5") == render_rules(read_definition(), scale=0.5, floor_seconds=10.0)
+
+
 def test_prints_them_for_kubernetes(capsys: pytest.CaptureFixture[str]) -> None:
     out = printed(capsys, "--format", "kubernetes")
     assert out == prometheus_rule(read_definition())

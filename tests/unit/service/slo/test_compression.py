@@ -3,6 +3,8 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.slo.compression import Compression
 from service.slo.duration import Duration
@@ -23,12 +25,24 @@ def test_windows_and_holds_shrink_alike() -> None:
     assert str(compression.hold(Duration.parse("2m"))) == "600ms"
 
 
-def test_a_window_does_not_get_shorter_than_the_floor() -> None:
-    """A rate needs samples; a hold needs none."""
+def test_neither_window_nor_hold_gets_shorter_than_the_floor() -> None:
+    """A rate needs samples, and one late scrape is no outage."""
     compression = Compression(1 / 200, floor_seconds=2)
     assert str(compression.window(Duration.parse("5m"))) == "2s"
     assert str(compression.window(Duration.parse("10m"))) == "3s"
-    assert str(compression.hold(Duration.parse("2m"))) == "600ms"
+    assert str(compression.hold(Duration.parse("2m"))) == "2s"
+    assert str(compression.hold(Duration.parse("10m"))) == "3s"
+
+
+@given(st.floats(1e-9, 1), st.floats(0, 100_000), st.integers(0, 10**9))
+def test_at_every_scale_what_must_hold_does_so_for_as_long_as_the_floor(
+    scale: float, floor: float, milliseconds: int
+) -> None:
+    """But never longer than uncompressed: what fires at once does so at any scale."""
+    compression, full = Compression(scale, floor), Duration(milliseconds)
+    hold = compression.hold(full)
+    assert Duration.of(min(full.seconds, floor)) <= hold <= full
+    assert compression.window(full) >= Duration.of(floor)
 
 
 def test_a_window_is_never_empty() -> None:

@@ -5,8 +5,11 @@ from typing import Any
 import promql_parser
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.slo.definition import SloDefinition, read_definition
+from service.slo.duration import Duration
 from service.slo.rules import prometheus_rule, render_rules
 from tests.unit.service.slo.helpers import definition
 
@@ -36,7 +39,7 @@ def test_the_file_says_where_it_comes_from() -> None:
 
 def test_compressed_rules_say_so() -> None:
     lines = render_rules(read_definition(), scale=0.005, floor_seconds=2).splitlines()
-    assert lines[1] == "# Durations are compressed: scale 0.005, no window below 2 s."
+    assert lines[1] == "# Durations are compressed: scale 0.005, no window and no `for` below 2 s."
 
 
 def test_groups_of_long_windows_are_evaluated_less_often() -> None:
@@ -60,11 +63,23 @@ def test_recorded_names_keep_their_window_where_it_is_compressed() -> None:
         assert one["expr"] != other["expr"] or "[" not in one["expr"]
 
 
-def test_every_window_and_hold_is_compressed_and_no_window_below_the_floor() -> None:
+def test_every_window_and_hold_is_compressed_and_none_below_the_floor() -> None:
     for rule in rules_of(read_definition(), scale=1 / 200, floor_seconds=2):
         ranges = _ranges(rule["expr"])
         assert all(2 <= seconds <= 30 * 86_400 / 200 for seconds in ranges), rule
-        assert rule.get("for", "600ms") in {"600ms", "4s500ms", "18s", "54s", "1s500ms", "3s", "0s"}
+        assert rule.get("for", "0s") in {"2s", "4s500ms", "18s", "54s", "3s", "0s"}
+
+
+@settings(max_examples=25)
+@given(st.floats(1e-6, 1, exclude_max=True), st.floats(0.1, 60))
+def test_at_every_scale_no_rule_looks_back_or_holds_for_less_than_the_floor(
+    scale: float, floor: float
+) -> None:
+    """Except for what fires at once by its definition."""
+    for rule in rules_of(read_definition(), scale=scale, floor_seconds=floor):
+        least = Duration.of(floor).seconds
+        assert all(seconds >= least for seconds in _ranges(rule["expr"])), rule
+        assert rule.get("for", "0s") == "0s" or Duration.parse(rule["for"]).seconds >= least, rule
 
 
 def _ranges(expression: str) -> list[float]:

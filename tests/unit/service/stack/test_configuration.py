@@ -13,7 +13,7 @@ from service.stack.configuration import (
     Surroundings,
     alertmanager_configuration,
     prometheus_configuration,
-    scrape_seconds,
+    shortest_window,
 )
 
 
@@ -105,15 +105,16 @@ class TestPrometheus:
         assert "found" not in found
 
     @pytest.mark.parametrize(
-        ("scale", "interval", "seconds"),
-        [(1, "5s", 5.0), (0.5, "2s500ms", 2.5), (0.1, "500ms", 0.5), (0.0001, "500ms", 0.5)],
+        ("scale", "interval", "shortest"),
+        [(1, "5s", 0.0), (0.5, "2s500ms", 10.0), (0.1, "500ms", 2.0), (0.0001, "500ms", 2.0)],
     )
     def test_scrapes_more_often_on_a_faster_clock_within_reason(
-        self, scale: float, interval: str, seconds: float
+        self, scale: float, interval: str, shortest: float
     ) -> None:
+        """And no window or hold of a rule is shorter than four scrapes."""
         document = adapted(here(scale=scale))
         assert document["global"]["scrape_interval"] == interval
-        assert scrape_seconds(document) == seconds
+        assert shortest_window(PROMETHEUS, scale) == shortest
 
     def test_evaluates_more_often_on_a_faster_clock(self) -> None:
         assert adapted(here(scale=0.1))["global"]["evaluation_interval"] == "1s500ms"
@@ -126,9 +127,10 @@ class TestPrometheus:
         document = copy.deepcopy(PROMETHEUS)
         jobs(document)["retryscope"]["scrape_interval"] = "1m"
         assert jobs(adapted(here(scale=0.1), document))["retryscope"]["scrape_interval"] == "6s"
+        assert shortest_window(document, 0.1) == 24.0
 
     def test_without_an_interval_it_is_prometheus_own(self) -> None:
-        assert scrape_seconds({"global": {}}) == 60.0
+        assert shortest_window({"scrape_configs": [{}]}, 0.1) == 240.0
 
 
 class TestAlertmanager:
