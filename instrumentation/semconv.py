@@ -437,6 +437,14 @@ ALERT_NOTIFICATIONS: Final = _metric(
         "Alerts that Alertmanager has delivered here: firing or resolved.",
     )
 )
+ALERTS_IMPAIRED: Final = _metric(
+    Metric(
+        "retryscope_alerts_impaired",
+        "counter",
+        ("effect",),
+        "Alerts that did not arrive whole: cut (too long), refused (not readable), left_out (too many).",
+    )
+)
 
 ATTRIBUTES: Final[Mapping[str, Attribute]] = MappingProxyType(_attributes)
 """Every attribute by name."""

@@ -22,9 +22,11 @@ from service.api.isolation import isolation_middleware
 from service.api.metrics import MetricsRoutes
 from service.api.openapi import OpenApiRoutes, openapi_document
 from service.api.problems import problem_middleware
+from service.api.query import query_middleware
 from service.api.root_path import RootPathResource
 from service.api.runbook import RunbookRoutes
 from service.api.runs import RunRoutes
+from service.api.sampling import sampling_middleware
 from service.api.traces import TraceRoutes
 from service.api.web import ASSETS, DIST, WebRoutes
 from service.api.workflows import WorkflowRoutes
@@ -74,7 +76,7 @@ def create_app(
     document = openapi_document(version("retryscope"))
     page = WebRoutes(DIST)
     links = {"grafana": settings.grafana_url, "prometheus": settings.prometheus_url}
-    return _application(
+    app = _application(
         settings,
         [
             *page.routes(),
@@ -92,6 +94,9 @@ def create_app(
         ],
         page,
     )
+    app.middlewares.insert(2, sampling_middleware(console.spans))  # behind what traces, before what refuses
+    app.middlewares.append(query_middleware(document))
+    return app
 
 
 def create_worker_app(

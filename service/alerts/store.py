@@ -1,13 +1,13 @@
 """The alerts that were delivered, as they are now and as they were: in this process, bounded."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.alerts.notification import Alert, Status
+from service.alerts.notification import Alert, CutAlert, Status
 
 MAX_REMEMBERED: Final = 1_000
 """Alerts that are remembered, firing and resolved."""
@@ -28,6 +28,7 @@ class RememberedAlert(BaseModel):
     received_at: datetime = Field(description="When it was last heard of.")
     fingerprint: str = Field(description="The same for every occurrence of an alert.")
     generator_url: str
+    cut: bool = Field(False, description="Whether it was too long, and some of its texts are cut or missing.")
 
 
 class AlertStore:
@@ -52,9 +53,9 @@ class AlertStore:
         for alert in alerts:
             self._receive(alert, now)
 
-    def latest(self, limit: int, status: Status | None = None) -> list[RememberedAlert]:
-        """Up to ``limit`` alerts, with this status if one is given; the one last heard of first."""
-        found = (each for each in reversed(self._alerts.values()) if status in (None, each.status))
+    def latest(self, limit: int, statuses: Collection[str] = ()) -> list[RememberedAlert]:
+        """Up to ``limit`` alerts, the last heard of first; where statuses are given, with one of these."""
+        found = (each for each in reversed(self._alerts.values()) if not statuses or each.status in statuses)
         return [each for each, _ in zip(found, range(limit), strict=False)]
 
     def _receive(self, alert: Alert, now: datetime) -> None:
@@ -99,6 +100,7 @@ class AlertStore:
             received_at=now,
             fingerprint=alert.fingerprint,
             generator_url=alert.generator_url,
+            cut=isinstance(alert, CutAlert),
         )
         self._alerts.move_to_end(key)
         self._last_start[alert.fingerprint] = starts_at

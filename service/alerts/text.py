@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
-from instrumentation.printable import printable
+from service.alerts.notification import NAMING
 from service.alerts.store import RememberedAlert
+from service.printable import printable
 
 NONE: Final = "no alerts\n"
-_TITLE: Final = ("alertname", "severity")
-"""Labels that the first line of an alert shows."""
 _INDENT: Final = " " * 10
 
 
@@ -19,9 +18,10 @@ def render_alerts(alerts: Iterable[RememberedAlert]) -> str:
 
 
 def _lines(alert: RememberedAlert) -> Iterator[str]:
-    title = "  ".join(_plain(alert.labels[name]) for name in _TITLE if name in alert.labels)
-    yield f"{alert.status:8}  {title or '(no name)'}  {_times(alert)}"
-    rest = {name: value for name, value in alert.labels.items() if name not in _TITLE}
+    title = "  ".join(_plain(alert.labels[name]) for name in NAMING if name in alert.labels)
+    cut = "  (too long: cut)" if alert.cut else ""
+    yield f"{alert.status:8}  {title or '(no name)'}  {_times(alert)}{cut}"
+    rest = {name: value for name, value in alert.labels.items() if name not in NAMING}
     if rest:
         yield _INDENT + "  ".join(f"{_plain(name)}={_plain(value)}" for name, value in _sorted(rest))
     for name, value in _sorted(alert.annotations):

@@ -12,6 +12,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from service.api.problems import Problem, invalid_parameter
+from service.api.sampling import no_trace
 from service.console.changes import trace_members
 from service.console.console import Console
 from service.console.span_json import span_json
@@ -84,10 +85,7 @@ class ConsoleRoutes:
         seq = self._hub.seq
         trace = self._spans.trace(int(trace_id, 16))
         if trace is None:
-            detail = (
-                f"There is no trace {trace_id} here (any more): only the last ones of this process are kept."
-            )
-            raise Problem(404, "unknown-trace", "Unknown trace", detail)
+            raise no_trace(self._spans, trace_id)
         document = {"seq": seq, **trace_members(trace)}
         return await _json_response(document, "spans", lambda: map(span_json, trace.spans))
 

@@ -93,6 +93,11 @@ def _paths() -> dict[str, Any]:
                 media_types=("text/plain", "application/openmetrics-text"),
             )
         },
+        "/openapi.json": {"get": get("getOpenApi", "This document.")},
+        "/docs": {"get": get("getDocs", "This document as a page.", media_types=("text/html",))},
+        "/docs/runbook": {
+            "get": get("getRunbook", "What to do about an alert, as a page.", media_types=("text/html",))
+        },
         "/health/live": {"get": get("getLive", "Whether the process lives.")},
         "/health/ready": {"get": get("getReady", "Whether new runs are taken.", failures=(503,))},
     }

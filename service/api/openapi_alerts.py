@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from instrumentation import semconv
 from service.alerts.notification import Notification
 from service.alerts.store import RememberedAlert
 from service.api.alerts import STATUSES
 from service.api.form import FORM_PARAMETER
 from service.api.openapi_parts import get, problems, ref
 from service.api.paging import LIMIT_PARAMETER
+from service.api.query import choices_parameter
 
 
 def alert_paths() -> dict[str, Any]:
@@ -17,13 +19,12 @@ def alert_paths() -> dict[str, Any]:
         "required": ["alerts"],
         "properties": {"alerts": {"type": "array", "items": ref(RememberedAlert.__name__)}},
     }
-    status = {"name": "status", "in": "query", "schema": {"type": "string", "enum": list(STATUSES)}}
     return {
         "/alerts": {
             "get": get(
                 "listAlerts",
                 "Alerts that Alertmanager has delivered, the one last heard of first, as JSON or as text.",
-                [status, LIMIT_PARAMETER, FORM_PARAMETER],
+                [choices_parameter("status", STATUSES), LIMIT_PARAMETER, FORM_PARAMETER],
                 (401, 422),
                 ("application/json", "text/plain"),
                 listing,
@@ -39,13 +40,15 @@ def _receive() -> dict[str, Any]:
         "summary": "Alertmanager's webhook, version 4.",
         "requestBody": {
             "required": True,
-            "description": "What Alertmanager sends; members that are not named here are not read.",
+            "description": "What Alertmanager sends; members that are not named here are not read. A wrong"
+            " alert does not cost the others of its group: one that is too long is cut, one that can't be"
+            f" read is left out, and {semconv.ALERTS_IMPAIRED.name}_total counts both; 422: none could be.",
             "content": {
                 "application/json": {"schema": ref(Notification.__name__), "example": _EXAMPLE},
             },
         },
         "responses": {
-            "204": {"description": "The alerts are remembered."},
+            "204": {"description": "The alerts are remembered, as far as they can be read."},
             **problems(400, 401, 408, 413, 415, 422),
         },
     }

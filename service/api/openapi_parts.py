@@ -28,12 +28,17 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
-TRACE_ID_HEADER: Final = {"X-Trace-Id": {"description": "The request's trace.", "schema": {"type": "string"}}}
+TRACE_ID_HEADER: Final = {
+    "X-Trace-Id": {
+        "description": "The request's trace, also where it was not sampled: then it is only in the log.",
+        "schema": {"type": "string"},
+    }
+}
 
 
 def problems(*statuses: int) -> dict[str, Any]:
     """The answers of an operation that are problems, among them those that any request may get."""
-    anywhere = {400, 403, 421}  # of the Host and Origin headers
+    anywhere = {400, 403, 421, 422}  # of the Host and Origin headers, and of the query
     every = sorted(anywhere.union(statuses))
     return {**{str(status): _problem(status) for status in every}, "default": _problem(500)}
 

@@ -5,6 +5,7 @@ from typing import Any, get_args
 from instrumentation.outcome import OUTCOMES
 from service.api.openapi_parts import TRACE_ID_HEADER, get, problems, ref
 from service.api.paging import LIMIT_PARAMETER
+from service.api.query import choices_parameter
 from service.api.runs import CURSOR, IDEMPOTENCY_KEY, LAST_EVENT_ID
 from service.runs.record import RunRecord, RunState
 from service.workflows import WORKFLOWS
@@ -36,25 +37,30 @@ def background_paths() -> dict[str, Any]:
             )
         },
         "/runs/{id}": {"get": get("getRun", "One background run.", [_ID], (401, 404, 503), schema=record)},
-        "/runs/{id}/events": {
-            "get": get(
-                "followRun",
-                "What happens in a run, as server-sent events, until its final state.",
-                [
-                    _ID,
-                    {
-                        "name": "Last-Event-ID",
-                        "in": "header",
-                        "description": "Go on after this event.",
-                        "schema": {"type": "string", "pattern": LAST_EVENT_ID.pattern},
-                    },
-                ],
-                (401, 404, 422, 503),
-                ("text/event-stream",),
-            )
-        },
+        "/runs/{id}/events": {"get": _follow()},
         "/runs/{id}/cancel": {"post": _cancel()},
     }
+
+
+def _follow() -> dict[str, Any]:
+    operation = get(
+        "followRun",
+        "What happens in a run, as server-sent events, until its final state.",
+        [
+            _ID,
+            {
+                "name": "Last-Event-ID",
+                "in": "header",
+                "description": "Go on after this event.",
+                "schema": {"type": "string", "pattern": LAST_EVENT_ID.pattern},
+            },
+        ],
+        (401, 404, 422, 503),
+        ("text/event-stream",),
+    )
+    ended = {"description": "The run has ended, and nothing follows: an EventSource stops asking."}
+    operation["responses"]["204"] = ended
+    return operation
 
 
 def parameters_body(definition: WorkflowDefinition[Any]) -> dict[str, Any]:
@@ -72,9 +78,10 @@ def parameters_body(definition: WorkflowDefinition[Any]) -> dict[str, Any]:
 
 
 def _filters() -> list[dict[str, Any]]:
-    choices = {"workflow": list(WORKFLOWS), "state": list(get_args(RunState)), "outcome": list(OUTCOMES)}
     return [
-        *({"name": name, "in": "query", "schema": {"enum": known}} for name, known in choices.items()),
+        choices_parameter("workflow", tuple(WORKFLOWS)),
+        choices_parameter("state", get_args(RunState)),
+        choices_parameter("outcome", OUTCOMES),
         {"name": "since", "in": "query", "schema": {"type": "string", "format": "date-time"}},
         {"name": "cursor", "in": "query", "schema": {"type": "string", "pattern": CURSOR.pattern}},
         LIMIT_PARAMETER,

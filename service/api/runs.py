@@ -12,6 +12,7 @@ from aiohttp import web
 from instrumentation.outcome import OUTCOMES
 from service.api.paging import page_limit
 from service.api.problems import Problem, invalid_parameter
+from service.api.query import choices
 from service.api.root_path import root_path
 from service.api.validation import read_params
 from service.api.workflows import draining, find_workflow, too_many_runs
@@ -92,9 +93,9 @@ class RunRoutes:
     async def list(self, request: web.Request) -> web.Response:
         """Runs, the newest first."""
         wanted = Filter(
-            workflow=_choice(request, "workflow", tuple(WORKFLOWS)),
-            state=_choice(request, "state", get_args(RunState)),
-            outcome=_choice(request, "outcome", OUTCOMES),
+            workflow=choices(request, "workflow", tuple(WORKFLOWS)),
+            state=choices(request, "state", get_args(RunState)),
+            outcome=choices(request, "outcome", OUTCOMES),
             since=_since(request),
         )
         records, behind = await self._runs.list(wanted, _cursor(request), page_limit(request))
@@ -126,10 +127,14 @@ class RunRoutes:
         return web.json_response(_as_json(record, root_path(request)), status=202)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """The run's events as they happen, as server-sent events."""
+        """The run's events as they happen, as server-sent events; 204 once nothing more will happen."""
         run_id = request.match_info["id"]
-        await self._known(run_id)
-        after = _last_event_id(request) + 1
+        record = await self._known(run_id)
+        # A last event that there never was, or that a restart of Redis lost, is not waited for.
+        known = await self._runs.event_count(run_id)
+        after = min(_last_event_id(request) + 1, known)
+        if record.ended and after == known:  # an EventSource would come back for ever
+            return web.Response(status=204, headers={"Cache-Control": "no-store"})
         response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream; charset=utf-8",
@@ -203,13 +208,6 @@ def _as_json(record: RunRecord, root: str) -> dict[str, Any]:
 def _unknown(run_id: str) -> Problem:
     detail = f"There is no run {run_id[:100]!r} (any more)."
     return Problem(404, "unknown-run", "Unknown run", detail)
-
-
-def _choice(request: web.Request, name: str, known: tuple[str, ...]) -> str | None:
-    value = request.query.get(name)
-    if value is not None and value not in known:
-        raise invalid_parameter(name, value, f"one of {', '.join(known)}")
-    return value
 
 
 def _since(request: web.Request) -> datetime | None:

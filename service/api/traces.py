@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from service.api.form import wants_text
 from service.api.paging import page_limit
-from service.api.problems import Problem, invalid_parameter
+from service.api.problems import invalid_parameter
+from service.api.sampling import no_trace
 from service.console.otlp_json import to_otlp_json
 from service.console.span_store import SpanStore
 from service.console.trace_text import render_trace
@@ -40,12 +41,7 @@ class TraceRoutes:
             raise invalid_parameter("trace_id", trace_id, "32 hexadecimal digits")
         spans = self._store.get(int(trace_id, 16))
         if spans is None:
-            raise Problem(
-                404,
-                "unknown-trace",
-                "Unknown trace",
-                f"There is no trace {trace_id} here (any more): only the last ones of this process are kept.",
-            )
+            raise no_trace(self._store, trace_id)
         if as_text:
             return web.Response(text=await asyncio.to_thread(render_trace, spans, time.time_ns()))
         return await _otlp_response(spans)

@@ -71,7 +71,7 @@ async def read_params(
     try:
         return model.model_validate_json(body or b"{}")
     except ValidationError as error:
-        raise _problem(error) from None
+        raise problem_of(error) from None
 
 
 def _check_media_type(request: web.Request) -> None:
@@ -156,7 +156,8 @@ def _malformed_body() -> Problem:
     )
 
 
-def _problem(error: ValidationError) -> Problem:
+def problem_of(error: ValidationError) -> Problem:
+    """What is wrong with a body, in words."""
     details = error.errors(include_url=False)
     if details[0]["type"] == "json_invalid":
         reason = details[0]["ctx"]["error"]

@@ -6,9 +6,9 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, Final, NoReturn
 
-from instrumentation.printable import printable
 from service.cli import load, rules, serve, stack, worker
 from service.cli.output import CommandError, errors_in_background, fail
+from service.printable import printable
 
 NEEDED = ("aiohttp", "pydantic", "pydantic_settings", "docket", "rich", "yaml", "markdown_it")
 """What the commands import besides the library's own dependencies."""

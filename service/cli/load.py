@@ -105,6 +105,17 @@ def _run(options: argparse.Namespace) -> int:
     return asyncio.run(_Load(options).run())
 
 
+def _is_writable(name: str) -> bool:
+    """Whether it is a file that can be written, or can become one."""
+    path = Path(name)
+    try:
+        there = path.exists()
+    except OSError:  # a name that is too long, a folder that may not be looked into
+        return False
+    usable = path.is_file() if there else "\0" not in name
+    return usable and os.access(path if there else path.parent, os.W_OK)
+
+
 class _Load:
     """One call of the command."""
 
@@ -145,9 +156,7 @@ class _Load:
         """Before the load, not after it: it may run for hours, and its report would be lost."""
         if self._options.json in (None, "-"):
             return
-        path = Path(self._options.json)
-        writable = path.is_file() or not path.exists()
-        if not writable or not os.access(path if path.exists() else path.parent, os.W_OK):
+        if not _is_writable(self._options.json):
             raise CommandError(
                 f"can't write the report to {self._options.json!r} (--json): name a file in a folder that"
                 " exists and can be written"

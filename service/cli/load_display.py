@@ -13,10 +13,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from instrumentation.printable import printable
 from service.cli.output import in_background
 from service.load.generator import LoadGenerator
 from service.load.tally import Tally
+from service.printable import printable
 
 LINE_SECONDS: Final = 10.0
 REFRESH_SECONDS: Final = 0.25

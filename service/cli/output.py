@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TextIO
 
+from service.printable import printable_lines
+
 if TYPE_CHECKING:
     from instrumentation.background_writer import BackgroundWriter
 
 FLUSH_SECONDS: Final = 2.0
 """How long the end of a command waits for a reader of its last words."""
-
-from instrumentation.printable import printable_lines
 
 
 class CommandError(Exception):

@@ -6,12 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Lock
+from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from service.console.trace_levels import TraceLevels
 
+MAX_UNSAMPLED: Final = 10_000
+"""Ids of traces that were not sampled that are remembered, the last ones."""
 MAX_SPANS_PER_TRACE = 10_000
 """Spans that are kept of a trace, those near its root first: nobody reads more."""
 
@@ -57,6 +60,7 @@ class SpanStore(SpanProcessor):
         self._max_traces = max_traces
         self._max_spans = max_spans
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
+        self._unsampled: OrderedDict[int, None] = OrderedDict()
         self._spans = 0
         self._watchers: Counter[int] = Counter()
         self._changed: dict[int, dict[int, None]] = {}
@@ -95,6 +99,17 @@ class SpanStore(SpanProcessor):
                 trace.open.discard(context.span_id)
                 if context.trace_id in self._watchers:
                     self._changed.setdefault(context.trace_id, {})[context.span_id] = None
+
+    def note_unsampled(self, trace_id: int) -> None:
+        """Remember that a trace was not sampled: no span of it comes here."""
+        with self._lock:
+            self._unsampled[trace_id] = None
+            if len(self._unsampled) > MAX_UNSAMPLED:
+                self._unsampled.popitem(last=False)
+
+    def was_unsampled(self, trace_id: int) -> bool:
+        """Whether it is one of the last traces that were not sampled."""
+        return trace_id in self._unsampled
 
     def get(self, trace_id: int) -> Sequence[ReadableSpan] | None:
         """The spans of one trace in the order of their starts, or None if it is not here (any more)."""

@@ -6,7 +6,7 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from instrumentation import semconv
-from instrumentation.printable import printable
+from service.printable import printable
 
 BAR_WIDTH: Final = 40
 LEGEND: Final = "= ran   x failed   . backoff   ~ cancelled   + cleanup   > still running"

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from instrumentation.printable import printable
 from service.load.request import Answer, Request
+from service.printable import printable
 
 CHECK_SECONDS: Final = 10.0
 """Most that the check of the address may take."""

@@ -4,7 +4,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import SystemRandom
@@ -44,19 +44,19 @@ class IdempotencyConflictError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which runs a listing wants; None: any."""
+    """Which runs a listing wants: those with one of these; none given: any."""
 
-    workflow: str | None = None
-    state: str | None = None
-    outcome: str | None = None
+    workflow: Collection[str] = ()
+    state: Collection[str] = ()
+    outcome: Collection[str] = ()
     since: datetime | None = None
 
     def takes(self, record: RunRecord) -> bool:
         """Whether the record is one of those."""
         return (
-            self.workflow in (None, record.workflow)
-            and self.state in (None, record.state)
-            and self.outcome in (None, record.outcome)
+            (not self.workflow or record.workflow in self.workflow)
+            and (not self.state or record.state in self.state)
+            and (not self.outcome or record.outcome in self.outcome)
             and (self.since is None or record.submitted_at >= self.since)
         )
 
@@ -207,6 +207,10 @@ class BackgroundRuns:
             if record is not None:
                 self._metrics.reached(record.workflow, "cancelled", "cancelled")
         return verdict, state
+
+    async def event_count(self, run_id: str) -> int:
+        """How many events a run has so far."""
+        return await for_client(self._store.event_count, run_id)
 
     def follow(
         self, run_id: str, after: int, heartbeat: float

@@ -272,6 +272,11 @@ class RunStore:
             rows = await redis.lrange(self._events(run_id), after, -1)
         return [json.loads(row) for row in rows]
 
+    async def event_count(self, run_id: str) -> int:
+        """How many events a run has."""
+        async with self._engine.redis() as redis:
+            return int(await redis.llen(self._events(run_id)))
+
     async def forget(self, *, older_than: float, keep: int) -> int:
         """Remove finished runs beyond a time (seconds) and a number; returns how many."""
         async with self._engine.redis() as redis:

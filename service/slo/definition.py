@@ -4,6 +4,8 @@ It is data: the rules for Prometheus are generated from it, and whoever evaluate
 reads the same thresholds, windows and durations.
 """
 
+import os
+import stat
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -21,10 +23,17 @@ from pydantic.alias_generators import to_pascal
 from pydantic_core import ErrorDetails
 
 from instrumentation import semconv
+from service.printable import printable
 from service.slo import strict_yaml
 from service.slo.duration import Duration
 
 PACKAGED = Path(__file__).with_name("slo.yml")
+MAX_BYTES: Final = 65_536
+"""Of a definition: the shipped one, comments included, has 3,000."""
+_MAX_FAULTS: Final = 20
+"""Wrong fields that one message names."""
+_SHOWN: Final = 200
+"""Characters of a wrong value that a message repeats."""
 
 Severity = Literal["critical", "warning", "info"]
 Ratio = Annotated[float, Field(gt=0, lt=1)]
@@ -33,7 +42,8 @@ Url = Annotated[str, Field(pattern=r"^https?://[^\s{}?#]*[^\s{}?#/]$")]
 
 def _duration(value: object) -> Duration:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a duration: write text with a unit, such as 5m")  # noqa: TRY004
+        shown = printable(repr(value), _SHOWN)
+        raise ValueError(f"{shown} is not a duration: write text with a unit, such as 5m")  # noqa: TRY004
     return Duration.parse(value)
 
 
@@ -197,16 +207,38 @@ def read_definition(path: Path | None = None) -> SloDefinition:
     """
     path = path or PACKAGED
     try:
-        return SloDefinition.model_validate(strict_yaml.load(path.read_text(encoding="utf-8")))
+        return SloDefinition.model_validate(strict_yaml.load(_read(path).decode()))
     except OSError as error:
         raise InvalidDefinitionError(f"{path}: {error.strerror}") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except UnicodeDecodeError as error:
+        raise InvalidDefinitionError(f"{path}: byte {error.start + 1} of it is no UTF-8 text") from None
+    except yaml.YAMLError as error:
         raise InvalidDefinitionError(f"{path}: {error}") from None
     except RecursionError:
         raise InvalidDefinitionError(f"{path}: it is nested too deeply to be an SLO definition") from None
     except ValidationError as error:
-        faults = [_describe(detail) for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        faults = [_describe(detail) for detail in details[:_MAX_FAULTS]]
+        if len(details) > _MAX_FAULTS:
+            faults.append(f"{len(details) - _MAX_FAULTS} more are wrong")
         raise InvalidDefinitionError("\n".join(f"{path}: {fault}" for fault in faults)) from None
+
+
+def _at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)
+
+
+def _read(path: Path) -> bytes:
+    """The file's bytes; what is no file would be read for ever, or wait for somebody who writes it."""
+    if "\0" in str(path):
+        raise InvalidDefinitionError(f"{path}: no file has a NUL in its name")
+    with open(path, "rb", opener=_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise InvalidDefinitionError(f"{path}: an SLO definition is a regular file")
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise InvalidDefinitionError(f"{path}: an SLO definition has at most {MAX_BYTES} bytes")
+    return content
 
 
 _IN_WORDS: Final = {
@@ -218,7 +250,7 @@ _IN_WORDS: Final = {
 
 
 def _describe(detail: ErrorDetails) -> str:
-    field = ".".join(str(part) for part in detail["loc"])
+    field = printable(".".join(str(part) for part in detail["loc"]), _SHOWN)
     if detail["type"] == "missing":
         return f"{field} is missing"
     if detail["type"] == "extra_forbidden":
@@ -226,4 +258,4 @@ def _describe(detail: ErrorDetails) -> str:
     if detail["type"] == "value_error":  # raised here, with the value in it
         return ": ".join(filter(None, (field, str(detail["ctx"]["error"]))))
     bound = _IN_WORDS.get(detail["type"]) or detail["msg"].lower()
-    return f"{field or 'the document'} is {detail['input']!r}: {bound}"
+    return f"{field or 'the document'} is {printable(repr(detail['input']), _SHOWN)}: {bound}"

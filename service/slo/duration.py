@@ -26,13 +26,13 @@ class Duration:
         match = _SYNTAX.fullmatch(text)
         if text != "0" and (not text or match is None):
             raise ValueError(
-                f"{text!r} is not a duration: write whole numbers with the units {', '.join(_MILLISECONDS)},"
-                " the longest first, such as 5m or 1h30m"
+                f"{text[:100]!r} is not a duration: write whole numbers with the units"
+                f" {', '.join(_MILLISECONDS)}, the longest first, such as 5m or 1h30m"
             )
         numbers = match.groups(default="0") if match else ()
         length = cls(sum(int(n) * unit for n, unit in zip(numbers, _MILLISECONDS.values(), strict=False)))
         if length.milliseconds > _LONGEST.milliseconds:
-            raise ValueError(f"{text!r} is too long: at most {_LONGEST}")
+            raise ValueError(f"{text[:100]!r} is too long: at most {_LONGEST}")
         return length
 
     @classmethod

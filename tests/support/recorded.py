@@ -9,6 +9,7 @@ from typing import Any
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
 
@@ -89,10 +90,10 @@ class Recorded:
 
 
 @contextmanager
-def recording(**options: Any) -> Iterator[Recorded]:
+def recording(*, sampler: Sampler | None = None, **options: Any) -> Iterator[Recorded]:
     """Telemetry of this block goes into memory, on the virtual clock, with a registry of its own."""
     recorded = Recorded()
-    provider = TracerProvider(shutdown_on_exit=False, resource=Resource.get_empty())
+    provider = TracerProvider(shutdown_on_exit=False, resource=Resource.get_empty(), sampler=sampler)
     provider.add_span_processor(recorded.log)
     options.setdefault("time_ns", virtual_time_ns)
     instrumentation.setup(registry=recorded.registry, tracer_provider=provider, **options)

@@ -1,8 +1,7 @@
-"""Texts from elsewhere, as a terminal, a log and an exporter may have them."""
+"""Texts from elsewhere, as a log and an exporter may have them."""
 
 import json
 import logging
-import sys
 
 import pytest
 from hypothesis import given
@@ -10,35 +9,13 @@ from hypothesis import strategies as st
 
 from instrumentation import Operation, message_of, task
 from instrumentation.logs import JsonFormatter
-from instrumentation.printable import encodable, printable, printable_json, printable_lines
+from instrumentation.printable import encodable, printable_json
 from instrumentation.stacktrace import format_stacktrace
 from service.console.otlp_json import to_otlp_json
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.support.texts import TEXTS, is_harmless
 from tests.unit.instrumentation.helpers import PRICE
-
-
-@given(TEXTS, st.none() | st.integers(1, 20))
-def test_a_printable_text_is_one_harmless_line_of_bounded_length(text: str, limit: int | None) -> None:
-    shown = printable(text, limit)
-    assert is_harmless(shown)
-    assert limit is None or len(shown) <= limit
-    assert printable(shown, limit) == shown
-
-
-def test_every_character_there_is_is_shown_or_escaped() -> None:
-    """What can be seen stays as it is."""
-    for c in map(chr, range(sys.maxunicode + 1)):
-        assert printable(c) == c if is_harmless(c) else is_harmless(printable(c))
-    assert printable("naïve 宽 🌩 e\u0301") == "naïve 宽 🌩 e\u0301"
-
-
-@given(TEXTS)
-def test_only_the_line_breaks_of_a_text_of_several_lines_stay(text: str) -> None:
-    shown = printable_lines(text)
-    assert all(map(is_harmless, shown.split("\n")))
-    assert shown.count("\n") == text.count("\n")
 
 
 @given(st.dictionaries(TEXTS, TEXTS | st.lists(TEXTS)))

@@ -44,7 +44,7 @@ class Told:
         """Each alert with its times in minutes, the newest first."""
         return [
             f"{each.fingerprint} {each.status} {minutes(each.starts_at)}-{minutes(each.ends_at)}"
-            for each in self.store.latest(1000, status)
+            for each in self.store.latest(1000, () if status is None else {status})
         ]
 
 
@@ -163,7 +163,7 @@ def test_the_two_kinds_can_be_told_apart(told: Told) -> None:
     told.tell(alert(0), alert(0, 1, "b"), alert(0, None, "c"), alert(0, 1, "d"))
     assert told.shown("firing") == ["c firing 0-", "a firing 0-"]
     assert told.shown("resolved") == ["d resolved 0-1", "b resolved 0-1"]
-    assert [each.fingerprint for each in told.store.latest(1, "resolved")] == ["d"]
+    assert [each.fingerprint for each in told.store.latest(1, {"resolved"})] == ["d"]
 
 
 class TestBeyondTheLimit:

@@ -2,12 +2,17 @@
 
 import json
 import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
 import pytest
+from hypothesis import given as generated
+from hypothesis import strategies as st
 
-from service.alerts.notification import MAX_ALERT_TEXT, MAX_ALERTS, MAX_LABELS, MAX_TEXT
+from service.alerts.notification import MAX_ALERT_TEXT, MAX_ALERTS, MAX_LABELS, MAX_TEXT, read_alert
+from service.alerts.store import AlertStore
 from service.api.alerts import MAX_BODY_BYTES
 from tests.unit.service.helpers import Answer, Api
 
@@ -85,6 +90,7 @@ async def test_what_is_posted_can_be_read(api: Api) -> None:
         "ends_at": None,
         "fingerprint": "c5b4b1b5f3a0a3d1",
         "generator_url": "http://127.0.0.1:9090/graph?g0.expr=up",
+        "cut": False,
     }
 
 
@@ -104,6 +110,7 @@ async def test_the_newest_comes_first_and_a_status_can_be_asked_for(api: Api) ->
     assert [each["fingerprint"] for each in await listed(api, "?status=firing")] == ["c", "a"]
     assert [each["fingerprint"] for each in await listed(api, "?status=resolved")] == ["b"]
     assert [each["fingerprint"] for each in await listed(api, "?status=firing&limit=1")] == ["c"]
+    assert len(await listed(api, "?status=firing&status=resolved")) == 3
     answer = await api.get("/alerts?format=text&status=firing&limit=1")
     assert answer.content_type == "text/plain"
     assert answer.text.startswith("firing    c  since 2026-01-01 12:00:00 UTC\n")
@@ -113,8 +120,8 @@ async def test_the_newest_comes_first_and_a_status_can_be_asked_for(api: Api) ->
 @pytest.mark.parametrize(
     ("name", "value", "bound"),
     [
-        ("status", "Firing", "firing or resolved"),
-        ("status", "", "firing or resolved"),
+        ("status", "Firing", "one of firing, resolved"),
+        ("status", "", "one of firing, resolved"),
         ("state", "firing", "one of format, limit, status"),
         ("format", "xml", "json or text"),
         ("limit", "0", "a whole number from 1 to 100"),
@@ -148,9 +155,10 @@ async def test_a_member_that_is_needed_is_missed(api: Api, name: str) -> None:
 async def test_a_member_of_an_alert_that_is_needed_is_missed(api: Api, name: str) -> None:
     wrong = alert()
     del wrong[name]
-    error = error_of(await post(api, alert(), wrong))
-    assert error == {"field": f"alerts.1.{name}", "message": f"alerts.1.{name} is missing."}
+    error = error_of(await post(api, wrong))
+    assert error == {"field": f"alerts.0.{name}", "message": f"alerts.0.{name} is missing."}
     assert await listed(api) == []
+    await others_are_taken(api, wrong)
 
 
 TIME = "date and time with a time zone"
@@ -166,14 +174,6 @@ TIME = "date and time with a time zone"
         ({"labels": {"a": {"b": "c"}}}, "labels.a", "text"),
         ({"annotations": {"a": ["b"]}}, "annotations.a", "text"),
         ({"annotations": None}, "annotations", "object"),
-        ({"labels": {"a": "x" * (MAX_TEXT + 1)}}, "labels.a", f"at most {MAX_TEXT} long"),
-        ({"labels": {str(n): "" for n in range(MAX_LABELS + 1)}}, "labels", f"at most {MAX_LABELS} long"),
-        (
-            {"annotations": {str(n): "x" * (MAX_ALERT_TEXT // 4) for n in range(4)}},
-            "",
-            f"at most {MAX_ALERT_TEXT} long",
-        ),
-        ({"generatorURL": "x" * (MAX_TEXT + 1)}, "generatorURL", f"at most {MAX_TEXT} long"),
         ({"fingerprint": ""}, "fingerprint", "at least 1 long"),
         ({"fingerprint": "x" * 65}, "fingerprint", "at most 64 long"),
         ({"fingerprint": 7}, "fingerprint", "text"),
@@ -188,11 +188,103 @@ TIME = "date and time with a time zone"
 async def test_a_wrong_member_of_an_alert_is_named(
     api: Api, given: dict[str, Any], field: str, bound: str
 ) -> None:
-    """With its place and its bound; nothing of the notification is taken in."""
-    error = error_of(await post(api, alert(fingerprint="right"), alert(**given)))
-    assert error["field"] == f"alerts.1.{field}".removesuffix(".")
+    """With its place and its bound; it costs no other alert of its group."""
+    error = error_of(await post(api, alert(**given)))
+    assert error["field"] == f"alerts.0.{field}".removesuffix(".")
     assert error["bound"] == bound
     assert await listed(api) == []
+    await others_are_taken(api, alert(**given))
+
+
+async def others_are_taken(api: Api, wrong: object) -> None:
+    """Alertmanager would not repeat a group that is refused."""
+    with api.recorded.changes() as changes:
+        answer = await post(api, alert(fingerprint="a"), wrong, alert(fingerprint="b"))
+    assert answer.status == 204
+    assert [each["fingerprint"] for each in await listed(api)] == ["b", "a"]
+    assert impaired(changes) == {"refused": 1}
+
+
+def impaired(changes: Mapping[str, float]) -> dict[str, float]:
+    """Alerts that did not arrive whole, by what became of them."""
+    name = "retryscope_alerts_impaired_total"
+    return {series.split('"')[1]: value for series, value in changes.items() if series.startswith(name)}
+
+
+LONG = "x" * 50_000
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"annotations": {"summary": "x" * (MAX_TEXT + 1)}},
+        {"annotations": {"summary": LONG, "description": LONG}},
+        {"annotations": {"x" * (MAX_TEXT + 1): ""}},
+        {"labels": {"a": LONG, "alertname": "RetryStorm", "b": LONG, "c": LONG}},
+        {"labels": {**{f"{n:03}": "" for n in range(MAX_LABELS)}, "alertname": "RetryStorm"}},
+        {"annotations": {str(n): "x" * (MAX_ALERT_TEXT // 4) for n in range(4)}},
+        {"generatorURL": "http://127.0.0.1/" + LONG},
+        {"annotations": {"summary": "x" * 900_000}},
+    ],
+    ids=["one text", "two texts", "a name", "labels", "many labels", "all texts", "an address", "a book"],
+)
+async def test_an_alert_that_is_too_long_is_cut_and_the_others_are_as_they_were(
+    api: Api, given: dict[str, Any]
+) -> None:
+    """It is counted, and shown as cut, under its own name."""
+    with api.recorded.changes() as changes:
+        answer = await post(api, alert(fingerprint="a"), alert(**given), alert(fingerprint="b"))
+    assert answer.status == 204
+    second, cut, first = await listed(api)
+    assert [each["cut"] for each in (first, cut, second)] == [False, True, False]
+    assert cut["labels"]["alertname"] == "RetryStorm"
+    assert len(cut["labels"]) <= MAX_LABELS
+    texts = [*cut["labels"].items(), *cut["annotations"].items()]
+    assert sum(len(name) + len(text) for name, text in texts) <= MAX_ALERT_TEXT
+    assert impaired(changes) == {"cut": 1}
+    assert (await api.get("/alerts?format=text")).text.count("  (too long: cut)\n") == 1
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@generated(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "status": ANYTHING,
+            "labels": ANYTHING,
+            "annotations": ANYTHING | st.dictionaries(st.text(max_size=9), st.just(LONG), max_size=4),
+            "startsAt": ANYTHING,
+            "endsAt": ANYTHING,
+            "generatorURL": ANYTHING | st.just(LONG),
+            "fingerprint": ANYTHING,
+        },
+    ).map(lambda changed: {**alert(), **changed})
+    | ANYTHING
+)
+def test_whatever_is_posted_as_an_alert_is_read_within_the_bounds_or_not_at_all(posted: Any) -> None:
+    """It never fails, and what is read can be shown."""
+    read = read_alert(posted)
+    if read is not None:
+        texts = [*read.labels.items(), *read.annotations.items()]
+        assert sum(len(name) + len(text) for name, text in texts) <= MAX_ALERT_TEXT
+        store = AlertStore()
+        store.receive([read], datetime.now(UTC))
+        assert store.latest(1)[0].model_dump_json()
+
+
+async def test_of_more_alerts_than_are_remembered_the_first_are_taken(api: Api) -> None:
+    """The rest is counted."""
+    alerts = [alert(fingerprint=str(number)) for number in range(MAX_ALERTS + 3)]
+    with api.recorded.changes() as changes:
+        assert (await post(api, *alerts, truncatedAlerts=4)).status == 204
+    assert (await listed(api, "?limit=1"))[0]["fingerprint"] == str(MAX_ALERTS - 1)
+    assert impaired(changes) == {"left_out": 7}
 
 
 async def test_the_longest_texts_that_are_taken(api: Api) -> None:
@@ -200,7 +292,8 @@ async def test_the_longest_texts_that_are_taken(api: Api) -> None:
     texts = {"a": "x" * MAX_TEXT, "b": "x" * (MAX_ALERT_TEXT - MAX_TEXT - 2)}
     labels = {str(n): "" for n in range(10)}
     assert (await post(api, alert(labels={}, annotations=texts))).status == 204
-    assert (await post(api, alert(labels=labels, annotations=texts))).status == 422
+    assert (await post(api, alert(labels=labels, annotations=texts))).status == 204
+    assert [each["cut"] for each in await listed(api)] == [True]
     many = {f"{n}": "" for n in range(MAX_LABELS)}
     answer = await post(api, *[alert(labels=many, fingerprint="x" * 64)] * MAX_ALERTS)
     assert answer.status == 204
@@ -221,7 +314,6 @@ async def test_a_time_that_is_none_in_utc(api: Api, time: str) -> None:
         ({"version": 4}, "version", "'4'"),
         ({"alerts": {}}, "alerts", "list"),
         ({"alerts": [None]}, "alerts.0", "object"),
-        ({"alerts": [alert()] * (MAX_ALERTS + 1)}, "alerts", f"at most {MAX_ALERTS} long"),
         ({"truncatedAlerts": -1}, "truncatedAlerts", ">= 0"),
         ({"truncatedAlerts": "many"}, "truncatedAlerts", "integer"),
         ({"receiver": None}, "receiver", "text"),
@@ -280,7 +372,11 @@ async def test_texts_of_any_script(api: Api) -> None:
 async def test_each_delivered_alert_is_counted_by_its_status(api: Api) -> None:
     """From the start, and also what is no news; what is refused is not."""
     samples = {labels: value for (name, labels), value in api.recorded.samples().items() if "alert" in name}
-    assert samples == {(("status", "firing"),): 0, (("status", "resolved"),): 0}
+    effects = ("cut", "left_out", "refused")
+    assert samples == {
+        **{(("status", status),): 0 for status in ("firing", "resolved")},
+        **{(("effect", effect),): 0 for effect in effects},
+    }
     with api.recorded.changes() as changes:
         await post(api, alert(), alert(fingerprint="b"))
         await post(api, alert(), alert(fingerprint="b", status="resolved"))
@@ -297,7 +393,11 @@ async def test_alerts_that_were_left_out_are_logged(api: Api, caplog: pytest.Log
         await post(api, alert())
         assert caplog.messages == []
         await post(api, alert(), truncatedAlerts=7)
-    assert caplog.messages == ["Alertmanager left 7 alerts out of a notification"]
+        await post(api, alert(), None, alert(annotations={"a": LONG}))
+    assert caplog.messages == [
+        "of a notification 0 alerts were cut, 0 refused, 7 left out",
+        "of a notification 1 alerts were cut, 1 refused, 0 left out",
+    ]
 
 
 async def test_neither_is_traced(api: Api) -> None:

@@ -191,6 +191,9 @@ class TestRead:
             ("workflow=retry", ids[1::-1]),
             ("state=succeeded&workflow=retry", ids[1::-1]),
             ("outcome=cancelled", []),
+            ("state=queued", []),
+            ("state=queued&state=succeeded&state=failed", ids[::-1]),
+            ("workflow=timeouts&workflow=retry&limit=1", ids[2:]),
             ("since=2020-01-01T00:00:00Z&workflow=timeouts", ids[2:]),
             ("since=2020-01-01", ids[::-1]),
             ("since=2999-01-01T00:00:00", []),
@@ -204,6 +207,7 @@ class TestRead:
             ("workflow", "nothing"),
             ("workflow", ""),
             ("state", "done"),
+            ("status", "failed"),
             ("outcome", "good"),
             ("since", "yesterday"),
             ("since", ""),
@@ -302,13 +306,46 @@ class TestEvents:
         assert events[-1][2]["state"] == "succeeded"
 
     async def test_it_resumes_after_the_last_event_id(self, runs: Runs) -> None:
-        """Also behind the end, where nothing comes any more."""
         run_id = await runs.started("retry", QUICK)
         every = parse((await runs.api.get(f"/runs/{run_id}/events")).text)
-        for last in (0, 2, len(every) - 1, 999_999):
+        for last in range(len(every) - 1):
             answer = await runs.api.get(f"/runs/{run_id}/events", **{"Last-Event-ID": str(last)})
             assert parse(answer.text) == every[last + 1 :]
         assert parse((await runs.api.get(f"/runs/{run_id}/events", **{"Last-Event-ID": ""})).text) == every
+
+    async def test_after_the_last_event_of_an_ended_run_there_is_nothing_to_come_back_for(
+        self, runs: Runs
+    ) -> None:
+        """204, on which an EventSource stops; also for an id behind the end."""
+        run_id = await runs.started("retry", QUICK)
+        every = parse((await runs.api.get(f"/runs/{run_id}/events")).text)
+        for last in (len(every) - 1, len(every), 999_999_999):
+            answer = await runs.api.get(f"/runs/{run_id}/events", **{"Last-Event-ID": str(last)})
+            assert (answer.status, answer.body) == (204, b"")
+            assert answer.headers["Cache-Control"] == "no-store"
+
+    async def test_a_run_that_ends_between_two_connections_is_told_of_to_its_end(self, runs: Runs) -> None:
+        """Whoever comes back sees the end once, and is then told to stay away."""
+        run_id = await runs.started("cancellation", HELD)
+        await runs.wait_for(run_id, "running")
+        async with runs.api.client.get(f"/runs/{run_id}/events") as response:
+            assert await response.content.readline() == b"id: 0\n"
+        await runs.api.call("POST", f"/runs/{run_id}/cancel")
+        await runs.wait_for(run_id, "cancelled")
+        answer = await runs.api.get(f"/runs/{run_id}/events", **{"Last-Event-ID": "0"})
+        rest = parse(answer.text)
+        assert (rest[0][0], rest[-1][2]["state"]) == (1, "cancelled")
+        last = str(rest[-1][0])
+        assert (await runs.api.get(f"/runs/{run_id}/events", **{"Last-Event-ID": last})).status == 204
+
+    async def test_a_last_event_that_there_never_was_hides_nothing_that_comes(self, runs: Runs) -> None:
+        """A restart of Redis may have lost it: what happens from now on is told all the same."""
+        run_id = await runs.started("cancellation", HELD)
+        await runs.wait_for(run_id, "running")
+        headers = {"Last-Event-ID": "999999999"}
+        async with runs.api.client.get(f"/runs/{run_id}/events", headers=headers) as response:
+            await runs.api.call("POST", f"/runs/{run_id}/cancel")
+            assert parse((await response.read()).decode())[-1][2]["state"] == "cancelled"
 
     @pytest.mark.parametrize("value", ["-1", "first", "1.5", "9999999999"])
     async def test_a_wrong_last_event_id(self, runs: Runs, value: str) -> None:

@@ -5,9 +5,10 @@ import re
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from service.console.console import Console
-from service.console.span_store import SpanStore
+from service.console.span_store import MAX_UNSAMPLED, SpanStore
 from tests.support.recorded import recording
 from tests.unit.service.helpers import Api, serving
 
@@ -103,6 +104,41 @@ async def test_a_trace_that_is_not_here(api: Api) -> None:
     answer = await api.get(f"/traces/{'a' * 32}")
     assert (answer.status, answer.json()["type"]) == (404, "urn:retryscope:problem:unknown-trace")
     assert "a" * 32 in answer.json()["detail"]
+
+
+async def test_a_trace_that_was_not_sampled(console: Console) -> None:
+    """The answer named it all the same: logs do too."""
+    with recording(sampler=ALWAYS_OFF, span_processors=console.span_processors) as recorded:
+        async with serving(recorded, console) as api:
+            answer = await api.run("retry", failure_rate=0)
+            trace_id = answer.headers["X-Trace-Id"]
+            for path in (
+                f"/traces/{trace_id}",
+                f"/traces/{trace_id}?format=text",
+                f"/console/traces/{trace_id}",
+            ):
+                problem = await api.get(path)
+                assert (problem.status, problem.json()["type"]) == (
+                    404,
+                    "urn:retryscope:problem:trace-not-sampled",
+                )
+                assert f"{trace_id} was not sampled" in problem.json()["detail"]
+
+
+async def test_a_trace_that_its_caller_did_not_sample(api: Api) -> None:
+    """Though the service would have."""
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"traceparent": f"00-{trace_id}-b7ad6b7169203331-00"}
+    answer = await api.call("POST", "/workflows/retry", {"failure_rate": 0}, headers=headers)
+    assert answer.headers["X-Trace-Id"] == trace_id
+    assert (await api.get(f"/traces/{trace_id}")).json()["title"] == "Trace not sampled"
+
+
+def test_of_traces_that_were_not_sampled_the_last_are_remembered() -> None:
+    store = SpanStore(max_traces=1, max_spans=1)
+    for trace_id in range(MAX_UNSAMPLED + 1):
+        store.note_unsampled(trace_id)
+    assert [store.was_unsampled(each) for each in (0, 1, MAX_UNSAMPLED)] == [False, True, True]
 
 
 async def test_a_trace_as_text(api: Api) -> None:

@@ -1,5 +1,6 @@
 """`retryscope load`: its options. What it does is in tests/integration/test_load.py."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,31 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_load(
     monkeypatch.chdir(tmp_path)
     assert cli.main(["load", "--url", "http://127.0.0.1:9", "--json", name]) == 2
     assert f"can't write the report to {name!r} (--json)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, ".", "/dev/full", "nothing/there.json"])
+def test_a_report_that_can_not_be_written_is_refused_before_the_load(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be lost after hours."""
+    assert cli.main(["load", "--json", name]) == 2
+    assert "can't write the report to" in capsys.readouterr().err
+
+
+def test_a_report_to_a_pipe_is_refused_before_the_load(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert cli.main(["load", "--json", str(tmp_path / "pipe")]) == 2
+    assert "can't write the report to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--duration", "--rate", "--seed", "--max-in-flight", "--mix"])
+def test_numbers_of_thousands_of_digits_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    value = f"retry={'9' * 5000}" if option == "--mix" else "9" * 5000
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["load", option, value])
+    assert ended.value.code == 2
+    err = capsys.readouterr().err
+    assert f"argument {option}" in err
+    assert "set_int_max_str_digits" not in err

@@ -1,10 +1,12 @@
 """Reading an SLO definition: what it says, and what is wrong with it."""
 
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
-from service.slo.definition import PACKAGED, InvalidDefinitionError, read_definition
+from service.slo.definition import MAX_BYTES, PACKAGED, InvalidDefinitionError, read_definition
 from service.slo.duration import Duration
 from tests.unit.service.slo.helpers import definition
 
@@ -185,3 +187,76 @@ def test_what_is_nested_too_deeply_is_refused_by_name(tmp_path: Path) -> None:
     file.write_text("[" * 5000)
     with pytest.raises(InvalidDefinitionError, match=r"deep\.yml: it is nested too deeply"):
         read_definition(file)
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(InvalidDefinitionError) as error:
+        read_definition(path)
+    assert len(str(error.value)) < 5_000
+    return str(error.value)
+
+
+class TestWhatIsNoDefinition:
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
+        """Nobody may ever write to it."""
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        assert refused(pipe) == f"{pipe}: an SLO definition is a regular file"
+
+    @pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])
+    def test_nor_is_a_device_read(self, path: str) -> None:
+        assert refused(Path(path)) == f"{path}: an SLO definition is a regular file"
+
+    def test_nor_a_folder(self, tmp_path: Path) -> None:
+        assert refused(tmp_path) == f"{tmp_path}: Is a directory"
+
+    def test_a_socket_can_not_be_opened(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)  # a socket's path is short
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind("s")
+            assert refused(Path("s")).startswith("s: ")
+
+    def test_a_file_beyond_the_bound(self, tmp_path: Path) -> None:
+        """A sparse one of a terabyte is not read either."""
+        file = tmp_path / "huge.yml"
+        with file.open("wb") as huge:
+            huge.truncate(2**40)
+        assert refused(file) == f"{file}: an SLO definition has at most {MAX_BYTES} bytes"
+
+    def test_the_largest_file_is_read(self, tmp_path: Path) -> None:
+        file = tmp_path / "large.yml"
+        file.write_text(TEXT.ljust(MAX_BYTES - 10, "\n"))
+        assert read_definition(file) == read_definition()
+
+    def test_a_name_with_a_nul_or_too_long(self) -> None:
+        assert "no file has a NUL in its name" in refused(Path("a\0b"))
+        assert "File name too long" in refused(Path("a" * 300))
+
+    def test_a_binary(self, tmp_path: Path) -> None:
+        file = tmp_path / "mine.yml"
+        file.write_bytes(b"job: \xff\xfe")
+        assert refused(file) == f"{file}: byte 6 of it is no UTF-8 text"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "a: " + "9" * 5000,
+            f"minimum_events: {'9' * 5000}",
+            f"objective: {{ratio: 0.{'9' * 5000}}}",
+            f"alerts: {{ServiceDown: {{for: {'9' * 5000}h, severity: info}}}}",
+            "alerts: {ServiceDown: {for: " + "9" * 18 + "w, severity: info}}",
+            f"job: {'[' * 30_000}",
+            "a: &a [1]\nb: &b [*a, *a]\nc: [*b, *b]",
+            "\0",
+            "".join(f"k{n}: 1\n" for n in range(5000)),
+            f"{'k' * 30_000}: 1",
+            f"job: [{'1, ' * 10_000}]",
+            '{"a": "\\ud800"}',
+            "job: \x9b",
+        ],
+    )
+    def test_whatever_a_file_holds_is_refused_in_few_words(self, text: str, tmp_path: Path) -> None:
+        """And not in Python's own, which say what to set in Python."""
+        file = tmp_path / "mine.yml"
+        file.write_text(text)
+        assert "set_int_max_str_digits" not in refused(file)

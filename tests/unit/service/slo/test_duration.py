@@ -46,7 +46,7 @@ def test_anything_else_is_refused_with_what_was_written(text: str) -> None:
         ValueError, match="is not a duration: write whole numbers with the units w, d, h"
     ) as error:
         Duration.parse(text)
-    assert repr(text) in str(error.value)
+    assert repr(text[:100]) in str(error.value)
 
 
 def test_a_century_is_the_longest() -> None:
