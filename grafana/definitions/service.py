@@ -111,8 +111,15 @@ def notifications() -> Panel:
     return trend(
         "Alert notifications received",
         query(summed(INSTANCES.counter(semconv.ALERT_NOTIFICATIONS), "status"), "{{status}}"),
-        means="Alerts a second that Alertmanager delivered to POST /alerts.",
+        query(summed(INSTANCES.counter(semconv.ALERTS_IMPAIRED), "effect"), "{{effect}}"),
+        means="Alerts a second that Alertmanager delivered to POST /alerts, and what did not arrive whole.",
         do="Firing alerts above and nothing here: look at Alertmanager's log, its token and its route.",
         unit="cps",
-        colours={"firing": RED, "resolved": "blue"},
+        colours={
+            "firing": RED,
+            "resolved": "blue",
+            "cut": "yellow",
+            "refused": "orange",
+            "left_out": "purple",
+        },
     )
