@@ -194,7 +194,7 @@ class Engine:
                 yield Intake(worker, running, patience)
             finally:
                 patience.give_up()
-                running.cancel()
+                worker.stop(running)
                 await asyncio.wait([running])
 
     @asynccontextmanager
@@ -243,7 +243,7 @@ class Intake:
     def stop(self) -> None:
         """A delivery that is cancelled from now on goes back to the engine."""
         self._patience.give_up()
-        self._running.cancel()
+        self._worker.stop(self._running)
 
 
 def _with_connections(url: str, connections: int) -> str:

@@ -49,6 +49,14 @@ class LeasedWorker(Worker):
         if self.docket.url.startswith("memory:"):  # belongs to this loop, and to this process alone
             await super()._renew_leases(redis, active_messages)
 
+    def stop(self, running: asyncio.Task[None]) -> None:
+        """End the task that runs it.
+
+        docket loses a cancel that arrives together with an error of Redis, as when both end at once.
+        """
+        self._worker_stopping.set()
+        running.cancel()
+
     @asynccontextmanager
     async def renewing(self) -> AsyncIterator[None]:
         """Renew during the block, also what still ends while docket has stopped its own loops."""

@@ -3,10 +3,12 @@
 import asyncio
 
 import pytest
+from docket import Worker
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from service.runs.engine import Engine
 from service.runs.engine.engine import _with_connections
-from tests.support.polling import until
+from tests.support.polling import LIMIT, until
 from tests.unit.service.runs.helpers import Handler
 
 REAL_LOOP = True
@@ -96,6 +98,29 @@ async def test_a_delivery_that_fails_does_not_stop_the_worker(
         await any_engine.enqueue("b", "two")
         await until(lambda: handler.ended)
     assert handler.started == ["fail", "two"]
+
+
+async def test_a_worker_ends_though_its_cancel_gets_lost(
+    any_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docket takes one that comes together with an error of Redis for an outage, and goes on."""
+    any_engine.register(Handler())
+    looping = asyncio.Event()
+
+    async def loop(*args: object, **options: object) -> None:
+        looping.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise RedisConnectionError("connection closed") from None
+
+    monkeypatch.setattr(Worker, "_worker_loop", loop)
+
+    async def work() -> None:
+        async with any_engine.working("w", 10):
+            await looping.wait()
+
+    await asyncio.wait_for(work(), LIMIT)
 
 
 def test_which_engines_are_shared() -> None:

@@ -249,13 +249,16 @@ async def test_a_result_that_can_not_be_written_ends_the_run(
     assert await bench.store.counts() == (0, 0)
 
 
-async def test_telemetry_that_breaks_ends_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with OTEL_PROPAGATORS=none, where there is nothing to extract with."""
+async def test_telemetry_that_breaks_does_not_keep_a_run_from_ending(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with OTEL_PROPAGATORS=none, where there was nothing to extract with; and beyond what is guarded."""
 
     def broken(carrier: object) -> None:
         raise AttributeError("'NoneType' object has no attribute 'extract'")
 
     monkeypatch.setattr("opentelemetry.propagate.extract", broken)
+    monkeypatch.setattr("service.runs.worker.extract", broken)
     assert await bench.worker.handle(await bench.submit("retry"))
     assert (await bench.record()).state == "failed"
     assert await bench.store.counts() == (0, 0)
