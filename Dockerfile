@@ -7,12 +7,13 @@ WORKDIR /src
 # The environment gets no pip of its own: that of this stage installs into it, and stays behind.
 RUN python -m venv --without-pip /opt/retryscope
 COPY requirements.lock ./
+# Nothing is resolved anew (--no-deps): the lock names all that is needed, and a newer day's index has something else.
 RUN --mount=type=cache,target=/var/cache/pip \
-    pip --python /opt/retryscope install --require-hashes --only-binary :all: -r requirements.lock
+    pip --python /opt/retryscope install --no-deps --require-hashes --only-binary :all: -r requirements.lock
 # What builds the console's page stays behind as well.
 COPY requirements-node.lock ./
 RUN --mount=type=cache,target=/var/cache/pip \
-    pip install --require-hashes --only-binary :all: --target .node -r requirements-node.lock
+    pip install --no-deps --require-hashes --only-binary :all: --target .node -r requirements-node.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY scripts/build_page.py scripts/
 COPY instrumentation instrumentation
@@ -24,7 +25,8 @@ COPY docs/runbook.md docs/
 RUN --mount=type=cache,target=/var/cache/npm \
     npm_config_cache=/var/cache/npm /opt/retryscope/bin/python -m hatchling build --target wheel --directory /dist \
     && pip --python /opt/retryscope install --no-deps --no-index /dist/*.whl \
-    && pip --python /opt/retryscope uninstall --yes hatchling
+    && pip --python /opt/retryscope uninstall --yes hatchling \
+    && pip --python /opt/retryscope check
 
 FROM python
 ARG VERSION=development

@@ -76,8 +76,8 @@ lock: ## Renew the locks from pyproject.toml and package.json; ARGS=--upgrade ta
 	.venv/bin/python scripts/build_page.py lock
 
 clean: ## Remove .venv and everything that the commands leave behind
-	rm -rf .venv .node .tools .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist \
-		service/console/web/dist service/console/web/node_modules
+	rm -rf .venv .node .tools .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
+		.ruff_cache dist htmlcov service/console/web/dist service/console/web/node_modules
 	find benchmarks grafana instrumentation scripts service tests -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## List these commands

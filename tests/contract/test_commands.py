@@ -25,7 +25,7 @@ class Machine:
         self.record = folder / "calls"
         self.path.mkdir()
         self.record.touch()
-        for tool in ("bash", "dirname", "env"):
+        for tool in ("bash", "dirname", "env", "mktemp", "rm"):
             found = shutil.which(tool)
             assert found
             (self.path / tool).symlink_to(found)
@@ -35,7 +35,8 @@ class Machine:
         (self.path / name).chmod(0o755)
 
     def add_recorded(self, name: str, then: str = "exit 0") -> None:
-        line = f'echo "{name} $* CI=$CI DEBIAN_FRONTEND=$DEBIAN_FRONTEND" >> {self.record}'
+        caches = "$PIP_CACHE_DIR $npm_config_cache $UV_CACHE_DIR"
+        line = f'echo "{name} $* CI=$CI DEBIAN_FRONTEND=$DEBIAN_FRONTEND caches={caches}" >> {self.record}'
         self.add(name, f"{line}\n{then}")
 
     def add_python(self, name: str = "python3") -> None:
@@ -95,6 +96,14 @@ class TestMake:
     def test_arguments_are_passed_on_to_the_service(self, make: Callable[..., str]) -> None:
         assert make("--dry-run", "run", "ARGS=--port 9000").endswith("retryscope serve --port 9000\n")
 
+    def test_clean_removes_all_that_git_ignores(self, make: Callable[..., str]) -> None:
+        """So that `.ci/run`, which begins with it, can use nothing of an earlier run."""
+        removed = make("--dry-run", "clean").split()
+        ignored = (ROOT / ".gitignore").read_text().splitlines()
+        names = [line.strip("/") for line in ignored if not line.startswith("#") and line != "/uv.lock"]
+        assert len(names) > 10
+        assert [name for name in names if name not in removed] == []
+
     def test_generate_writes_what_is_committed(self, make: Callable[..., str]) -> None:
         """Each file that a test compares with what it is generated from."""
         text = make("--dry-run", "generate")
@@ -142,40 +151,60 @@ class TestFindPython:
         }
 
 
+TOOLS = ("chromium", "nginx", "prometheus", "prometheus-alertmanager", "redis-server")
+STEPS = ["clean", "tools", "test"]
+
+
 class TestCi:
     @pytest.fixture(autouse=True)
     def debian(self, machine: Machine) -> None:
         machine.add_recorded("apt-get")
         machine.add("sudo", 'test "$1" = -n && shift && exec "$@"')
-        machine.add_recorded("make", """test "$1" = tools || { echo '3 passed'; exit 7; }""")
+        # Each cache is to be one that can be written to, and is not there afterwards.
+        caches = '"$PIP_CACHE_DIR" "$npm_config_cache" "$UV_CACHE_DIR"'
+        use = f'for cache in {caches}; do : > "$cache" || exit 9; done'
+        machine.add_recorded("make", f"""{use}; test "$1" != test || {{ echo '3 passed'; exit 7; }}""")
         machine.add("git", "exit 0")
 
-    def test_runs_make_test_and_ends_as_it_ends(self, machine: Machine) -> None:
+    def test_from_nothing_runs_make_test_and_ends_as_it_ends(self, machine: Machine) -> None:
         machine.add_python()
-        for tool in ("chromium", "prometheus", "prometheus-alertmanager", "redis-server"):
+        for tool in TOOLS:
             machine.add(tool, "exit 0")
         result = machine.run(".ci/run")
         assert (result.returncode, result.stdout) == (7, "3 passed\n")
-        assert machine.calls == [f"make {each} CI=true DEBIAN_FRONTEND=" for each in ("tools", "test")]
+        assert [call.partition(" DEBIAN")[0] for call in machine.calls] == [
+            f"make {each} CI=true" for each in STEPS
+        ]
+
+    def test_uses_caches_of_its_own_that_are_gone_afterwards(self, machine: Machine, tmp_path: Path) -> None:
+        machine.add_python()
+        own = {"PIP_CACHE_DIR": "/mine", "npm_config_cache": "/mine", "UV_CACHE_DIR": "/mine"}
+        machine.run(".ci/run", TMPDIR=str(tmp_path), **own)
+        used = [call.partition(" caches=")[2].split() for call in machine.calls if call.startswith("make ")]
+        assert len(used) == len(STEPS)
+        for caches in used:
+            assert len(set(caches)) == len(own)
+            assert all(Path(cache).is_relative_to(tmp_path) for cache in caches)
+            assert [cache for cache in caches if Path(cache).parent.exists()] == []
 
     def test_installs_what_is_missing_first(self, machine: Machine) -> None:
         machine.add_python_without_venv()
         result = machine.run(".ci/run", CI="1")
         assert result.returncode == 7
-        update, install, newer, test = machine.calls
+        update, install, *steps = machine.calls
         assert update.startswith("apt-get update ")
         assert install.startswith("apt-get install --yes ")
-        tools = "chromium prometheus prometheus-alertmanager redis-server fonts-dejavu-core"
+        tools = "chromium nginx-light prometheus prometheus-alertmanager redis-server fonts-dejavu-core"
         assert f" {tools} python3 python3-venv " in install
-        assert install.endswith("DEBIAN_FRONTEND=noninteractive")
-        assert newer.startswith("make tools CI=1 ")
-        assert test.startswith("make test CI=1 ")
+        assert "DEBIAN_FRONTEND=noninteractive" in install
+        assert [step.partition(" DEBIAN")[0] for step in steps] == [f"make {each} CI=1" for each in STEPS]
 
-    def test_stops_when_a_newer_tool_cannot_be_had(self, machine: Machine) -> None:
+    @pytest.mark.parametrize("step", STEPS)
+    def test_stops_where_a_step_fails(self, machine: Machine, step: str) -> None:
         machine.add_python()
-        machine.add_recorded("make", "exit 2")
+        machine.add_recorded("make", f'test "$1" != {step} || exit 2')
         assert machine.run(".ci/run").returncode == 2
-        assert machine.calls[-1].startswith("make tools ")
+        assert machine.calls[-1].startswith(f"make {step} ")
 
     def test_stops_when_a_tool_cannot_be_installed(self, machine: Machine) -> None:
         machine.add_python()

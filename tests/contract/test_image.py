@@ -59,7 +59,7 @@ def test_the_user_is_a_number_and_not_root(stages: list[Stage]) -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", stages[-1].last("USER").text)
 
 
-def test_everything_is_installed_by_the_lock(stages: list[Stage]) -> None:
+def test_everything_is_installed_by_the_lock_without_resolving_anew(stages: list[Stage]) -> None:
     installs = [
         command.strip()
         for stage in stages
@@ -68,9 +68,15 @@ def test_everything_is_installed_by_the_lock(stages: list[Stage]) -> None:
         if " install " in command
     ]
     by_lock, node, wheel = installs
-    assert {"--require-hashes", "requirements.lock"} <= set(by_lock.split())
-    assert {"--require-hashes", "requirements-node.lock"} <= set(node.split())
+    as_it_is = {"--no-deps", "--require-hashes", "--only-binary"}
+    assert as_it_is | {"requirements.lock"} <= set(by_lock.split())
+    assert as_it_is | {"requirements-node.lock"} <= set(node.split())
     assert {"--no-deps", "--no-index"} <= set(wheel.split())
+
+
+def test_what_is_installed_is_checked_to_fit_together(stages: list[Stage]) -> None:
+    commands = [command.strip() for run in stages[1].all("RUN") for command in run.text.split("&&")]
+    assert commands[-1] == "pip --python /opt/retryscope check"
 
 
 def test_the_build_sees_only_what_it_copies(stages: list[Stage], context: list[str]) -> None:

@@ -69,3 +69,47 @@ def test_a_tool_that_is_too_old_does_not_count_as_there(tmp_path: Path, without_
         (tools / name).chmod(0o755)
     done = run(tmp_path, APT_CONFIG=str(without_sources))
     assert (done.returncode, done.stdout) == (1, "")
+
+
+class Archive:
+    """Stand-ins for apt-get and dpkg-deb: an archive whose tools need a newer C library."""
+
+    VERSIONS = {  # noqa: RUF012
+        "usr/libexec/docker/cli-plugins/docker-compose": "12.0.1",
+        "usr/bin/promtool": "promtool, version 13.5.3",
+        "usr/bin/kubectl": "Kustomize Version: v15.8.1",
+    }
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "stand-ins"
+        self.root = folder / "unpacked"
+        for name, says in self.VERSIONS.items():
+            self.add(
+                self.root / name,
+                f'[ "$LOADED" ] || {{ echo "GLIBC_9.99 not found"; exit 1; }}\necho "{says}"',
+            )
+        loader = self.root / "usr" / "lib" / "machine" / "ld-linux-machine.so.2"
+        self.add(loader, '[ "$1" = --library-path ] && [ -d "$2" ] && LOADED=1 exec sh "$3"')
+        codename = "$(. /etc/os-release && echo $VERSION_CODENAME)"
+        sources = f"""*--print-uris*) echo "'http://archive/dists/{codename}/InRelease' x" ;;"""
+        self.add(self.path / "apt-get", f'case "$*" in {sources} *download*) : > x.deb ;; esac')
+        self.add(self.path / "dpkg-deb", f'mkdir -p "$3" && cp -a {self.root}/. "$3"')
+
+    def add(self, place: Path, script: str) -> None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(f"#!/bin/sh\n{script}\n")
+        place.chmod(0o755)
+
+
+def test_tools_of_a_later_day_run_with_the_c_library_that_they_need(tmp_path: Path) -> None:
+    """And a major version more counts as new enough, although its number has two digits."""
+    top = tmp_path / "a clone"
+    top.mkdir()
+    archive = Archive(tmp_path)
+    done = run(top, PATH=f"{archive.path}:{os.environ['PATH']}")
+    assert (done.returncode, done.stderr) == (0, "")
+    places = [Path(line) for line in done.stdout.splitlines()]
+    assert [place.name for place in places] == list(TOOLS)
+    asked = [subprocess.run([place], check=False, capture_output=True, text=True).stdout for place in places]
+    assert asked == [f"{says}\n" for says in archive.VERSIONS.values()]
+    assert run(top, PATH="/usr/bin:/bin").returncode == 0

