@@ -18,6 +18,7 @@ from service.listener import AddressInUseError
 from service.process import serve
 from service.settings import Settings
 from service.signals import REPEAT_SECONDS, STOP_SIGNALS
+from tests.support.signals import stop_signals_as_before
 from tests.unit.service.helpers import Served, served
 
 IN_FLIGHT, LIMIT = semconv.CONCURRENCY_IN_FLIGHT.name, semconv.CONCURRENCY_LIMIT.name
@@ -220,7 +221,7 @@ async def test_an_address_that_cannot_be_listened_on_is_named(
     monkeypatch.setattr(instrumentation, "setup", lambda **options: None)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(AddressInUseError) as refused:
+        with pytest.raises(AddressInUseError) as refused, stop_signals_as_before():
             await serve(Settings(host=host, port=port), lambda url: None, registry=CollectorRegistry())
     message = str(refused.value)
     assert message.startswith(f"can't listen on {host}:{port}: ")

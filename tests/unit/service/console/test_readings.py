@@ -85,7 +85,12 @@ def test_of_operations(reading: Reading, registry: CollectorRegistry) -> None:
 def test_of_the_process(reading: Reading, registry: CollectorRegistry) -> None:
     assert reading.pool_in_flight == {("inline",): 7.0}
     assert reading.pool_limit == {("inline",): 200.0}
-    assert reading.dropped == {("queue_full",): 3.0, ("export_failed",): 0.0, ("shutdown",): 0.0}
+    assert reading.dropped == {
+        ("queue_full",): 3.0,
+        ("export_failed",): 0.0,
+        ("rejected",): 0.0,
+        ("shutdown",): 0.0,
+    }
     for bound, count in zip(LAG_BOUNDS, reading.lag_buckets, strict=True):
         le = "+Inf" if bound == LAG_BOUNDS[-1] else str(bound)
         assert count == exposed(registry, f"{semconv.EVENT_LOOP_LAG.name}_bucket", le=le)
@@ -95,7 +100,8 @@ def test_of_an_operation_that_is_declared_later() -> None:
     registry = CollectorRegistry()
     reader = RegistryReader(registry)
     assert reader.read() == Reading(
-        cancellations={}, dropped={("queue_full",): 0.0, ("export_failed",): 0.0, ("shutdown",): 0.0}
+        cancellations={},
+        dropped=dict.fromkeys([("queue_full",), ("export_failed",), ("rejected",), ("shutdown",)], 0.0),
     )
     metrics_for(registry).of(Operation("late", workflow="w")).attempt("timeout", "timeout", None)
     assert reader.read().attempts["w", "late", "timeout"] == 1
