@@ -2,6 +2,7 @@
 
 import argparse
 import traceback
+from contextlib import ExitStack
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, Final, NoReturn
@@ -24,8 +25,9 @@ def run(arguments: list[str] | None = None) -> int:
             f"{', '.join(missing)} not installed; install the service with: pip install 'retryscope[service]'"
         )
     options = _parser().parse_args(arguments)
-    with errors_in_background():
+    with ExitStack() as background:
         try:
+            background.enter_context(errors_in_background())
             status: int = options.run(options)
         except (CommandError, ValueError) as error:  # OpenTelemetry reads some variables when it is imported
             is_propagator = str(error).startswith("Propagator ")  # it does not name its variable

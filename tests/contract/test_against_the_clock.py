@@ -27,8 +27,14 @@ AGAINST_THE_CLOCK = {
         "assert_counts_from": "a wrong clock is off by an hour, and two minutes are allowed",
     },
     "integration/test_lifecycle.py": {
+        "TestSecondSignal.test_ends_it_at_once_during_a_long_cleanup": AT_LEAST,
+        "TestSecondSignal.test_ends_it_at_once_while_a_hanging_collector_holds_up_the_flush": AT_LEAST,
+        "TestSecondSignal.test_ends_it_at_once_while_draining": AT_LEAST,
         "TestShutdown.test_clients_that_dawdle_do_not_delay_the_end": SHUTDOWN,
         "TestShutdown.test_a_client_that_does_not_read_does_not_delay_the_end": SHUTDOWN,
+    },
+    "integration/test_load.py": {
+        "test_the_second_ctrl_c_ends_it_at_once": AT_LEAST,
     },
     "integration/test_runs_api.py": {
         "TestCancel.test_the_error_arrives_within_half_a_second_and_cleanup_finishes": (
@@ -52,6 +58,13 @@ AGAINST_THE_CLOCK = {
     "integration/test_runs_load.py": {
         "test_thousands_of_submissions_are_all_accounted_for_and_memory_is_bounded": "only tells its rate",
     },
+    "integration/test_runs_signals.py": {
+        "test_a_late_end_leaves_the_run_to_who_overtook_it": AT_LEAST,
+        "test_any_order_of_signals_and_cancels": AT_LEAST,
+    },
+    "integration/test_stack.py": {
+        "test_a_second_ctrl_c_kills_what_does_not_end": AT_LEAST,
+    },
     "support/polling.py": {
         "until": "the limit of all waiting, see LIMIT",
         "wait_until": "the limit of all waiting, see LIMIT",
@@ -59,9 +72,27 @@ AGAINST_THE_CLOCK = {
     "support/runs.py": {
         "together": "tries again with runs that last longer where the machine was too slow",
     },
+    "unit/service/runs/fleet.py": {
+        "Fleet.settle": "the limit of all waiting, see LIMIT",
+        "Fleet.wait_for": "the limit of all waiting, see LIMIT",
+    },
+    "unit/service/runs/test_check.py": {
+        "test_a_redis_that_hangs_is_given_up_in_time": "the time limit of the check itself, made short",
+    },
     "unit/service/runs/test_engine.py": {
         "test_no_more_than_so_many_at_a_time": ABSENCE,
         "test_what_is_enqueued_is_delivered_once": ABSENCE,
+    },
+    "unit/service/runs/test_leases.py": {
+        "test_a_worker_does_not_take_back_what_belongs_to_another_one": ABSENCE,
+        "test_after_redis_was_away_nobody_is_robbed": AT_LEAST,
+        "test_leases_are_renewed_while_the_event_loop_is_busy": AT_LEAST,
+    },
+    "unit/service/runs/test_reconcile.py": {
+        "test_what_it_lost_is_handed_over_again_once": ABSENCE,
+    },
+    "unit/service/runs/test_schedules.py": {
+        "test_every_run_ends_once_and_gives_its_place_back": "the limit of all waiting, see LIMIT",
     },
     "unit/service/runs/test_store.py": {
         "TestForget.test_a_key_that_was_used_again_stays": AT_LEAST,

@@ -188,12 +188,12 @@ class TestShutdown:
     def test_clients_that_dawdle_do_not_delay_the_end(self, start_service: StartService) -> None:
         """One keeps its connection open, one has sent half a request; neither is a running workflow."""
         service = start_service(RETRYSCOPE_DRAIN_SECONDS="0.1")
-        head = b"POST /workflows/retry HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        head = b"POST /workflows/retry HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         with (
             socket.create_connection(("127.0.0.1", service.port)) as idle,
             socket.create_connection(("127.0.0.1", service.port)) as half,
         ):
-            idle.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            idle.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert idle.recv(100).startswith(b"HTTP/1.1 200")
             half.sendall(head + b"Content-Length: 100\r\n\r\n{")
             assert service.get("/health/live").status == 200  # by now the half request is being read
@@ -210,7 +210,7 @@ class TestShutdown:
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(("127.0.0.1", service.port))
-            client.sendall(b"GET /traces?limit=10 HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(b"GET /traces?limit=10 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert client.recv(8) == b"HTTP/1.1"
             started = time.monotonic()
             service.signal()

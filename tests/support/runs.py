@@ -218,6 +218,8 @@ async def follow(
     headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
     url = f"http://127.0.0.1:{service.port}/runs/{run_id}/events"
     async with http.get(url, headers=headers) as response:
+        if response.status == 204:  # there is nothing more to come
+            return
         assert response.status == 200, await response.text()
         assert response.content_type == "text/event-stream"
         fields: dict[str, str] = {}
