@@ -227,7 +227,7 @@ class TestList:
             (Filter(workflow={"timeouts"}), ""),
             (Filter(state={"cancelled"}), "9630"),
             (Filter(state={"running"}), "4"),
-            (Filter(state={"running", "cancelled"}), "96430"),
+            (Filter(state=("running", "cancelled")), "96430"),
             (Filter(outcome={"cancelled"}), "9630"),
             (Filter(outcome={"success"}), ""),
             (Filter(since=datetime.fromtimestamp(BASE + 7, UTC)), "987"),
