@@ -115,8 +115,9 @@ def test_the_documents_lead_to_each_other(visitor: Visitor) -> None:
     expect(page).to_have_title("Retryscope runbook")
     page.get_by_role("link", name="API", exact=True).click()
     expect(page).to_have_title("Retryscope API")
-    page.get_by_role("link", name="OpenAPI 3.1").click()
-    page.wait_for_url(f"**{ROOT_PATH}/openapi.json")
+    # Not followed: at an answer that is no page Chromium may ask for an icon, which there is not.
+    document = page.get_by_role("link", name="OpenAPI 3.1").evaluate("link => link.href")
+    assert document.endswith(f"{ROOT_PATH}/openapi.json")
 
 
 def test_what_the_api_answers_leads_back_through_the_proxy(proxied: Nginx) -> None:
