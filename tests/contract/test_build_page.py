@@ -1,5 +1,6 @@
 """`scripts/build_page.py`: when it builds the page and with what, with stand-ins for Node and npm."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -153,6 +154,33 @@ def test_after_a_failed_build_the_next_one_tries_again(checkout: Checkout) -> No
     checkout.add_node()
     assert checkout.run(FAILS="run build").returncode == 1
     assert checkout.calls() == ["npm run build"]
+
+
+def test_packages_that_an_end_in_the_middle_left_half_there_are_installed_again(checkout: Checkout) -> None:
+    """npm removes what was there first; the stamp of the earlier install must not outlive it."""
+    checkout.add_node()
+    checkout.run()
+    assert checkout.run("check", FAILS="ci --ignore-scripts").returncode == 1
+    checkout.source.write_text("second")
+    assert checkout.calls() == ["npm ci --ignore-scripts --omit=dev", "npm run build"]
+
+
+def test_a_page_that_an_end_in_the_middle_left_half_there_is_built_again(checkout: Checkout) -> None:
+    """Though its source is again what it was built from before."""
+    checkout.add_node()
+    checkout.run()
+    checkout.source.write_text("second")
+    assert checkout.run(FAILS="run build").returncode == 1
+    checkout.source.write_text("first")
+    assert checkout.calls() == ["npm run build"]
+
+
+def test_it_says_what_it_does_and_nothing_when_there_is_nothing_to_do(checkout: Checkout) -> None:
+    checkout.add_node()
+    packages = json.loads((checkout.web / "package-lock.json").read_text())["packages"]
+    count = sum(bool(name) and not entry.get("dev") for name, entry in packages.items())
+    said = f"  installing {count} packages of the page by npm\n  building the page\n"
+    assert [checkout.run().stdout, checkout.run().stdout] == [said, ""]
 
 
 def test_with_the_page_skipped_nothing_is_done(checkout: Checkout) -> None:
