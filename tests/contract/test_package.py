@@ -114,6 +114,11 @@ SHIPPED = ("deploy/alertmanager/", "deploy/prometheus/", "docs/runbook.md")
 """What the service reads at run time besides its own package; `service/shipped.py` finds it."""
 
 
+def assets(index: str) -> list[str]:
+    """What the page names of its own, relative to it."""
+    return re.findall(r'(?:src|href)="\./(assets/[^"]+)"', index)
+
+
 def packaged(wheel: Path) -> set[str]:
     return {name for name in contents(wheel) if ".dist-info/" not in name}
 
@@ -139,7 +144,7 @@ def test_the_page_in_the_wheel_is_whole(wheel: Path) -> None:
     """All that it names is there, with the terms of what was bundled into it."""
     files = contents(wheel)
     index = files[f"{PAGE}dist/index.html"].decode()
-    named = re.findall(r'(?:src|href)="/(assets/[^"]+)"', index)
+    named = assets(index)
     assert {Path(name).suffix for name in named} >= {".js", ".css"}
     assert [name for name in named if f"{PAGE}dist/{name}" not in files] == []
     assert b"## react-dom - " in files[f"{PAGE}dist/licenses.md"]
@@ -302,8 +307,8 @@ def service(service_environment: Path, tmp_path: Path) -> Iterator[Service]:
 def test_the_installed_service_has_its_page(service: Service) -> None:
     index = service.text("/")
     assert '<div id="root"></div>' in index
-    for name in re.findall(r'(?:src|href)="(/assets/[^"]+)"', index):
-        assert service.text(name)
+    assert assets(index)
+    assert [name for name in assets(index) if not service.text(f"/{name}")] == []
 
 
 def test_without_the_page_all_else_works_and_the_first_page_says_what_is_missing(
