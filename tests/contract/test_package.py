@@ -115,8 +115,8 @@ SHIPPED = ("deploy/alertmanager/", "deploy/prometheus/", "docs/runbook.md")
 
 
 def assets(index: str) -> list[str]:
-    """What the page names of its own, relative to it."""
-    return re.findall(r'(?:src|href)="\./(assets/[^"]+)"', index)
+    """What the page names of its own: relative to it as built, from the root as served."""
+    return re.findall(r'(?:src|href)="\.?/(assets/[^"]+)"', index)
 
 
 def packaged(wheel: Path) -> set[str]:
