@@ -75,7 +75,7 @@ class RootPathResource(web.AbstractResource):
 
     def add_prefix(self, prefix: str) -> None:
         """Not for a part of another application."""
-        raise NotImplementedError
+        raise RuntimeError(f"the root path {self._path} is of the whole application, not of a part of it")
 
     def get_info(self) -> Any:
         """What it is, for who looks at the router."""

@@ -29,7 +29,7 @@ SCAN_LIMIT: Final = 2_000
 RECONCILE_AFTER: Final = 5.0
 """Seconds after which a stored run that the engine has not got is handed to it again."""
 RECONCILE_AT_ONCE: Final = 500
-"""Active runs that are compared with what the engine holds at a time; it takes Redis about a millisecond."""
+"""Active runs that are compared with what the engine holds at a time, in one script."""
 
 _log = logging.getLogger("service")
 
