@@ -32,13 +32,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def request(method: bytes, path: bytes, *headers: bytes, body: bytes = b"") -> bytes:
-    fields = [b"Host: retryscope.test", AUTHORIZED, *headers, b"Content-Length: %d" % len(body)]
+    fields = [b"Host: localhost", AUTHORIZED, *headers, b"Content-Length: %d" % len(body)]
     return b"\r\n".join([method + b" " + path + b" HTTP/1.1", *fields, b"", body])
 
 
 def check(answer: RawAnswer | None) -> None:
-    """It is served, or refused as the client's with a problem document."""
+    """It is served, or refused as the client's with a problem document, not for the test's own Host."""
     assert answer is not None
+    assert answer.status != 421
     if answer.status >= 400:
         assert answer.status < 500, answer
         assert answer.content_type == PROBLEM

@@ -322,15 +322,17 @@ class TestEvents:
         )
         run_id = await submit(http, cluster.first, "sequential", {**params, "seed": 1})
         silent = []
-        request = f"GET /runs/{run_id}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        request = f"GET /runs/{run_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         for number in range(100):
-            _, writer = await asyncio.open_connection("127.0.0.1", cluster.first.port, limit=1)
+            reader, writer = await asyncio.open_connection("127.0.0.1", cluster.first.port, limit=1)
             writer.write(request)
             if number % 2:
                 writer.close()
-            silent.append(writer)
+            else:
+                silent.append((reader, writer))
         watched = await wait_for_state(http, cluster.second, run_id)
-        for writer in silent:
+        for reader, writer in silent:
+            assert await reader.readexactly(12) == b"HTTP/1.1 200"
             writer.close()
         assert watched["state"] == "succeeded"
         slowest = 3 * alone["result"]["duration_seconds"] + 2

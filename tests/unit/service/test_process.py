@@ -19,7 +19,7 @@ from service.process import serve
 from service.settings import Settings
 from service.signals import REPEAT_SECONDS, STOP_SIGNALS
 from tests.support.signals import stop_signals_as_before
-from tests.unit.service.helpers import Served, served
+from tests.unit.service.helpers import HOST, Served, served
 
 IN_FLIGHT, LIMIT = semconv.CONCURRENCY_IN_FLIGHT.name, semconv.CONCURRENCY_LIMIT.name
 
@@ -190,7 +190,7 @@ async def test_a_request_that_never_ends_does_not_hold_it(monkeypatch: pytest.Mo
     async with served(monkeypatch, drain_seconds=60) as service:
         url = URL(service.url)
         _, writer = await asyncio.open_connection(url.host, url.port)
-        head = ("POST /workflows/retry HTTP/1.1", "Host: test", "Content-Type: application/json")
+        head = ("POST /workflows/retry HTTP/1.1", f"Host: {HOST}", "Content-Type: application/json")
         writer.write("\r\n".join([*head, "Content-Length: 10", "", "{"]).encode())
         await asyncio.sleep(1)
         signal.raise_signal(signal.SIGTERM)
