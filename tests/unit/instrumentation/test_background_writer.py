@@ -156,3 +156,20 @@ def test_it_says_of_itself_what_its_stream_is() -> None:
         assert writer.fileno() == stream.fileno()
         writer.close()
         writer.close()
+
+
+def test_the_notice_of_a_loss_is_given_again_until_it_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full again just then has lost nothing more than before."""
+    really = os.write
+    room: list[bytes] = [b"second\n"]
+    with pipe() as (read, stream), writing(stream) as (writer, losses):
+        monkeypatch.setattr(
+            os, "write", lambda fd, data: really(fd, data) if bytes(data) in room else really(-1, data)
+        )
+        writer.write("first\n")
+        writer.write("second\n")
+        assert writer.drain(NEVER)
+        monkeypatch.setattr(os, "write", really)
+        writer.write("third\n")
+        assert read_until(read, b"lost\n") == b"second\nthird\n1 lost\n"
+        assert losses == {"write_failed": 1}

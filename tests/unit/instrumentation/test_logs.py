@@ -5,6 +5,9 @@ import contextlib
 import json
 import logging
 import math
+import os
+import sys
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -218,3 +221,38 @@ def test_logs_and_traces_name_the_same_service(
     logging.getLogger("shop").info("started")
     assert flush_logs()
     assert json.loads(capsys.readouterr().out)["service.name"] == "from-operator"
+
+
+def test_a_lost_line_is_counted_and_told(
+    recorded: Recorded, logging_as_before: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Standard output could not be written to for a while; the line that says so looks as the others do."""
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as reader, os.fdopen(write, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        configure_logs("shop")
+        really = os.write
+        with monkeypatch.context() as full, recorded.changes() as changes:
+            full.setattr(os, "write", lambda fd, data: really(-1, data))
+            logging.getLogger("shop").info("first")
+            assert flush_logs()
+        logging.getLogger("shop").info("second")
+        second, notice = json.loads(reader.readline()), json.loads(reader.readline())
+        logging.shutdown([weakref.ref(logging.getLogger().handlers[0])])
+    assert changes == {'resilience_telemetry_dropped_log_lines_total{reason="write_failed"}': 1}
+    assert second["message"] == "second"
+    assert notice["message"].startswith("1 log lines were lost")
+    assert notice.keys() == second.keys()
+
+
+def test_a_line_that_cannot_be_made_is_reported_and_fails_nobody(
+    output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As logging has it: its own ``handleError`` tells."""
+    output.configure()
+    told = []
+    monkeypatch.setattr(logging.Handler, "handleError", lambda handler, record: told.append(record.msg))
+    logging.getLogger("shop").info("%d items", "no number")
+    logging.getLogger("shop").info("fine")
+    assert [line["message"] for line in output.lines()] == ["fine"]
+    assert told == ["%d items"]

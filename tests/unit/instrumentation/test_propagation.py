@@ -44,6 +44,24 @@ def test_trace_and_baggage_are_taken_over() -> None:
     assert baggage.get_all(context) == {"tier": "gold"}
 
 
+class Prefixed(TraceContextTextMapPropagator):
+    """Looks through the names, as those of Jaeger and OpenTracing do."""
+
+    def extract(
+        self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
+    ) -> Context:
+        names = [name for name in getter.keys(carrier) if name.startswith("ot-baggage-")]
+        return baggage.set_baggage("found", {name: getter.get(carrier, name) for name in names}, context)
+
+
+def test_a_propagator_may_look_for_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And gets texts that can be encoded, whatever the caller sent."""
+    headers = {"ot-baggage-city": as_received(b"caf\xe9"), "accept": "*/*"}
+    monkeypatch.setattr(propagate, "_HTTP_TEXT_FORMAT", CompositePropagator([Prefixed()]))
+    context = extract(headers)
+    assert baggage.get_baggage("found", context) == {"ot-baggage-city": ["caf\ufffd"]}
+
+
 @pytest.mark.parametrize("propagators", [[], [Failing()]])
 def test_without_a_propagator_that_works_there_is_a_context(
     propagators: list[TextMapPropagator], monkeypatch: pytest.MonkeyPatch
