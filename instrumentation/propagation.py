@@ -38,6 +38,24 @@ def extract(carrier: Mapping[str, str]) -> Context:
     return Context() if extracted is None else extracted
 
 
+def inject() -> dict[str, str]:
+    """What a message has to carry for :func:`extract`: the current context, by the configured propagators.
+
+    Where one of them fails, it is the W3C trace context alone. It never raises.
+
+    >>> inject()
+    {}
+    """
+    carrier: dict[str, str] = {}
+    try:
+        propagate.inject(carrier)
+    except Exception:
+        _log.debug("a propagator failed", exc_info=True)
+        carrier = {}
+        _W3C.inject(carrier)
+    return carrier
+
+
 def as_text(value: str) -> str:
     r"""A header as text that can be encoded: bytes that were no UTF-8 are replaced.
 

@@ -10,10 +10,10 @@ from datetime import datetime
 from random import SystemRandom
 from typing import Any, Final
 
-from opentelemetry import propagate
 from opentelemetry.trace import get_current_span
 
 from instrumentation import semconv
+from instrumentation.propagation import inject
 from service.runs.engine import Engine
 from service.runs.feed import EventFeed
 from service.runs.inline import TooManyRunsError
@@ -103,8 +103,6 @@ class BackgroundRuns:
         """
         run_id = str(uuid.uuid4())
         given = params.model_dump(mode="json")
-        traceparent: dict[str, str] = {}
-        propagate.inject(traceparent)
         now = round(time.time(), 6)
         message = RunMessage(
             id=run_id,
@@ -112,7 +110,7 @@ class BackgroundRuns:
             params=given,
             seed=self._random.getrandbits(53) if params.seed is None else params.seed,
             submitted_at=now,
-            traceparent=traceparent,
+            traceparent=inject(),
         ).model_dump_json()
         span = get_current_span().get_span_context()
         submitted = await for_client(

@@ -28,6 +28,9 @@ _REFUSED: Final = (
     exceptions.MaxConnectionsError,
 )
 _LATER: Final = (exceptions.OutOfMemoryError, exceptions.ReadOnlyError)
+_UNPARSED: Final = (
+    "it can't be parsed: user and password must be percent-encoded, the port a number, IPv6 in brackets"
+)
 _EVICTING: Final = (
     "Redis may remove what it was given when it is full (maxmemory-policy {policy}): accepted runs can"
     " vanish. Set maxmemory-policy to noeviction"
@@ -51,7 +54,10 @@ async def check(url: str) -> list[str]:
         EngineRefusedError: It can't work like this.
         EngineError: It can't be reached, is full, or takes no writes; perhaps later.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket that is never closed
+        raise EngineRefusedError(_UNPARSED) from None
     if parts.scheme in ("redis", "rediss") and not re.fullmatch(r"/?[0-9]*", parts.path):
         raise EngineRefusedError(f"the database must be a number, as in {parts.scheme}://HOST:PORT/0")
     options = dict(parse_qsl(parts.query))
@@ -131,7 +137,7 @@ def _said(error: BaseException, url: str) -> str:
     text = f"{type(error).__name__}: {error}" if not isinstance(error, exceptions.RedisError) else str(error)
     # What can't be parsed may be any part of it, a password with a slash say.
     if isinstance(error, ValueError) and not isinstance(error, exceptions.RedisError):
-        return "it can't be parsed: user and password must be percent-encoded, the port a number"
+        return _UNPARSED
     for each in {secret, unquote(secret)} - {""}:
         text = text.replace(each, "***")
     return f"Redis can't be used with it: {text}"

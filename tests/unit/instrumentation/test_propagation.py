@@ -9,11 +9,22 @@ from hypothesis import strategies as st
 from opentelemetry import baggage, propagate
 from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
-from opentelemetry.propagators.textmap import CarrierT, Getter, TextMapPropagator, default_getter
+from opentelemetry.propagators.textmap import (
+    CarrierT,
+    Getter,
+    Setter,
+    TextMapPropagator,
+    default_getter,
+    default_setter,
+)
 from opentelemetry.trace import get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from instrumentation.propagation import as_text, extract
+from instrumentation import task
+from instrumentation.propagation import as_text, extract, inject
+from tests.support.clock import run
+from tests.support.recorded import Recorded
+from tests.unit.instrumentation.helpers import PRICE, named
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
@@ -26,6 +37,12 @@ def as_received(value: bytes) -> str:
 
 def traced(context: Context) -> str:
     return f"{get_current_span(context).get_span_context().trace_id:032x}"
+
+
+def trace_id_of(recorded: Recorded) -> int:
+    context = named(recorded, "task price").context
+    assert context is not None
+    return context.trace_id
 
 
 class Failing(TraceContextTextMapPropagator):
@@ -60,6 +77,32 @@ def test_a_propagator_may_look_for_names(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(propagate, "_HTTP_TEXT_FORMAT", CompositePropagator([Prefixed()]))
     context = extract(headers)
     assert baggage.get_baggage("found", context) == {"ot-baggage-city": ["caf\ufffd"]}
+
+
+def test_a_propagator_that_fails_costs_a_message_only_what_it_would_add(
+    monkeypatch: pytest.MonkeyPatch, recorded: Recorded
+) -> None:
+    """Its trace goes with it; of half a baggage nothing is left."""
+
+    class Careless(TraceContextTextMapPropagator):
+        def inject(
+            self,
+            carrier: CarrierT,
+            context: Context | None = None,
+            setter: Setter[CarrierT] = default_setter,
+        ) -> None:
+            setter.set(carrier, "half", "written")
+            raise RuntimeError("a bug")
+
+    monkeypatch.setattr(propagate, "_HTTP_TEXT_FORMAT", CompositePropagator([Careless()]))
+
+    async def main() -> None:
+        async with task(PRICE):
+            carried = inject()
+        assert carried.keys() == {"traceparent"}
+        assert traced(extract(carried)) == f"{trace_id_of(recorded):032x}"
+
+    run(main())
 
 
 @pytest.mark.parametrize("propagators", [[], [Failing()]])

@@ -83,6 +83,14 @@ async def test_a_wrong_password_is_refused_and_not_repeated(locked: str, user: s
         assert secret not in str(refused.value)
 
 
+@pytest.mark.parametrize("host", ["[bad", "[::1", "::1]", f":{QUOTED}@[bad"])
+async def test_a_host_that_is_none_is_refused(host: str) -> None:
+    """By the name of the setting."""
+    with pytest.raises(EngineRefusedError, match="RETRYSCOPE_ENGINE_URL: it can't be parsed") as refused:
+        await check(f"redis://{host}:6379/0")
+    assert QUOTED not in str(refused.value)
+
+
 async def test_a_user_who_may_not_use_what_is_needed_is_refused(server: RedisServer) -> None:
     """Redis says which command it is."""
     rules = ("ACL", "SETUSER", "narrow", "reset", "on", ">word", "~*", "&*", "+@all", "-xautoclaim")
