@@ -252,14 +252,26 @@ class RunStore:
         async with self._engine.redis() as redis:
             return int(await redis.zcard(self._active)), int(await redis.zcard(self._running))
 
-    async def to_cancel(self, run_ids: Sequence[str]) -> list[str]:
-        """Those of the runs whose cancel was requested and has not been carried out."""
+    async def unwanted(self, tries: Mapping[str, int]) -> dict[str, Literal["cancelled", "overtaken"]]:
+        """What nobody wants to go on, by run, of the deliveries that run: and why.
+
+        A cancel was requested and has not been carried out, or a later delivery has the run.
+        """
         async with self._engine.redis() as redis:
             pipeline = redis.pipeline()
-            for run_id in run_ids:
+            for run_id in tries:
+                pipeline.hget(self._record(run_id), "delivery")
                 pipeline.hget(self._record(run_id), "state")
-            states = await pipeline.execute() if run_ids else []
-        return [run_id for run_id, state in zip(run_ids, states, strict=True) if state == b"cancelling"]
+            found = await pipeline.execute() if tries else []
+        unwanted: dict[str, Literal["cancelled", "overtaken"]] = {}
+        for (run_id, delivery), (last, state) in zip(
+            tries.items(), zip(found[::2], found[1::2], strict=True), strict=True
+        ):
+            if last is None or int(last) != delivery:
+                unwanted[run_id] = "overtaken"
+            elif state == b"cancelling":
+                unwanted[run_id] = "cancelled"
+        return unwanted
 
     async def add_events(self, run_id: str, events: Sequence[Mapping[str, Any]]) -> None:
         """Append events to those of a run, up to ``MAX_EVENTS``; changes of state are always kept."""

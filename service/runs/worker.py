@@ -66,6 +66,9 @@ class RunWorker:
         if self._shutting_down:  # it came too late to be drained
             return False
         here = self._here.get(delivery.run_id)
+        if here is not None and here.given_up:  # its end is no end of the run, which comes again
+            await here.ended.wait()
+            return False
         if here is not None:
             return await self._join(here, delivery)
         task = asyncio.current_task()
@@ -96,11 +99,24 @@ class RunWorker:
             await asyncio.wait(running)
 
     async def carry_out_cancels(self) -> None:
-        """Cancel the runs here whose cancel was requested while the message about it was lost."""
-        wanted = set(await self._store.to_cancel(list(self._here)))
-        for run_id, here in list(self._here.items()):
-            if run_id in wanted and not here.task.cancelling():
+        """Cancel the runs here whose cancel was requested while the message about it was lost.
+
+        Also those that another worker has by now, because this one could not be heard: it would only do once
+        more what somebody else does, and nobody could cancel it once that one has ended.
+        """
+        asked = {run_id: here.delivery for run_id, here in self._here.items() if here.delivery}
+        for run_id, why in (await self._store.unwanted(asked)).items():
+            here = self._here.get(run_id)
+            # A delivery may have joined it meanwhile, or be about to.
+            if here is None or here.delivery != asked[run_id] or here.starting.locked():
+                continue
+            if here.task.cancelling():
+                continue
+            if why == "cancelled":
                 request_cancel(here.task, "request")
+            else:
+                here.given_up = True
+                here.task.cancel("another worker has the run")
 
     async def _deliver_or_leave(self, delivery: Delivery, here: "_Here") -> bool:
         try:
@@ -302,6 +318,7 @@ class _Here:
         task: What runs it.
         delivery: Number of the delivery that it answers for, the last one that joined it; 0 before it starts.
         starting: Held while that number is asked for.
+        given_up: Set when it is cancelled only because another worker has the run.
         ended: Set when it has ended.
         over: Whether the run is over then.
     """
@@ -310,6 +327,7 @@ class _Here:
         self.task = task
         self.delivery = 0
         self.starting = asyncio.Lock()
+        self.given_up = False
         self.ended = asyncio.Event()
         self.over = False
 

@@ -76,6 +76,7 @@ def cluster_on(
     """Processes of their own for API and workers; at the end they must end well, if they still run."""
     environment = {**_variables(redis), **(variables or {})}
     with ExitStack() as stack:
+        stack.callback(redis.command, "FLUSHALL")  # what is left would run beside the next test
         cluster = Cluster([], [], folder, redis)
         for number in range(1, apis + 1):
             cluster.apis.append(Service(folder / f"api-{number}", "serve", "--no-worker", **environment))

@@ -276,15 +276,18 @@ class TestCancel:
         assert await store.request_cancel("a") == ("ended", state)
         assert await store.get("a") == before
 
-    async def test_which_cancels_have_not_been_carried_out(self, store: RunStore) -> None:
-        """Of those asked about."""
-        for run_id in "abc":
+    async def test_what_nobody_wants_to_go_on(self, store: RunStore) -> None:
+        """Its cancel has not been carried out, another delivery has it, or it is long forgotten."""
+        for run_id in "abcd":
             await running(store, run_id)
         for run_id in "ab":
             await store.request_cancel(run_id)
         await store.finish("a", 1, {"state": "cancelled"})
-        assert await store.to_cancel(["a", "b", "c", "unknown"]) == ["b"]
-        assert await store.to_cancel([]) == []
+        await store.start("d", "w2", "other call")
+        tries = {"a": 1, "b": 1, "c": 1, "d": 1, "unknown": 1}
+        assert await store.unwanted(tries) == {"b": "cancelled", "d": "overtaken", "unknown": "overtaken"}
+        assert await store.unwanted({"d": 2}) == {}
+        assert await store.unwanted({}) == {}
 
 
 class TestEvents:

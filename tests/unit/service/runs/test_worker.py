@@ -554,6 +554,43 @@ class TestRedelivery:
         assert bench.count("retryscope_run_late_results_total") == 1
         assert (await bench.record()).state == "running"
 
+    async def test_a_try_that_another_worker_has_overtaken_is_given_up(self, bench: Bench) -> None:
+        """Nobody could cancel it once the other one has ended: it went on for as long as it lasts."""
+        text, task = await bench.held()
+        await bench.store.start("a", "w2", "other call")
+        await bench.worker.carry_out_cancels()
+        again = asyncio.create_task(bench.worker.handle(text))
+        assert [await task, await again] == [False, False]
+        record = await bench.record()
+        assert (record.state, record.delivery, record.worker) == ("running", 2, "w2")
+        assert bench.count("retryscope_run_late_results_total") == 1
+        assert (bench.worker.in_flight, bench.count("retryscope_runs_in_flight")) == (0, 0)
+
+    async def test_a_delivery_that_is_just_being_taken_over_is_not_given_up(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The store knows of it before who runs it does."""
+        text, task = await bench.held()
+        await bench.store.start("a", "w2", "other call")
+        counted, told = asyncio.Event(), asyncio.Event()
+        start = bench.store.start
+
+        async def slow(*args: Any) -> Any:
+            started = await start(*args)
+            counted.set()
+            await told.wait()
+            return started
+
+        monkeypatch.setattr(bench.store, "start", slow)
+        again = asyncio.create_task(bench.worker.handle(text))
+        await counted.wait()
+        await bench.worker.carry_out_cancels()
+        told.set()
+        await until(lambda: bench.count("retryscope_run_joined_deliveries_total") == 1)
+        assert not task.cancelling()
+        again.cancel()
+        assert [await task, await again] == [True, True]
+
     async def test_what_has_ended_is_left_alone(self, bench: Bench) -> None:
         """Nothing is counted."""
         text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
