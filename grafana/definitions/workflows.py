@@ -227,10 +227,10 @@ def heatmap() -> Panel:
 
 def burn_rate() -> Panel:
     """How fast the budget is used up, and where the alerts fire."""
-    budget = WORKFLOWS.select(recording.BUDGET)
+    budget = WORKFLOWS.select(recording.WORKFLOW.budget)
     targets = []
     for burn in thresholds.BURN_RATES:
-        failures = WORKFLOWS.select(recording.failure_ratio(burn.long))
+        failures = WORKFLOWS.select(recording.WORKFLOW.failure_ratio(burn.long))
         rate = f"{failures}\n/ on (job, workflow) {budget}"
         targets.append(query(largest(rate, "workflow"), f"{burn.long} {{{{workflow}}}}"))
     return trend(
@@ -277,7 +277,7 @@ def in_flight() -> Panel:
 def recorded_failure_ratio() -> Panel:
     """The failure ratio as the alerts' shortest window sees it."""
     window = min(burn.short for burn in thresholds.BURN_RATES)
-    ratios = WORKFLOWS.select(recording.failure_ratio(window))
+    ratios = WORKFLOWS.select(recording.WORKFLOW.failure_ratio(window))
     return trend(
         f"Failure ratio over {window}, as alerts see it",
         query(largest(ratios, "workflow"), "{{workflow}}"),

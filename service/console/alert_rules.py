@@ -10,7 +10,7 @@ from service.console.conditions import Conditions, Found
 from service.console.observations import Observations
 from service.slo.alerting import AlertRules
 from service.slo.compression import Compression
-from service.slo.definition import Alert, BurnRate, SloDefinition
+from service.slo.definition import Alert, BurnRate, OperationFailureRatioHigh, SloDefinition
 from service.slo.duration import Duration
 from service.slo.recording import SHORT
 
@@ -63,6 +63,10 @@ class AlertRule:
 
 _WORKFLOW: Final = "A workflow"
 _OPERATION: Final = "an operation"
+_BURNS: Final = "{{subject}} burns its failure budget at {factor} times the sustainable rate or faster."
+_BURNED: Final = (
+    "{{value}} of its runs in the last {long} failed, and the last {short} are above the limit too."
+)
 
 
 def alert_rules(definition: SloDefinition, observations: Observations) -> list[AlertRule]:
@@ -73,6 +77,13 @@ def alert_rules(definition: SloDefinition, observations: Observations) -> list[A
         _failure_budget_burn(definition, conditions, burn, generated.failure_budget_burn(burn)["expr"])
         for burn in definition.burn_rates
     ]
+    if definition.objective.operations:
+        burns += [
+            _operation_budget_burn(
+                definition, conditions, burn, generated.operation_budget_burn(burn)["expr"]
+            )
+            for burn in definition.burn_rates
+        ]
     promql = {rule["alert"]: rule["expr"] for rule in generated.all_but_burn_rates()}
     return burns + _others(definition, conditions, promql)
 
@@ -89,13 +100,34 @@ def _failure_budget_burn(
         unit="ratio",
         window=burn.long,
         promql=promql,
-        summary=f"{{subject}} burns its failure budget at {burn.factor:g} times the sustainable rate or"
-        " faster.",
+        summary=_BURNS.format(factor=f"{burn.factor:g}"),
         anybody=_WORKFLOW,
-        measured=f"{{value}} of its runs in the last {burn.long} failed, and the last {burn.short} are above"
-        " the limit too.",
+        measured=_BURNED.format(long=burn.long, short=burn.short),
         condition=f"more than {shown(limit, 'ratio')} of a workflow's runs failed, in the last {burn.long}"
         f" and in the last {burn.short}, of at least {definition.minimum_events} runs",
+        labels={"long": str(burn.long), "short": str(burn.short)},
+    )
+
+
+def _operation_budget_burn(
+    definition: SloDefinition, conditions: Conditions, burn: BurnRate, promql: str
+) -> AlertRule:
+    # The strictest objective: of an operation that is found it is its own.
+    limit = burn.factor * min(definition.objective.operation_budgets.values())
+    return AlertRule(
+        name="OperationBudgetBurn",
+        settings=burn,
+        find=partial(conditions.operation_budget_burn, burn),
+        threshold=limit,
+        unit="ratio",
+        window=burn.long,
+        promql=promql,
+        summary=_BURNS.format(factor=f"{burn.factor:g}"),
+        anybody=_OPERATION.capitalize(),
+        measured=_BURNED.format(long=burn.long, short=burn.short),
+        condition=f"an operation that has an objective failed more than {burn.factor:g} times as often as its"
+        f" budget allows, in the last {burn.long} and in the last {burn.short}, of at least"
+        f" {definition.minimum_events} times",
         labels={"long": str(burn.long), "short": str(burn.short)},
     )
 
@@ -105,6 +137,7 @@ def _others(definition: SloDefinition, conditions: Conditions, promql: Mapping[s
     stalled, down, timeouts = alerts.stalled, alerts.service_down, alerts.timeout_ratio_high
     storm, saturated, lag = alerts.retry_storm, alerts.concurrency_saturated, alerts.event_loop_lag_high
     spike, dropped = alerts.cancellation_spike, alerts.telemetry_dropped
+    failures = alerts.operation_failure_ratio_high
     return [
         AlertRule(
             name="Stalled",
@@ -132,6 +165,21 @@ def _others(definition: SloDefinition, conditions: Conditions, promql: Mapping[s
             anybody="The service",
             measured="",
             condition="Prometheus does not reach this service; as long as you read this here, it is up",
+        ),
+        AlertRule(
+            name="OperationFailureRatioHigh",
+            settings=failures,
+            find=conditions.operation_failure_ratio_high,
+            threshold=failures.threshold,
+            unit="ratio",
+            window=failures.window,
+            promql=promql["OperationFailureRatioHigh"],
+            summary="{subject} fails.",
+            anybody=_OPERATION.capitalize(),
+            measured=f"{{value}} of it in the last {failures.window} failed for good; the runs that catch"
+            " this look like successes.",
+            condition=f"more than {_bounds(failures)} of an operation failed for good in the last"
+            f" {failures.window}, of at least {minimum} times",
         ),
         AlertRule(
             name="TimeoutRatioHigh",
@@ -219,6 +267,12 @@ def _others(definition: SloDefinition, conditions: Conditions, promql: Mapping[s
             condition=f"more than {dropped.threshold} spans are lost within {dropped.window}",
         ),
     ]
+
+
+def _bounds(alert: OperationFailureRatioHigh) -> str:
+    own = (f"{shown(bound, 'ratio')} of {name}" for name, bound in alert.operations.items())
+    others = f" ({', '.join(own)})" if alert.operations else ""
+    return f"{shown(alert.threshold, 'ratio')}{others}"
 
 
 def _subject(labels: Labels) -> str:

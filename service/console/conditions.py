@@ -51,15 +51,32 @@ class Conditions:
     def failure_budget_burn(self, burn: BurnRate) -> Iterator[Found]:
         """The failure ratio of each workflow over the long window; over the short one it counts too."""
         budgets = self._objective.workflow_budgets
-        runs = self._seen.runs
-        for (workflow,), series in _grouped(runs.latest, 1).items():
-            limit = burn.factor * budgets.get(workflow, self._objective.budget)
-            long = _ratio(runs, series, burn.long, FAILED, COUNTED)
-            short = _ratio(runs, series, burn.short, FAILED, COUNTED)
-            if long is not None:
-                enough = _grown(runs, series, burn.long, COUNTED) >= self._minimum
-                holds = enough and long > limit and short is not None and short > limit
-                yield Found({"workflow": workflow}, long, limit, holds)
+        for (workflow,), series in _grouped(self._seen.runs.latest, 1).items():
+            budget = budgets.get(workflow, self._objective.budget)
+            yield from self._budget_burn({"workflow": workflow}, self._seen.runs, series, burn, budget)
+
+    def operation_budget_burn(self, burn: BurnRate) -> Iterator[Found]:
+        """The same of each operation that has an objective."""
+        budgets = self._objective.operation_budgets
+        for (workflow, operation), series in _grouped(self._seen.promised.latest, 2).items():
+            labels = {"workflow": workflow, "operation": operation}
+            yield from self._budget_burn(labels, self._seen.promised, series, burn, budgets[operation])
+
+    def _budget_burn(
+        self,
+        labels: Mapping[str, str],
+        counters: Counters,
+        series: Iterable[Labels],
+        burn: BurnRate,
+        budget: float,
+    ) -> Iterator[Found]:
+        limit = burn.factor * budget
+        long = _ratio(counters, series, burn.long, FAILED, COUNTED)
+        short = _ratio(counters, series, burn.short, FAILED, COUNTED)
+        if long is not None:
+            enough = _grown(counters, series, burn.long, COUNTED) >= self._minimum
+            holds = enough and long > limit and short is not None and short > limit
+            yield Found(labels, long, limit, holds)
 
     def stalled(self) -> Iterator[Found]:
         """The least number of runs in flight of each workflow; none may have ended meanwhile."""
@@ -70,6 +87,17 @@ class Conditions:
             least = min(in_flight.values(workflow))
             ended = _grown(runs, series_of.get(workflow, ()), window, ENDED)
             yield Found({"workflow": workflow[0]}, least, 0.0, least > 0 and not ended > 0)
+
+    def operation_failure_ratio_high(self) -> Iterator[Found]:
+        """The share of each operation that failed for good."""
+        alert, operations = self._alerts.operation_failure_ratio_high, self._seen.operations
+        for (workflow, operation), series in _grouped(operations.latest, 2).items():
+            ratio = _ratio(operations, series, alert.window, FAILED, COUNTED)
+            if ratio is not None:
+                limit = alert.threshold_of(operation)
+                enough = _grown(operations, series, alert.window, COUNTED) >= self._minimum
+                labels = {"workflow": workflow, "operation": operation}
+                yield Found(labels, ratio, limit, enough and ratio > limit)
 
     def timeout_ratio_high(self) -> Iterator[Found]:
         """The share of each operation's attempts that hit their limit."""
@@ -85,11 +113,11 @@ class Conditions:
         """Attempts of each operation, over how often it ended."""
         limit = self._alerts.retry_storm.threshold
         attempts = _grouped(self._seen.attempts.latest, 2)
-        for series in self._seen.operations.latest:
-            operations = self._seen.operations.increase(series, SHORT.seconds)
+        for operation, series in _grouped(self._seen.operations.latest, 2).items():
+            operations = _grown(self._seen.operations, series, SHORT, ENDED)
             if operations:
-                each = _grown(self._seen.attempts, attempts.get(series, ()), SHORT, ENDED) / operations
-                labels = {"workflow": series[0], "operation": series[1]}
+                each = _grown(self._seen.attempts, attempts.get(operation, ()), SHORT, ENDED) / operations
+                labels = {"workflow": operation[0], "operation": operation[1]}
                 yield Found(labels, each, limit, each > limit and operations >= self._minimum)
 
     def concurrency_saturated(self) -> Iterator[Found]:

@@ -18,7 +18,8 @@ class Observations:
     Attributes:
         runs: By workflow and outcome.
         attempts: By workflow, operation and outcome.
-        operations: By workflow and operation.
+        operations: By workflow, operation and outcome.
+        promised: The same, of the operations that have an objective.
         in_flight: By workflow.
         pools: By pool; ``pool_limits`` are their present bounds.
         lag: By bucket.
@@ -31,7 +32,10 @@ class Observations:
         of_runs += [alerts.stalled.window, alerts.cancellation_spike.window]
         self.runs = Counters(max(of_runs).seconds)
         self.attempts = Counters(max(alerts.timeout_ratio_high.window, SHORT).seconds)
-        self.operations = Counters(SHORT.seconds)
+        self.operations = Counters(max(alerts.operation_failure_ratio_high.window, SHORT).seconds)
+        # Windows of days, which would take too much memory for all operations that there may be.
+        self.promised = Counters(max(burn.long for burn in definition.burn_rates).seconds)
+        self._promised = definition.objective.operations.keys()
         self.in_flight = Gauges(alerts.stalled.window.seconds)
         self.pools = Gauges(alerts.concurrency_saturated.window.seconds)
         self.pool_limits: Mapping[Labels, float] = {}
@@ -45,6 +49,8 @@ class Observations:
         self.runs.add(now, reading.runs)
         self.attempts.add(now, reading.attempts)
         self.operations.add(now, reading.operations)
+        promised = {each: number for each, number in reading.operations.items() if each[1] in self._promised}
+        self.promised.add(now, promised)
         self.in_flight.add(now, reading.in_flight)
         self.pools.add(now, reading.pool_in_flight)
         self.pool_limits = reading.pool_limit

@@ -39,7 +39,7 @@ class Reading:
         runs: Runs that ended, by workflow and outcome.
         run_buckets: Runs by duration, cumulative up to each of ``RUN_BOUNDS``.
         attempts: Attempts, by workflow, operation and outcome.
-        operations: Operations that ended, by workflow and operation.
+        operations: Operations that ended, by workflow, operation and outcome.
         operation_seconds: How long all those took together.
         backoff_seconds: How long they waited between attempts.
         cancellations: Cancelled operations, by cause.
@@ -80,10 +80,10 @@ class RegistryReader:
             runs[labels] = sum(counts)
             for position, count in enumerate(counts):
                 run_buckets[position] += count
-        operations: defaultdict[Labels, float] = defaultdict(float)
+        operations: dict[Labels, float] = {}
         operation_seconds = 0.0
-        for (workflow, operation, _outcome), child in _children(self._metrics.operation_duration):
-            operations[workflow, operation] += sum(_counts(child))
+        for labels, child in _children(self._metrics.operation_duration):
+            operations[labels] = sum(_counts(child))
             operation_seconds += child._sum.get()
         attempts: defaultdict[Labels, float] = defaultdict(float)
         for (workflow, operation, outcome, _error), child in _children(self._metrics.attempts):

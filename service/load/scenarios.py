@@ -91,6 +91,11 @@ SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType(
             (Share("retry", {"failure_rate": 0.8, "max_retries": 1}),),
             alert="FailureBudgetBurn",
         ),
+        "caught-failures": Scenario(
+            "every task fails, and the workflow catches each of them: 200, and yet nothing was done",
+            (Share("sequential", {"failure_rate": 1.0}), Share("concurrent", {"failure_rate": 1.0})),
+            alert="OperationFailureRatioHigh",
+        ),
         "retry-storm": Scenario(
             "a dependency that fails most of the time, hidden by patient retries: the runs succeed",
             # 2.9 attempts on average; one run in 1,500 gives up.

@@ -11,6 +11,7 @@ from service.slo.promql import (
     DROPPED_SPANS,
     ENGINE,
     EVENT_LOOP_LAG,
+    FAILED,
     INLINE,
     JOB_INSTANCE,
     JOB_WORKFLOW,
@@ -26,12 +27,21 @@ from service.slo.promql import (
     selector,
     summed,
 )
-from service.slo.recording import ATTEMPTS_PER_OPERATION, BUDGET, SHORT, Rule, failure_ratio
+from service.slo.recording import (
+    ATTEMPTS_PER_OPERATION,
+    OPERATION,
+    OPERATION_FAILURE_BOUND,
+    SHORT,
+    WORKFLOW,
+    Level,
+    Rule,
+)
 
 WORKFLOWS = "retryscope-workflows"
 RETRIES = "retryscope-retries"
 CANCELLATIONS = "retryscope-cancellations"
 SERVICE = "retryscope-service"
+LIBRARY = "retryscope-library"
 
 
 class AlertRules:
@@ -47,6 +57,7 @@ class AlertRules:
         return [
             self._stalled(),
             self._service_down(),
+            self._operation_failure_ratio_high(),
             self._timeout_ratio_high(),
             self._retry_storm(),
             self._concurrency_saturated(),
@@ -56,24 +67,42 @@ class AlertRules:
         ]
 
     def failure_budget_burn(self, burn: slo.BurnRate) -> Rule:
-        """The objective is in danger: both windows burn the budget at the factor or faster."""
-        limit = f"{burn.factor:.12g} * {BUDGET}"
-        runs = summed(self._over("increase", WORKFLOW_RUNS, burn.long, COUNTED), *JOB_WORKFLOW)
-        return self._rule(
+        """The objective of a workflow is in danger: both windows burn the budget at the factor or faster."""
+        return self._budget_burn(
             "FailureBudgetBurn",
+            WORKFLOW,
+            burn,
+            "Workflow {{ $labels.workflow }} of {{ $labels.job }}",
+            self._dashboard(WORKFLOWS, *JOB_WORKFLOW),
+        )
+
+    def operation_budget_burn(self, burn: slo.BurnRate) -> Rule:
+        """The same of an operation that has an objective."""
+        return self._budget_burn(
+            "OperationBudgetBurn",
+            OPERATION,
+            burn,
+            "{{ $labels.operation }} ({{ $labels.workflow }}, {{ $labels.job }})",
+            self._dashboard(LIBRARY, *JOB_WORKFLOW_OPERATION),
+        )
+
+    def _budget_burn(self, name: str, level: Level, burn: slo.BurnRate, subject: str, dashboard: str) -> Rule:
+        limit = f"{burn.factor:.12g} * {level.budget}"
+        ended = summed(self._over("increase", level.ended, burn.long, COUNTED), *level.by)
+        return self._rule(
+            name,
             burn,
             lines(
-                f"{failure_ratio(burn.long)} > {limit}",
+                f"{level.failure_ratio(burn.long)} > {limit}",
                 "and",
-                f"{failure_ratio(burn.short)} > {limit}",
+                f"{level.failure_ratio(burn.short)} > {limit}",
                 "and",
-                self._enough(runs),
+                self._enough(ended),
             ),
-            "Workflow {{ $labels.workflow }} of {{ $labels.job }} burns its failure budget at"
-            f" {burn.factor:g} times the sustainable rate or faster.",
+            f"{subject} burns its failure budget at {burn.factor:g} times the sustainable rate or faster.",
             f"{{{{ $value | humanizePercentage }}}} of its runs in the last {burn.long} failed, and the last"
             f" {burn.short} are above the limit too.",
-            self._dashboard(WORKFLOWS, *JOB_WORKFLOW),
+            dashboard,
             long=str(burn.long),
             short=str(burn.short),
         )
@@ -120,6 +149,22 @@ class AlertRules:
             "{{ else }}Prometheus has had no target of this job{{ end }}"
             f" for {alert.for_}.",
             self._dashboard_of_process(),
+        )
+
+    def _operation_failure_ratio_high(self) -> Rule:
+        alert = self._alerts.operation_failure_ratio_high
+        by = JOB_WORKFLOW_OPERATION
+        failed = summed(self._over("rate", OPERATIONS, alert.window, FAILED), *by)
+        counted = summed(self._over("rate", OPERATIONS, alert.window, COUNTED), *by)
+        ended = summed(self._over("increase", OPERATIONS, alert.window, COUNTED), *by)
+        return self._rule(
+            "OperationFailureRatioHigh",
+            alert,
+            lines(failed, f"/ {counted}", f"> {OPERATION_FAILURE_BOUND}", "and", self._enough(ended)),
+            "{{ $labels.operation }} ({{ $labels.workflow }}, {{ $labels.job }}) fails.",
+            f"{{{{ $value | humanizePercentage }}}} of it in the last {alert.window} failed for good; the"
+            " runs that catch this look like successes.",
+            self._dashboard(LIBRARY, *by),
         )
 
     def _timeout_ratio_high(self) -> Rule:

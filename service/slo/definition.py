@@ -68,6 +68,7 @@ class Objective(_Model):
     ratio: Ratio
     window: Window
     workflows: dict[str, Ratio] = Field(default_factory=dict)
+    operations: dict[str, Ratio] = Field(default_factory=dict)
 
     @property
     def budget(self) -> float:
@@ -78,6 +79,11 @@ class Objective(_Model):
     def workflow_budgets(self) -> dict[str, float]:
         """The budget of each workflow that has an objective of its own."""
         return {workflow: _budget(ratio) for workflow, ratio in self.workflows.items()}
+
+    @property
+    def operation_budgets(self) -> dict[str, float]:
+        """The budget of each operation that has an objective."""
+        return {operation: _budget(ratio) for operation, ratio in self.operations.items()}
 
 
 def _budget(ratio: float) -> float:
@@ -118,6 +124,16 @@ class RatioAlert(Alert):
     window: Window
 
 
+class OperationFailureRatioHigh(RatioAlert):
+    """A share of an operation's executions that failed, above its own threshold or the common one."""
+
+    operations: dict[str, Ratio] = Field(default_factory=dict)
+
+    def threshold_of(self, operation: str) -> float:
+        """The bound for one operation."""
+        return self.operations.get(operation, self.threshold)
+
+
 class RetryStorm(Alert):
     """More attempts per operation than the threshold, in the recorded ratio."""
 
@@ -147,6 +163,7 @@ class Alerts(_Model):
 
     stalled: Stalled
     service_down: Alert
+    operation_failure_ratio_high: OperationFailureRatioHigh
     timeout_ratio_high: RatioAlert
     retry_storm: RetryStorm
     concurrency_saturated: RatioAlert
@@ -182,6 +199,8 @@ class SloDefinition(_Model):
             self._check_factor(burn.factor, self.objective.ratio, "objective.ratio")
             for workflow, ratio in self.objective.workflows.items():
                 self._check_factor(burn.factor, ratio, f"objective.workflows.{workflow}")
+            for operation, ratio in self.objective.operations.items():
+                self._check_factor(burn.factor, ratio, f"objective.operations.{operation}")
         return self
 
     @staticmethod

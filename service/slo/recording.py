@@ -4,7 +4,10 @@ Names follow Prometheus's convention level:metric:operations. A name keeps its w
 compressed, so that whoever reads it finds it.
 """
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
 from service.slo.compression import Compression
 from service.slo.definition import SloDefinition
@@ -17,6 +20,7 @@ from service.slo.promql import (
     JOB_WORKFLOW_OPERATION,
     OPERATIONS,
     WORKFLOW_RUNS,
+    Labels,
     lines,
     over,
     quoted,
@@ -30,39 +34,94 @@ SHORT = Duration.parse("5m")
 TILE = Duration.parse("15m")
 """Window of the counts that the rest of the budget is summed up from, and so the steps in which it moves."""
 
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Whose failures are counted.
+
+    Attributes:
+        kind: The label that names it.
+        by: The labels that tell it from others.
+        ended: The counter of how often it ended, by outcome.
+    """
+
+    kind: str
+    by: Labels
+    ended: str
+
+    @property
+    def budget(self) -> str:
+        """Name of the recorded share that may fail."""
+        return f"{'_'.join(self.by)}:resilience_failure_budget:ratio"
+
+    def failure_ratio(self, window: Duration) -> str:
+        """Name of the recorded failure ratio over a window."""
+        return f"{'_'.join(self.by)}:resilience_{self.kind}_failures:ratio_rate{window}"
+
+
+WORKFLOW: Final = Level("workflow", JOB_WORKFLOW, WORKFLOW_RUNS)
+OPERATION: Final = Level("operation", JOB_WORKFLOW_OPERATION, OPERATIONS)
+
 RUNS = f"job_workflow:resilience_workflow_runs:increase{TILE}"
 FAILURES = f"job_workflow:resilience_workflow_failures:increase{TILE}"
-BUDGET = "job_workflow:resilience_failure_budget:ratio"
 BUDGET_REMAINING = "job_workflow:resilience_failure_budget_remaining:ratio"
+OPERATION_FAILURE_BOUND = "job_workflow_operation:resilience_operation_failures_bound:ratio"
 ATTEMPTS_PER_OPERATION = f"job_workflow_operation:resilience_attempts_per_operation:ratio_rate{SHORT}"
 
 Rule = dict[str, Any]
 
 
-def failure_ratio(window: Duration) -> str:
-    """Name of the recorded failure ratio over a window."""
-    return f"job_workflow:resilience_workflow_failures:ratio_rate{window}"
-
-
 def failure_ratio_rule(window: Duration, compression: Compression) -> Rule:
     """Failed runs as a share of those that count."""
+    return _failure_ratio_rule(WORKFLOW, window, compression)
+
+
+def operation_failure_ratio_rule(
+    definition: SloDefinition, window: Duration, compression: Compression
+) -> Rule:
+    """Failed executions as a share of those that count, of the operations that have an objective."""
+    return _failure_ratio_rule(OPERATION, window, compression, one_of(definition.objective.operations))
+
+
+def _failure_ratio_rule(level: Level, window: Duration, compression: Compression, *matchers: str) -> Rule:
     compressed = str(compression.window(window))
-    failed = summed(over("rate", WORKFLOW_RUNS, compressed, FAILED), *JOB_WORKFLOW)
-    counted = summed(over("rate", WORKFLOW_RUNS, compressed, COUNTED), *JOB_WORKFLOW)
-    return {"record": failure_ratio(window), "expr": share(failed, counted)}
+    failed = summed(over("rate", level.ended, compressed, *matchers, FAILED), *level.by)
+    counted = summed(over("rate", level.ended, compressed, *matchers, COUNTED), *level.by)
+    return {"record": level.failure_ratio(window), "expr": share(failed, counted)}
 
 
 def budget_rule(definition: SloDefinition) -> Rule:
     """The share of runs that may fail, for each workflow that exists."""
-    own = definition.objective.workflow_budgets
-    others = [f"workflow!={quoted(workflow)}" for workflow in own]
-    budgets = [(definition.objective.budget, others)]
-    budgets += [(budget, [f"workflow={quoted(workflow)}"]) for workflow, budget in own.items()]
+    objective = definition.objective
+    return _bound_rule(WORKFLOW.budget, WORKFLOW, objective.workflow_budgets, objective.budget)
+
+
+def operation_budget_rule(definition: SloDefinition) -> Rule:
+    """The share of executions that may fail, for each operation that has an objective."""
+    return _bound_rule(OPERATION.budget, OPERATION, definition.objective.operation_budgets)
+
+
+def operation_failure_bound_rule(definition: SloDefinition) -> Rule:
+    """The failure ratio above which an operation is reported, for each one that exists."""
+    alert = definition.alerts.operation_failure_ratio_high
+    return _bound_rule(OPERATION_FAILURE_BOUND, OPERATION, alert.operations, alert.threshold)
+
+
+def _bound_rule(name: str, level: Level, own: Mapping[str, float], others: float | None = None) -> Rule:
+    """A number for each that exists: its own, or that of all others, which without one have none."""
+    bounds = [(bound, [f"{level.kind}={quoted(each)}"]) for each, bound in own.items()]
+    if others is not None:
+        bounds.append((others, []))  # `or` takes it for those only that have no bound so far
     each = (
-        f"group by ({', '.join(JOB_WORKFLOW)}) ({selector(WORKFLOW_RUNS, *matchers)}) * {budget:.12g}"
-        for budget, matchers in budgets
+        f"group by ({', '.join(level.by)}) ({selector(level.ended, *matchers)}) * {bound:.12g}"
+        for bound, matchers in bounds
     )
-    return {"record": BUDGET, "expr": "\nor\n".join(each)}
+    return {"record": name, "expr": "\nor\n".join(each)}
+
+
+def one_of(operations: Mapping[str, float]) -> str:
+    """The matcher of operations by their names."""
+    return f"operation=~{quoted('|'.join(map(re.escape, operations)))}"
 
 
 def tile_rules(compression: Compression) -> list[Rule]:
@@ -87,7 +146,7 @@ def budget_remaining_rule(definition: SloDefinition, compression: Compression) -
     failed, runs = (over("sum_over_time", name, window) for name in (FAILURES, RUNS))
     return {
         "record": BUDGET_REMAINING,
-        "expr": lines("1 -", f"{failed} / ({runs} > 0)", f"/ {BUDGET}"),
+        "expr": lines("1 -", f"{failed} / ({runs} > 0)", f"/ {WORKFLOW.budget}"),
     }
 
 

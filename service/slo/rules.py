@@ -13,6 +13,9 @@ from service.slo.recording import (
     budget_remaining_rule,
     budget_rule,
     failure_ratio_rule,
+    operation_budget_rule,
+    operation_failure_bound_rule,
+    operation_failure_ratio_rule,
     tile_rules,
 )
 
@@ -64,15 +67,23 @@ def _groups(definition: SloDefinition, compression: Compression) -> list[Group]:
     alerts = AlertRules(definition, compression)
     burns = definition.burn_rates
     windows = sorted({window for burn in burns for window in (burn.long, burn.short)})
-    ratios = {window: failure_ratio_rule(window, compression) for window in windows}
+    ratios = {window: [failure_ratio_rule(window, compression)] for window in windows}
+    burning = {burn: [alerts.failure_budget_burn(burn)] for burn in burns}
+    bounds = [budget_rule(definition), operation_failure_bound_rule(definition)]
+    if definition.objective.operations:
+        bounds.append(operation_budget_rule(definition))
+        for window in windows:
+            ratios[window].append(operation_failure_ratio_rule(definition, window, compression))
+        for burn in burns:
+            burning[burn].append(alerts.operation_budget_burn(burn))
     interval = str(compression.window(SLOW_INTERVAL))
     groups = [
         {
             "name": "retryscope-recording",
             "rules": [
-                *(ratios[window] for window in windows if window <= SLOW_BEYOND),
+                *(rule for window in windows if window <= SLOW_BEYOND for rule in ratios[window]),
                 *tile_rules(compression),
-                budget_rule(definition),
+                *bounds,
                 attempts_per_operation_rule(compression),
             ],
         },
@@ -80,21 +91,21 @@ def _groups(definition: SloDefinition, compression: Compression) -> list[Group]:
             "name": "retryscope-recording-slow",
             "interval": interval,
             "rules": [
-                *(ratios[window] for window in windows if window > SLOW_BEYOND),
+                *(rule for window in windows if window > SLOW_BEYOND for rule in ratios[window]),
                 budget_remaining_rule(definition, compression),
             ],
         },
         {
             "name": "retryscope-alerts",
             "rules": [
-                *(alerts.failure_budget_burn(burn) for burn in burns if burn.long <= SLOW_BEYOND),
+                *(rule for burn in burns if burn.long <= SLOW_BEYOND for rule in burning[burn]),
                 *alerts.all_but_burn_rates(),
             ],
         },
         {
             "name": "retryscope-alerts-slow",
             "interval": interval,
-            "rules": [alerts.failure_budget_burn(burn) for burn in burns if burn.long > SLOW_BEYOND],
+            "rules": [rule for burn in burns if burn.long > SLOW_BEYOND for rule in burning[burn]],
         },
     ]
     return [group for group in groups if group["rules"]]

@@ -163,20 +163,48 @@ CASES = (
         (),
         attempts=attempts(success=counter((0.225, 240)), timeout=counter((0.225, 240))),
     ),
+    # More than 10 % of an operation, 50 % of risky_task; for 5m.
+    Case(
+        "12 % of an operation fail for a while, of another one 9 %",
+        "OperationFailureRatioHigh",
+        (O,),
+        operations={
+            ("w", "o", "success"): counter((10, 80), (8.8, 80), (10, 80)),
+            ("w", "o", "exhausted"): counter((0, 80), (1.2, 80), (0, 80)),
+            ("w", "o", "cancelled"): counter((90, 240)),
+            ("w", "p", "success"): counter((9.1, 240)),
+            ("w", "p", "error"): counter((0.9, 240)),
+        },
+    ),
+    Case(
+        "risky_task may fail as often as the document's does, not always",
+        "OperationFailureRatioHigh",
+        ({"workflow": "w", "operation": "risky_task"},),
+        operations={
+            ("w", "risky_task", "success"): counter((4, 80), (0, 80), (4, 80)),
+            ("w", "risky_task", "error"): counter((1, 80), (5, 80), (1, 80)),
+        },
+    ),
+    Case(
+        "all of an operation fail, nine in 5 minutes",
+        "OperationFailureRatioHigh",
+        (),
+        operations={("w", "o", "success"): counter((0, 240)), ("w", "o", "timeout"): counter((0.45, 240))},
+    ),
     # More than 2 attempts per operation; for 5m.
     Case(
         "3 attempts for each operation, later 1.5",
         "RetryStorm",
         (O,),
         attempts=attempts(success=counter((2, 160)), error=counter((4, 80), (1, 80))),
-        operations={("w", "o"): counter((2, 160))},
+        operations={("w", "o", "success"): counter((2, 160))},
     ),
     Case(
         "3 attempts for each operation, for 4 minutes",
         "RetryStorm",
         (),
         attempts=attempts(success=counter((2, 160)), error=counter((1, 80), (4, 16), (0, 64))),
-        operations={("w", "o"): counter((2, 160))},
+        operations={("w", "o", "success"): counter((2, 160))},
     ),
     # More than 90 % on average; for 10m.
     Case(

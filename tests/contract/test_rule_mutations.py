@@ -24,12 +24,14 @@ TESTS_OF_RECORDED = {
     "job_workflow:resilience_workflow_runs:increase15m": "runs_counted.yml",
     "job_workflow:resilience_workflow_failures:increase15m": "failures_counted.yml",
     "job_workflow:resilience_failure_budget:ratio": "failure_budget.yml",
+    "job_workflow_operation:resilience_operation_failures_bound:ratio": "operation_failures_bound.yml",
     "job_workflow:resilience_failure_budget_remaining:ratio": "failure_budget_remaining.yml",
     "job_workflow_operation:resilience_attempts_per_operation:ratio_rate5m": "attempts_per_operation.yml",
 }
 TESTS_OF_ALERTS = {
     "Stalled": "stalled.yml",
     "ServiceDown": "service_down.yml",
+    "OperationFailureRatioHigh": "operation_failure_ratio_high.yml",
     "TimeoutRatioHigh": "timeout_ratio_high.yml",
     "RetryStorm": "retry_storm.yml",
     "ConcurrencySaturated": "concurrency_saturated.yml",

@@ -71,7 +71,7 @@ def test_each_search_is_traceql_of_attributes_that_exist(expression: str) -> Non
         "duration",
     }
     conditions = selector[1].split(" && ")
-    condition = re.compile(r'([\w.]+) (?:=|!=|=~|>|<) (?:"[^"]*"|\d+(?:ms|s)?|server)')
+    condition = re.compile(r'([\w.]+) (?:=~|!~|!=|=|>|<) (?:"[^"]*"|\d+(?:ms|s)?|server)')
     matches = [condition.fullmatch(each) for each in conditions]
     names = {match[1] if match else None for match in matches} | ({selector[2]} if selector[2] else set())
     assert names <= known, expression
@@ -93,6 +93,13 @@ def test_a_section_names_the_thresholds_of_the_rules(alert: str) -> None:
         "FailureBudgetBurn": [f"{burn.factor:g} times" for burn in definition.burn_rates if burn.factor != 1],
         "Stalled": [f"{alerts.stalled.window.seconds / 60:g} minutes"],
         "ServiceDown": [f"{alerts.service_down.for_.seconds / 60:g} minutes"],
+        "OperationFailureRatioHigh": [
+            f"{bound * 100:g} %"
+            for bound in (
+                alerts.operation_failure_ratio_high.threshold,
+                *alerts.operation_failure_ratio_high.operations.values(),
+            )
+        ],
         "TimeoutRatioHigh": [f"{alerts.timeout_ratio_high.threshold * 100:g} %"],
         "RetryStorm": [f"more than {alerts.retry_storm.threshold:g} attempts"],
         "ConcurrencySaturated": [f"{alerts.concurrency_saturated.threshold * 100:g} %"],

@@ -44,7 +44,7 @@ class Case:
         window: The label ``long`` of a FailureBudgetBurn.
         runs: Ended runs, by workflow and outcome.
         attempts: By workflow, operation and outcome.
-        operations: By workflow and operation.
+        operations: By workflow, operation and outcome.
         in_flight: By workflow.
         pools: Places taken, by pool.
         limits: By pool.
@@ -160,7 +160,11 @@ class Case:
         families = (
             (f"{semconv.WORKFLOW_DURATION.name}_count", ("workflow", "outcome"), self.runs),
             (f"{semconv.ATTEMPTS.name}_total", ("workflow", "operation", "outcome"), self.attempts),
-            (f"{semconv.OPERATION_DURATION.name}_count", ("workflow", "operation"), self.operations),
+            (
+                f"{semconv.OPERATION_DURATION.name}_count",
+                ("workflow", "operation", "outcome"),
+                self.operations,
+            ),
             (semconv.WORKFLOWS_IN_FLIGHT.name, ("workflow",), self.in_flight),
             (semconv.CONCURRENCY_IN_FLIGHT.name, ("pool",), self.pools),
             (semconv.CONCURRENCY_LIMIT.name, ("pool",), self.limits),

@@ -36,7 +36,10 @@ class Process:
         self.operations += 10
         self.attempts += 10 * attempts
         return self.look(
-            reading(attempts={("w", "o", "error"): self.attempts}, operations={("w", "o"): self.operations})
+            reading(
+                attempts={("w", "o", "error"): self.attempts},
+                operations={("w", "o", "success"): self.operations},
+            )
         )
 
     def state(self, alert: str = "RetryStorm", **labels: str) -> dict[str, Any]:
@@ -112,7 +115,7 @@ class TestStates:
             process.look(
                 reading(
                     attempts={("w", "o", "error"): 3 * count, ("w", "p", "error"): 4 * count},
-                    operations={("w", "o"): count, ("w", "p"): count, ("w", "fine"): count},
+                    operations={("w", each, "success"): count for each in ("o", "p", "fine")},
                 )
             )
         assert process.state(operation="o")["value"] == pytest.approx(3)
@@ -169,7 +172,7 @@ class TestTexts:
             process.look(
                 reading(
                     attempts={("{value}", "<b>{0}", "error"): 30.0 * number},
-                    operations={("{value}", "<b>{0}"): 10.0 * number},
+                    operations={("{value}", "<b>{0}", "success"): 10.0 * number},
                 )
             )
         assert process.state()["summary"] == "Retries multiply <b>{0} ({value})."

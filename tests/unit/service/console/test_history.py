@@ -157,7 +157,7 @@ class TestValues:
     def test_of_attempts(self, history: ChartHistory) -> None:
         read = reading(
             attempts={("w", "o", "error"): 20.0, ("w", "o", "success"): 10.0, ("v", "p", "success"): 5.0},
-            operations={("w", "o"): 10.0, ("v", "p"): 5.0},
+            operations={("w", "o", "success"): 10.0, ("v", "p", "success"): 5.0},
             operation_seconds=50.0,
             backoff_seconds=20.0,
         )

@@ -107,10 +107,29 @@ def test_a_workflow_with_an_objective_of_its_own_has_a_budget_of_its_own() -> No
     """Whatever its name is."""
     runs = "resilience_workflow_duration_seconds_count"
     assert budget_of(definition(workflows={'a "b"': 0.95, "c": 0.999})) == (
-        rf'group by (job, workflow) ({runs}{{workflow!="a \"b\"", workflow!="c"}}) * 0.01'
-        rf' or group by (job, workflow) ({runs}{{workflow="a \"b\""}}) * 0.05'
+        rf'group by (job, workflow) ({runs}{{workflow="a \"b\""}}) * 0.05'
         f' or group by (job, workflow) ({runs}{{workflow="c"}}) * 0.001'
+        f" or group by (job, workflow) ({runs}) * 0.01"
     )
+
+
+def test_an_operation_with_an_objective_burns_a_budget_of_its_own_in_the_same_windows() -> None:
+    """Whatever its name is; without one there is no rule of that kind."""
+    of_operations = definition(operations={"Database Query": 0.99, "a.b": 0.999})
+    rules = rules_of(of_operations)
+    burns = [rule for rule in rules if rule.get("alert") == "OperationBudgetBurn"]
+    assert [(rule["labels"]["long"], rule["labels"]["short"]) for rule in burns] == [
+        (str(burn.long), str(burn.short)) for burn in of_operations.burn_rates
+    ]
+    recorded = {rule["record"]: rule["expr"] for rule in rules if "record" in rule}
+    ratio = recorded["job_workflow_operation:resilience_operation_failures:ratio_rate1h"]
+    assert r'operation=~"Database\\ Query|a\\.b"' in ratio
+    ended = "resilience_operation_duration_seconds_count"
+    assert recorded["job_workflow_operation:resilience_failure_budget:ratio"] == (
+        f'group by (job, workflow, operation) ({ended}{{operation="Database Query"}}) * 0.01'
+        f'\nor\ngroup by (job, workflow, operation) ({ended}{{operation="a.b"}}) * 0.001'
+    )
+    assert not [rule for rule in rules_of(definition()) if rule.get("alert") == "OperationBudgetBurn"]
 
 
 def test_the_rules_follow_the_numbers_of_the_definition() -> None:

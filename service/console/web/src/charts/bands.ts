@@ -2,7 +2,7 @@ import type { AlertPeriod } from "../api/types";
 
 /** Which alerts a chart explains, by the chart's id. */
 const ALERTS: Readonly<Record<string, readonly string[]>> = {
-  failure_ratio: ["FailureBudgetBurn"],
+  failure_ratio: ["FailureBudgetBurn", "OperationBudgetBurn", "OperationFailureRatioHigh"],
   attempts: ["TimeoutRatioHigh"],
   amplification: ["RetryStorm"],
   in_flight: ["Stalled", "ConcurrencySaturated"],
