@@ -81,7 +81,7 @@ class NumberRoutes:
         return _json_response(await asyncio.to_thread(_encode, document))
 
     async def alerts(self, request: web.Request) -> web.Response:
-        """The state of each alert, and what fired before."""
+        """The state of each alert, and when which one fired."""
         return _json_response(_encode({"rules": self._alerts.states(), "history": self._alerts.history()}))
 
     async def traffic(self, request: web.Request) -> web.Response:

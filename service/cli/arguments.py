@@ -72,6 +72,6 @@ def base_url(text: str) -> str:
             "a base URL has no user and no password in it; the token of the service is read from"
             " RETRYSCOPE_API_TOKEN"
         )
-    if not re.fullmatch(r"https?://[^/?#\s@]+(?:/[^?#\s]*)?", text):
+    if not re.fullmatch(r"https?://[^/?#\s@{}]+(?:/[^?#\s{}]*)?", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no base URL; one looks like http://127.0.0.1:8080")
     return text.rstrip("/")

@@ -45,6 +45,12 @@ def add_to(commands: Commands) -> None:
         )
     add_rule_options(parser)
     parser.add_argument(
+        "--grafana-url",
+        type=base_url,
+        metavar="URL",
+        help="Grafana with the dashboards, for links to them (default: the one that FILE names, or none)",
+    )
+    parser.add_argument(
         "--data", type=Path, metavar="DIR", help="keep what they store (default: thrown away at the end)"
     )
     parser.set_defaults(run=_run)
@@ -61,6 +67,7 @@ def _run(options: argparse.Namespace) -> int:
         alertmanager_port=options.alertmanager_port,
         scale=options.scale,
         slo=options.slo,
+        grafana_url=options.grafana_url,
         data=options.data,
     )
 

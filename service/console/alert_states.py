@@ -52,52 +52,39 @@ class AlertStates:
         self._active: list[dict[_Instance, _Active]] = [{} for _ in self._rules]
         self._nearest: list[Found | None] = [None for _ in self._rules]
         self._resolved: deque[dict[str, Any]] = deque(maxlen=MAX_RESOLVED)
+        self._said = self.states()
 
     def clear(self) -> None:
         """Forget everything."""
         self._start()
 
     def evaluate(self, now: float, reading: Reading) -> bool:
-        """Take a reading and evaluate all conditions; whether the state of an alert has changed.
+        """Take a reading and evaluate all conditions; whether what ``states`` says has changed.
 
         Args:
             now: Seconds since the epoch, later than before.
             reading: The process's counters and gauges now.
         """
         self._observations.add(now, reading)
-        changes = [self._evaluate(number, rule, now) for number, rule in enumerate(self._rules)]
-        return any(changes)
+        for number, rule in enumerate(self._rules):
+            self._evaluate(number, rule, now)
+        before, self._said = self._said, self.states()
+        return self._said != before
 
-    def _evaluate(self, number: int, rule: AlertRule, now: float) -> bool:
-        active, changed = self._active[number], False
+    def _evaluate(self, number: int, rule: AlertRule, now: float) -> None:
+        active = self._active[number]
         found = list(rule.find())
         self._nearest[number] = max(found, key=lambda each: each.value - each.threshold, default=None)
         holding = {tuple(each.labels.items()): each for each in found if each.holds}
         for instance in active.keys() - holding.keys():
-            self._resolve(rule, active.pop(instance), now)
-            changed = True
+            alert = active.pop(instance)
+            if alert.firing_since is not None:
+                self._resolved.appendleft(_period(rule, alert, alert.firing_since, now))
         for instance, each in holding.items():
-            alert = active.get(instance)
-            if alert is None:
-                alert = active[instance] = _Active(each, now)
-                changed = True
+            alert = active.setdefault(instance, _Active(each, now))
             alert.found = each
             if alert.firing_since is None and now - alert.pending_since >= rule.settings.for_.seconds:
                 alert.firing_since = now
-                changed = True
-        return changed
-
-    def _resolve(self, rule: AlertRule, alert: _Active, now: float) -> None:
-        if alert.firing_since is not None:
-            self._resolved.appendleft(
-                {
-                    "alert": rule.name,
-                    "labels": {**rule.labels, **alert.found.labels},
-                    "severity": rule.settings.severity,
-                    "from": alert.firing_since,
-                    "to": now,
-                }
-            )
 
     def states(self) -> list[dict[str, Any]]:
         """Every alert that is active, and each other one once, with the value nearest to its threshold."""
@@ -110,7 +97,9 @@ class AlertStates:
             state = "pending" if alert.firing_since is None else "firing"
             yield self._state(rule, state, since, alert.found.labels, alert.found)
         if not active:
-            yield self._state(rule, "inactive", None, {}, self._nearest[number])
+            found = self._nearest[number]
+            labels = {} if found is None or found.lacks is None else found.labels
+            yield self._state(rule, "inactive", None, labels, found)
 
     def _state(
         self, rule: AlertRule, state: str, since: float | None, labels: Mapping[str, str], found: Found | None
@@ -125,6 +114,7 @@ class AlertStates:
             "labels": {**rule.labels, **labels},
             "value": value,
             "threshold": rule.threshold if found is None else found.threshold,
+            "lacks": None if found is None else found.lacks,
             "unit": rule.unit,
             "summary": rule.summarize(labels),
             "description": rule.describe(None if state == "inactive" else value),
@@ -136,5 +126,22 @@ class AlertStates:
         }
 
     def history(self) -> list[dict[str, Any]]:
-        """Alerts that fired and are over, the last one first."""
-        return list(self._resolved)
+        """Alerts that fire, and that fired and are over, the last one first in either."""
+        firing = [
+            _period(rule, alert, alert.firing_since, None)
+            for rule, active in zip(self._rules, self._active, strict=True)
+            for alert in active.values()
+            if alert.firing_since is not None
+        ]
+        return [*sorted(firing, key=lambda each: each["from"], reverse=True), *self._resolved]
+
+
+def _period(rule: AlertRule, alert: _Active, start: float, end: float | None) -> dict[str, Any]:
+    """When an alert fired; without an end it still does."""
+    return {
+        "alert": rule.name,
+        "labels": {**rule.labels, **alert.found.labels},
+        "severity": rule.settings.severity,
+        "from": start,
+        "to": end,
+    }

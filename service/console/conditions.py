@@ -31,12 +31,14 @@ class Found:
         value: The value.
         threshold: Its bound.
         holds: Whether the whole condition holds.
+        lacks: Why it does not, though the value is above its bound; None where it is not, or where it holds.
     """
 
     labels: Mapping[str, str]
     value: float
     threshold: float
     holds: bool
+    lacks: str | None = None
 
 
 class Conditions:
@@ -74,9 +76,10 @@ class Conditions:
         long = _ratio(counters, series, burn.long, FAILED, COUNTED)
         short = _ratio(counters, series, burn.short, FAILED, COUNTED)
         if long is not None:
-            enough = _grown(counters, series, burn.long, COUNTED) >= self._minimum
-            holds = enough and long > limit and short is not None and short > limit
-            yield Found(labels, long, limit, holds)
+            lacks = self._too_few(_grown(counters, series, burn.long, COUNTED), burn.long)
+            if lacks is None and not (short is not None and short > limit):
+                lacks = f"in the last {burn.short} it is not above it"
+            yield _found(labels, long, limit, lacks)
 
     def stalled(self) -> Iterator[Found]:
         """The least number of runs in flight of each workflow; none may have ended meanwhile."""
@@ -94,10 +97,9 @@ class Conditions:
         for (workflow, operation), series in _grouped(operations.latest, 2).items():
             ratio = _ratio(operations, series, alert.window, FAILED, COUNTED)
             if ratio is not None:
-                limit = alert.threshold_of(operation)
-                enough = _grown(operations, series, alert.window, COUNTED) >= self._minimum
+                lacks = self._too_few(_grown(operations, series, alert.window, COUNTED), alert.window)
                 labels = {"workflow": workflow, "operation": operation}
-                yield Found(labels, ratio, limit, enough and ratio > limit)
+                yield _found(labels, ratio, alert.threshold_of(operation), lacks)
 
     def timeout_ratio_high(self) -> Iterator[Found]:
         """The share of each operation's attempts that hit their limit."""
@@ -105,9 +107,9 @@ class Conditions:
         for (workflow, operation), series in _grouped(attempts.latest, 2).items():
             ratio = _ratio(attempts, series, alert.window, {"timeout"}, COUNTED)
             if ratio is not None:
-                enough = _grown(attempts, series, alert.window, COUNTED) >= self._minimum
+                lacks = self._too_few(_grown(attempts, series, alert.window, COUNTED), alert.window)
                 labels = {"workflow": workflow, "operation": operation}
-                yield Found(labels, ratio, alert.threshold, enough and ratio > alert.threshold)
+                yield _found(labels, ratio, alert.threshold, lacks)
 
     def retry_storm(self) -> Iterator[Found]:
         """Attempts of each operation, over how often it ended."""
@@ -118,7 +120,7 @@ class Conditions:
             if operations:
                 each = _grown(self._seen.attempts, attempts.get(operation, ()), SHORT, ENDED) / operations
                 labels = {"workflow": operation[0], "operation": operation[1]}
-                yield Found(labels, each, limit, each > limit and operations >= self._minimum)
+                yield _found(labels, each, limit, self._too_few(operations, SHORT))
 
     def concurrency_saturated(self) -> Iterator[Found]:
         """The share of each pool that is taken, on average."""
@@ -127,7 +129,7 @@ class Conditions:
             taken = self._seen.pools.values(pool)
             if taken and places:
                 share = sum(taken) / len(taken) / places
-                yield Found({"pool": pool[0]}, share, limit, share > limit)
+                yield _found({"pool": pool[0]}, share, limit)
 
     def event_loop_lag_high(self) -> Iterator[Found]:
         """A quantile of the event loop's lag."""
@@ -135,7 +137,7 @@ class Conditions:
         grown = [lag.increase(bucket, alert.window.seconds) or 0.0 for bucket in LAG_SERIES]
         quantile = histogram_quantile(alert.quantile, LAG_BOUNDS, grown)
         if quantile is not None:
-            yield Found({}, quantile, alert.threshold, quantile > alert.threshold)
+            yield _found({}, quantile, alert.threshold)
 
     def cancellation_spike(self) -> Iterator[Found]:
         """The share of each workflow's runs that were cancelled."""
@@ -143,10 +145,8 @@ class Conditions:
         for (workflow,), series in _grouped(runs.latest, 1).items():
             ratio = _ratio(runs, series, alert.window, {"cancelled"}, ENDED)
             if ratio is not None:
-                enough = _grown(runs, series, alert.window, ENDED) >= self._minimum
-                yield Found(
-                    {"workflow": workflow}, ratio, alert.threshold, enough and ratio > alert.threshold
-                )
+                lacks = self._too_few(_grown(runs, series, alert.window, ENDED), alert.window)
+                yield _found({"workflow": workflow}, ratio, alert.threshold, lacks)
 
     def telemetry_dropped(self) -> Iterator[Found]:
         """Spans lost, by reason."""
@@ -154,7 +154,20 @@ class Conditions:
         for reason in self._seen.dropped.latest:
             lost = self._seen.dropped.increase(reason, alert.window.seconds)
             if lost is not None:
-                yield Found({"reason": reason[0]}, lost, alert.threshold, lost > alert.threshold)
+                yield _found({"reason": reason[0]}, lost, alert.threshold)
+
+    def _too_few(self, events: float, window: Duration) -> str | None:
+        if events >= self._minimum:
+            return None
+        # Rounded down: "10 of at least 10" would be no reason.
+        there_are = f"there {'is' if int(events) == 1 else 'are'} {int(events)}"
+        return f"it needs at least {self._minimum} events in the last {window}, and {there_are}"
+
+
+def _found(labels: Mapping[str, str], value: float, threshold: float, lacks: str | None = None) -> Found:
+    """A condition that holds while the value is above its bound and nothing else is lacking."""
+    above = value > threshold
+    return Found(labels, value, threshold, above and lacks is None, lacks if above else None)
 
 
 def _grouped(series: Iterable[Labels], width: int) -> dict[Labels, list[Labels]]:

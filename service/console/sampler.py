@@ -30,8 +30,8 @@ class Sampler:
         reader: Where the numbers come from.
         history: Gets one reading a second.
         alerts: Get one every ``STEP`` seconds.
-        publish: Told the charts' values and the time each second, and all alerts when the state of one
-            changes.
+        publish: Told the charts' values and the time each second, and all alerts when something about
+            one changes.
         clock: Seconds since the epoch.
     """
 

@@ -271,8 +271,9 @@ class AlertRules:
         return f"{count} >= {self._definition.minimum_events}"
 
     def _dashboard(self, uid: str, *labels: str) -> str:
+        """Path and query of a dashboard about what an alert is about."""
         variables = [f"var-{label}={{{{ $labels.{label} | urlquery }}}}" for label in labels]
-        return f"{self._definition.grafana_url}/d/{uid}?{'&'.join(variables)}"
+        return f"/d/{uid}?{'&'.join(variables)}"
 
     def _dashboard_of_process(self) -> str:
         """Of all processes where the alert is not about one."""
@@ -289,6 +290,7 @@ class AlertRules:
         dashboard: str,
         **labels: str,
     ) -> Rule:
+        grafana = self._definition.grafana_url
         return {
             "alert": name,
             "expr": expr,
@@ -298,6 +300,6 @@ class AlertRules:
                 "summary": summary,
                 "description": description,
                 "runbook_url": f"{self._definition.runbook_url}#{name.lower()}",
-                "dashboard_url": dashboard,
+                **({} if grafana is None else {"dashboard_url": f"{grafana}{dashboard}"}),
             },
         }

@@ -177,7 +177,7 @@ class SloDefinition(_Model):
 
     job: str = Field(min_length=1)
     runbook_url: Url
-    grafana_url: Url
+    grafana_url: Url | None = None
     objective: Objective
     minimum_events: int = Field(ge=1)
     burn_rates: tuple[BurnRate, ...] = Field(min_length=1, strict=False)

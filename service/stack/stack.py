@@ -48,6 +48,7 @@ class StackOptions:
         alertmanager_port: Port of Alertmanager, 0 for a free one.
         scale: Factor on every window, delay and interval; at most 1.
         slo: SLO definition; None: the shipped one, with its runbook at ``url``.
+        grafana_url: Base URL of the Grafana that alerts link to; None: that of one's own definition.
         data: Where data is kept; None: it is thrown away.
     """
 
@@ -57,6 +58,7 @@ class StackOptions:
     alertmanager_port: int
     scale: float
     slo: Path | None
+    grafana_url: str | None
     data: Path | None
 
 
@@ -228,9 +230,13 @@ def shortest_window_here(scale: float) -> float:
 
 def _rules(options: StackOptions) -> str:
     definition = read_definition(options.slo)
+    links: dict[str, str | None] = {}
     if options.slo is None:  # whoever has a definition of their own has runbooks of their own
-        runbook = f"{options.url}{urlsplit(definition.runbook_url).path}"
-        definition = definition.model_copy(update={"runbook_url": runbook})
+        links["runbook_url"] = f"{options.url}{urlsplit(definition.runbook_url).path}"
+        links["grafana_url"] = None  # that of the compose stack does not run here
+    if options.grafana_url is not None:
+        links["grafana_url"] = options.grafana_url
+    definition = definition.model_copy(update=links)
     floor = shortest_window_here(options.scale)
     return render_rules(definition, scale=options.scale, floor_seconds=floor)
 

@@ -200,7 +200,7 @@ def test_in_a_notification(visitor: Visitor, service: Service) -> None:
     }
     assert service.call("POST", "/alerts", notification).answer().status == 204
     page = visitor.open("/alerts")
-    delivered = page.get_by_role("list", name="Delivered by Alertmanager").get_by_role("listitem")
+    delivered = page.get_by_role("list", name="Firing at Alertmanager").get_by_role("listitem")
     expect(delivered.get_by_role("strong")).to_have_text(MARKUP)
     expect(delivered).to_contain_text(f"{MARKUP} · {MARKUP}={MARKUP}")
     expect(delivered.locator(".alert-summary")).to_have_text(MARKUP)

@@ -126,12 +126,11 @@ def test_failing_traffic_fires_is_delivered_and_resolves(watched: Watched) -> No
         "short": "5m",
     }
     annotations = page["annotations"]
-    assert annotations.keys() == {"summary", "description", "runbook_url", "dashboard_url"}
+    assert annotations.keys() == {"summary", "description", "runbook_url"}
     assert "{{" not in "".join(annotations.values())
     assert re.match(r"Workflow retry of retryscope ", annotations["summary"])
     assert re.search(r"[1-9][0-9.]*%", annotations["description"])
     assert annotations["runbook_url"].endswith("/docs/runbook#failurebudgetburn")
-    assert "/d/retryscope-workflows?var-job=retryscope&var-workflow=retry" in annotations["dashboard_url"]
     assert page["generator_url"].startswith(f"http://127.0.0.1:{watched.prometheus.port}/graph")
 
     with watched.traffic("mixed"):

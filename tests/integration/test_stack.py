@@ -111,20 +111,29 @@ def test_watches_the_service_and_ends_with_everything_it_started(
     assert list(temporary.iterdir()) == []
 
 
+def annotations_of(prometheus: PrometheusApi) -> list[dict[str, str]]:
+    """Those of each alert."""
+    loaded = prometheus.api("rules")["groups"]
+    return [rule["annotations"] for group in loaded for rule in group["rules"] if rule["type"] == "alerting"]
+
+
 def test_its_rules_are_the_shipped_ones(service: Service, start_stack: StartStack) -> None:
-    prometheus = prometheus_of(start_stack(service))
+    """Their links lead to dashboards in the Grafana that is named."""
+    prometheus = prometheus_of(start_stack(service, "--grafana-url=https://127.0.0.1:3001/grafana/"))
     wanted = yaml.safe_load((shipped("deploy/prometheus/rules") / "retryscope.yml").read_text())
     names = {rule.get("alert") or rule["record"] for group in wanted["groups"] for rule in group["rules"]}
     loaded = prometheus.api("rules")["groups"]
     assert {rule["name"] for group in loaded for rule in group["rules"]} == names
+    links = {annotations["dashboard_url"] for annotations in annotations_of(prometheus)}
+    assert {link.partition("/d/")[0] for link in links} == {"https://127.0.0.1:3001/grafana"}
 
 
 def test_its_alerts_lead_to_the_runbook_of_the_service(service: Service, start_stack: StartStack) -> None:
-    """Wherever that listens; it serves the runbook itself."""
-    loaded = prometheus_of(start_stack(service)).api("rules")["groups"]
-    alerts = [rule for group in loaded for rule in group["rules"] if rule["type"] == "alerting"]
-    links = {rule["annotations"]["runbook_url"].partition("#")[0] for rule in alerts}
+    """Wherever that listens; it serves the runbook itself. Where no Grafana runs, no link leads to one."""
+    found = annotations_of(prometheus_of(start_stack(service)))
+    links = {annotations["runbook_url"].partition("#")[0] for annotations in found}
     assert links == {f"http://127.0.0.1:{service.port}/docs/runbook"}
+    assert not [annotations for annotations in found if "dashboard_url" in annotations]
 
 
 def test_rules_of_ones_own_on_a_faster_clock(
@@ -139,6 +148,8 @@ def test_rules_of_ones_own_on_a_faster_clock(
     held = {rule["name"]: rule.get("duration") for group in loaded for rule in group["rules"]}
     assert held["Stalled"] == 10.0
     assert held["ServiceDown"] == 2.0  # four scrapes, not 1.2 s
+    links = {annotations["dashboard_url"] for annotations in annotations_of(prometheus)}
+    assert {link.partition("/d/")[0] for link in links} == {definition["grafana_url"]}
 
 
 def test_what_it_writes_is_for_its_user_only(

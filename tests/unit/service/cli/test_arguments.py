@@ -70,6 +70,8 @@ def test_bounds_belong_to_what_is_taken() -> None:
         (base_url, "127.0.0.1:8080", "'127.0.0.1:8080' is no base URL; one looks like http://127.0.0.1:8080"),
         (base_url, "http://", "is no base URL"),
         (base_url, "http://127.0.0.1:8080/?a=b", "is no base URL"),
+        (base_url, "http://127.0.0.1:8080/{{ .x }}", "is no base URL"),  # Prometheus would expand it
+        (base_url, "http://{{.x}}", "is no base URL"),
     ],
 )
 def test_anything_else_is_refused_with_its_value_and_its_bound(

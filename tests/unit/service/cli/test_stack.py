@@ -13,6 +13,7 @@ from service import cli
         (["--prometheus-port", "65536"], "argument --prometheus-port: 65536 is out of bounds"),
         (["--alertmanager-port", "-1"], "argument --alertmanager-port"),
         (["--url", "here"], "argument --url"),
+        (["--grafana-url", "here"], "argument --grafana-url: 'here' is no base URL"),
     ],
 )
 def test_a_wrong_option_is_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

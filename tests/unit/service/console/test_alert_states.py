@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.console.alert_states import MAX_RESOLVED, AlertStates
 from service.console.readings import Reading
@@ -105,9 +107,41 @@ class TestStates:
             "from": fired,
         }
 
-    def test_tells_each_change_once(self, process: Process) -> None:
-        changes = process.retry(10, attempts=3) + process.retry(20, attempts=0.1)
-        assert changes.count(True) == 3
+    def test_what_fires_is_in_the_history_while_it_does(self, process: Process) -> None:
+        """Before what is over, and with the same beginning."""
+        process.retry(10, attempts=3)
+        first = process.state()["since"]
+        fires = {
+            "alert": "RetryStorm",
+            "labels": {"workflow": "w", "operation": "o"},
+            "severity": "warning",
+            "from": first,
+            "to": None,
+        }
+        assert process.states.history() == [fires]
+        process.retry(20, attempts=0.1)
+        (over,) = process.states.history()
+        assert over["to"] is not None
+        process.retry(20, attempts=20)
+        second = process.state()["since"]
+        assert process.states.history() == [{**fires, "from": second}, over]
+
+    def test_what_is_pending_is_not(self, process: Process) -> None:
+        process.retry(2, attempts=3)
+        assert process.state()["state"] == "pending"
+        assert process.states.history() == []
+
+    def test_tells_whether_anything_that_it_says_has_changed(self, process: Process) -> None:
+        """A state, a value, or that a window is covered: a page that shows it is told."""
+        said = process.states.states()
+        told = []
+        for attempts in (3.0, 3.0, 0.1):
+            for _ in range(40):
+                changed = process.retry(0.25, attempts=attempts)
+                before, said = said, process.states.states()
+                assert changed == [said != before]
+                told += changed
+        assert set(told) == {True, False}
 
     def test_one_for_each_label_set(self, process: Process) -> None:
         for number in range(40):
@@ -127,6 +161,7 @@ class TestStates:
             process.look(reading(dropped={("queue_full",): float(number)}))
             process.look(reading(dropped={("queue_full",): float(number + 1)}))
             process.now += 3600
+        process.look(reading())
         assert len(process.states.history()) == MAX_RESOLVED
 
     def test_can_begin_anew(self, process: Process) -> None:
@@ -136,6 +171,65 @@ class TestStates:
         process.now -= 10_000
         process.look(reading())
         assert process.state()["value"] is None
+
+
+class TestAboveItsThreshold:
+    """A value above its bound that does not fire says what is lacking, and whose it is."""
+
+    @pytest.mark.parametrize(("failed", "there_are"), [(1, "there is 1"), (9, "there are 9")])
+    def test_too_few_events(self, process: Process, failed: float, there_are: str) -> None:
+        for number in (0.0, failed):
+            process.look(reading(failed=number, operations={("w", "o", "error"): number}, attempts={}))
+        state = process.state("OperationFailureRatioHigh")
+        assert (state["state"], state["value"]) == ("inactive", 1)
+        assert state["lacks"] == f"it needs at least 10 events in the last 5m, and {there_are}"
+        assert state["labels"] == {"workflow": "w", "operation": "o"}
+        burn = process.state("FailureBudgetBurn", long="1h")
+        assert burn["lacks"] == f"it needs at least 10 events in the last 1h, and {there_are}"
+
+    def test_enough_of_them(self, process: Process) -> None:
+        for number in (0.0, 10.0):
+            process.look(reading(operations={("w", "o", "error"): number}))
+        state = process.state("OperationFailureRatioHigh")
+        assert (state["state"], state["lacks"]) == ("pending", None)
+
+    def test_a_short_window_that_has_recovered(self, process: Process) -> None:
+        for _ in range(2):
+            process.look(reading(failed=0.0))
+        process.look(reading(failed=50.0))
+        for _ in range(60):
+            process.look(reading(failed=50.0))
+        state = process.state("FailureBudgetBurn", long="1h")
+        assert (state["state"], state["value"]) == ("inactive", 1)
+        assert state["lacks"] == "in the last 5m it is not above it"
+
+    def test_of_a_value_below_it_nothing_is_lacking(self, process: Process) -> None:
+        process.retry(1, attempts=1.5)
+        assert process.state()["lacks"] is None
+
+    @given(
+        ended=st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=5),
+        minimum=st.integers(1, 20),
+    )
+    def test_no_rule_is_inactive_above_its_bound_without_a_reason(
+        self, ended: list[tuple[int, int]], minimum: int
+    ) -> None:
+        """But for Stalled: runs in flight are no fault."""
+        process = Process(DEFINITION.model_copy(update={"minimum_events": minimum}))
+        good = bad = 0
+        for successes, failures in [(0, 0), *ended]:
+            good, bad = good + successes, bad + failures
+            process.look(
+                reading(
+                    failed=float(bad),
+                    attempts={("w", "o", "success"): good, ("w", "o", "timeout"): bad * 3},
+                    operations={("w", "o", "success"): good, ("w", "o", "timeout"): bad},
+                )
+            )
+        for state in process.states.states():
+            above = state["value"] is not None and state["value"] > state["threshold"]
+            if state["alert"] != "Stalled":
+                assert (state["lacks"] is not None) == (above and state["state"] == "inactive"), state
 
 
 class TestTexts:

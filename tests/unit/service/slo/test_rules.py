@@ -158,6 +158,17 @@ def test_the_rules_follow_the_numbers_of_the_definition() -> None:
     assert by_name["Stalled"]["annotations"]["dashboard_url"].startswith("http://127.0.0.1/grafana/d/")
 
 
+def test_without_a_grafana_no_alert_links_to_one() -> None:
+    alerts = [
+        rule
+        for rule in rules_of(read_definition().model_copy(update={"grafana_url": None}))
+        if "alert" in rule
+    ]
+    assert {frozenset(rule["annotations"]) for rule in alerts} == {
+        frozenset({"summary", "description", "runbook_url"})
+    }
+
+
 def test_without_long_windows_there_is_no_group_for_their_alerts() -> None:
     """Prometheus's operator refuses an empty one."""
     slo = read_definition().model_copy(update={"burn_rates": read_definition().burn_rates[:1]})

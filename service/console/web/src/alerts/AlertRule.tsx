@@ -1,27 +1,25 @@
 import { explorePromql, prometheusGraph } from "../charts/explore";
-import { addressFor } from "../api/root";
 import type { AlertState } from "../api/types";
 import { formatDuration, formatTime, formatValue } from "../format";
 import { useLinks } from "../store";
 import { CopyButton, StatusChip } from "../ui";
-import { alertName, labelTexts } from "./text";
+import { AlertLinks } from "./AlertLinks";
+import { alertName, labelTexts, standing } from "./text";
 
 /** One rule: how it stands, and what it means. */
 export function AlertRule({ rule }: { readonly rule: AlertState }) {
-  const { alert, state, since, value, threshold, covered } = rule;
+  const { alert, state, since, value, threshold, lacks, covered } = rule;
   const name = alertName(rule);
   return (
     <li className="alert-rule" data-state={state}>
       <div className="alert-rule-head">
-        <StatusChip status={state} />
+        <StatusChip status={standing(rule)} />
         <h3>{alert}</h3>
         <span className="dim">{[rule.severity, ...labelTexts(rule.labels)].join(" · ")}</span>
-        <a href={runbookHref(rule.runbook_url)} aria-label={`Runbook of ${name}`}>
-          Runbook
-        </a>
+        <AlertLinks alert={alert} labels={rule.labels} runbook={rule.runbook_url} />
         {since !== null && state !== "inactive" && <span>since {formatTime(since)}</span>}
       </div>
-      <p>{rule.summary}</p>
+      {lacks === null ? <p>{rule.summary}</p> : <p>Above its threshold without firing: {lacks}.</p>}
       <dl className="alert-facts">
         <Fact term="value" text={value === null ? "no value" : formatValue(value, rule.unit)} />
         <Fact term="threshold" text={formatValue(threshold, rule.unit)} />
@@ -66,10 +64,4 @@ function RuleLinks({ name, promql }: { readonly name: string; readonly promql: s
       {prometheus !== null && <a href={prometheusGraph(prometheus, promql, "3h")}>Prometheus</a>}
     </div>
   );
-}
-
-/** Only a web address may become a link. */
-export function runbookHref(url: string): string | undefined {
-  if (url.startsWith("/")) return addressFor(url);
-  return /^https?:\/\//i.test(url) ? url : undefined;
 }

@@ -1,30 +1,47 @@
+import type { AlertState } from "../api/types";
 import { formatTime } from "../format";
 import { useAlerts, useVersion } from "../store";
 import { ErrorNote, Panel, StatusChip } from "../ui";
 import { AlertRule } from "./AlertRule";
-import { Notifications } from "./Notifications";
-import { alertName, labelTexts } from "./text";
+import { AlertLinks } from "./AlertLinks";
+import { Delivered } from "./Delivered";
+import { alertName, labelTexts, standing } from "./text";
 import { useAlertHistory } from "./useAlertHistory";
+import { useNotifications } from "./useNotifications";
 import "./alerts.css";
 
-const ORDER: Readonly<Record<string, number>> = { firing: 0, pending: 1, inactive: 2 };
+const ORDER: readonly string[] = ["firing", "pending", "above", "inactive"];
 const HISTORY_SHOWN = 100;
 
 /** What is promised, whether it is kept, and when it was not. */
 export function AlertsPage() {
+  const { firing, resolved, error } = useNotifications();
   return (
     <>
       <h1>Alerts</h1>
+      <Panel title="Firing at Alertmanager">
+        <p className="dim">
+          Delivered to <code>/alerts</code> of this service: for all processes that Prometheus watches, and
+          over the windows of the rules that it was given.
+        </p>
+        <ErrorNote message={error} />
+        {firing?.length === 0 && <p className="dim">Nothing that fires was delivered.</p>}
+        <Delivered label="Firing at Alertmanager" alerts={firing} />
+      </Panel>
       <Rules />
       <Past />
-      <Notifications />
+      <Panel title="Resolved at Alertmanager">
+        {resolved?.length === 0 && <p className="dim">Nothing that is resolved was delivered.</p>}
+        <Delivered label="Resolved at Alertmanager" alerts={resolved} />
+      </Panel>
     </>
   );
 }
 
 function Rules() {
   const loaded = useVersion() !== null;
-  const rules = [...useAlerts()].sort((one, other) => (ORDER[one.state] ?? 3) - (ORDER[other.state] ?? 3));
+  const place = (rule: AlertState): number => ORDER.indexOf(standing(rule));
+  const rules = [...useAlerts()].sort((one, other) => place(one) - place(other));
   return (
     <Panel title="Rules">
       <p className="dim">
@@ -55,6 +72,7 @@ function Past() {
             <StatusChip status={period.to === null ? "firing" : "resolved"} />
             <strong>{period.alert}</strong>
             <span className="dim">{[period.severity, ...labelTexts(period.labels)].join(" · ")}</span>
+            <AlertLinks alert={period.alert} labels={period.labels} />
             <span>
               {formatTime(period.from)} to {period.to === null ? "now" : formatTime(period.to)}
             </span>

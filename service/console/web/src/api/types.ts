@@ -79,6 +79,8 @@ export interface AlertState {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number | null;
   readonly threshold: number;
+  /** Why it is inactive though the value is above the threshold. */
+  readonly lacks: string | null;
   readonly unit: Unit;
   readonly summary: string;
   readonly description: string;

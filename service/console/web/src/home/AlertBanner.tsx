@@ -1,6 +1,7 @@
 import { formatTime } from "../format";
 import { Link } from "../router";
 import { useAlerts } from "../store";
+import { AlertLinks } from "../alerts/AlertLinks";
 import { alertName } from "../alerts/text";
 
 const SHOWN = 3;
@@ -18,7 +19,7 @@ export function AlertBanner() {
               <span aria-hidden="true">▲ </span>
               {alertName(alert)}
             </strong>{" "}
-            fires since {formatTime(alert.since)}: {alert.summary}
+            fires since {formatTime(alert.since)}: {alert.summary} <AlertLinks {...alert} />
           </li>
         ))}
       </ul>

@@ -28,6 +28,7 @@ const LOOKS: Readonly<Record<string, StatusLook>> = {
   ended: { symbol: "■", label: "ended", tone: "neutral" },
   firing: { symbol: "▲", label: "firing", tone: "error" },
   pending: { symbol: "△", label: "pending", tone: "backoff" },
+  above: { symbol: "◔", label: "above threshold", tone: "backoff" },
   inactive: { symbol: "✓", label: "inactive", tone: "neutral" },
   resolved: { symbol: "✓", label: "resolved", tone: "neutral" },
 };
