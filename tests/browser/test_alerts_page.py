@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Visit
 from tests.integration.conftest import StartService, running_service
 from tests.support.browser import Visitor, inaccessible, is_live
+from tests.support.polling import wait_until
 from tests.support.process import Service
 from tests.support.waterfall import submit
 
@@ -39,6 +40,12 @@ def deliver(service: Service, *alerts: dict[str, Any]) -> None:
     assert service.call("POST", "/alerts", group).answer().status == 204
 
 
+def has_begun(service: Service) -> bool:
+    """Whether the alerts were evaluated; what was counted before is no growth."""
+    rules = service.get("/console/alerts").body["rules"]
+    return any(rule["alert"] == "ConcurrencySaturated" and rule["value"] is not None for rule in rules)
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """All runs of one workflow failed, and spans are lost: nobody takes them. It knows of no Grafana."""
@@ -48,6 +55,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         OTEL_EXPORTER_OTLP_TIMEOUT="1",
         RETRYSCOPE_FLUSH_SECONDS="0",
     ) as service:
+        wait_until(lambda: has_begun(service), "the alerts have something to compare with")
         # More that are resolved than one answer tells of, and heard of last: they hide nothing.
         deliver(service, delivered(0))
         deliver(service, *(delivered(number, "resolved", pod=str(number)) for number in range(1, 121)))

@@ -36,7 +36,7 @@ class Watched:
     folder: Path
 
     @contextmanager
-    def traffic(self, scenario: str) -> Iterator[Command]:
+    def traffic(self, scenario: str, *options: str) -> Iterator[Command]:
         """Traffic during the block; the same for everybody who runs this test."""
         with running_command(
             self.folder / scenario,
@@ -46,6 +46,7 @@ class Watched:
             "--forever",
             "--rate=20",
             "--seed=1",
+            *options,
             RETRYSCOPE_API_TOKEN=TOKEN,
         ) as command:
             yield command
@@ -70,10 +71,19 @@ class Watched:
             if each["labels"]["alertname"] == name and each["status"] == status
         ]
 
-    def all_delivered(self) -> set[str]:
-        """Names of the alerts that were ever delivered to the service."""
+    def all_delivered(self) -> list[Any]:
+        """Labels of the alerts that were ever delivered to the service."""
         found = self.service.get("/alerts", AUTHORIZED).body["alerts"]
-        return {each["labels"]["alertname"] for each in found} - ABOUT_THE_MACHINE
+        every = [each["labels"] for each in found]
+        return [labels for labels in every if labels["alertname"] not in ABOUT_THE_MACHINE]
+
+    def wait_until_resolved(self, alert: Any) -> None:
+        """Wait until the service was told that an alert is over."""
+        name, fingerprint = alert["labels"]["alertname"], alert["fingerprint"]
+        wait_until(
+            lambda: fingerprint in {each["fingerprint"] for each in self.delivered(name, "resolved")},
+            "the alert is resolved",
+        )
 
     def firing(self) -> set[str]:
         """Names of the alerts that fire now."""
@@ -101,11 +111,35 @@ def watched(system_tool: Callable[[str], Path], tmp_path: Path) -> Iterator[Watc
 
 
 def test_failing_traffic_fires_is_delivered_and_resolves(watched: Watched) -> None:
-    """Healthy traffic fires nothing; the page has everything that a person needs; healing ends it."""
+    """Healthy traffic fires nothing; the page has everything that a person needs; healing ends it.
+
+    First where the workflow catches each failure and says success, then where the runs fail, too.
+    """
     with watched.traffic("mixed"):
         watched.wait_for_runs(100)
         assert watched.firing() == set()
-    assert watched.all_delivered() == set()
+    assert watched.all_delivered() == []
+
+    with watched.traffic("caught-failures", "--mix=sequential=1"):
+        watched.wait_for_runs(100)
+        (caught,) = wait_until(
+            lambda: watched.delivered("OperationFailureRatioHigh", "firing"),
+            "the alert on what the workflow catches reaches the service",
+        )
+    failed = 'resilience_workflow_duration_seconds_count{workflow="sequential", outcome=~"error|timeout"}'
+    assert watched.prometheus.query(f"sum({failed})") == {(): 0.0}
+    assert watched.all_delivered() == [caught["labels"]]
+    assert caught["labels"] == {
+        "alertname": "OperationFailureRatioHigh",
+        "severity": "warning",
+        "job": "retryscope",
+        "workflow": "sequential",
+        "operation": "risky_task",
+    }
+    assert caught["annotations"]["summary"] == "risky_task (sequential, retryscope) fails."
+    assert caught["annotations"]["description"].startswith("100% of it ")
+    with watched.traffic("mixed"):
+        watched.wait_until_resolved(caught)
 
     with watched.traffic("failures"):
         (page,) = wait_until(
@@ -134,13 +168,7 @@ def test_failing_traffic_fires_is_delivered_and_resolves(watched: Watched) -> No
     assert page["generator_url"].startswith(f"http://127.0.0.1:{watched.prometheus.port}/graph")
 
     with watched.traffic("mixed"):
-        wait_until(
-            lambda: (
-                page["fingerprint"]
-                in {each["fingerprint"] for each in watched.delivered("FailureBudgetBurn", "resolved")}
-            ),
-            "the alert is resolved",
-        )
+        watched.wait_until_resolved(page)
 
 
 def test_a_service_that_is_gone_fires(watched: Watched) -> None:

@@ -69,7 +69,9 @@ def test_of_operations(reading: Reading, registry: CollectorRegistry) -> None:
     name = semconv.OPERATION_DURATION.name
     for workflow, operation in (("w", "a"), ("w", "b"), ("v", "a")):
         labels = {"workflow": workflow, "operation": operation}
-        assert reading.operations[workflow, operation] == exposed(registry, f"{name}_count", **labels)
+        for outcome in ("success", "error", "timeout", "exhausted", "cancelled"):
+            ended = exposed(registry, f"{name}_count", **labels, outcome=outcome)
+            assert reading.operations[workflow, operation, outcome] == ended
         for outcome in ("success", "error", "timeout", "cancelled"):
             attempts = exposed(registry, "resilience_attempts_total", **labels, outcome=outcome)
             assert reading.attempts[workflow, operation, outcome] == attempts

@@ -64,7 +64,7 @@ async def test_is_off_at_first(switch: Switch) -> None:
 
 async def test_offers_what_does_not_bring_the_service_down(switch: Switch) -> None:
     assert [offered["name"] for offered in switch.state["scenarios"]] == [
-        *("mixed", "failures", "retry-storm", "timeouts", "cancellations"),
+        *("mixed", "failures", "caught-failures", "retry-storm", "timeouts", "cancellations"),
     ]
     assert set(SCENARIOS) - set(OFFERED) == {"saturation", "stalled", "overload"}
 
