@@ -163,6 +163,32 @@ CASES = (
         (),
         attempts=attempts(success=counter((0.225, 240)), timeout=counter((0.225, 240))),
     ),
+    # 28.8 % of it is 14.4 times the budget of 2 %; for 2m.
+    Case(
+        "60 % of the operation that has an objective fail for half an hour, and of one without",
+        "OperationBudgetBurn",
+        ({**W, "operation": "promised", "long": "1h"},),
+        window="1h",
+        operations={
+            ("w", operation, outcome): values
+            for operation in ("promised", "o")
+            for outcome, values in {
+                "success": counter((10, 60), (4, 120), (10, 180)),
+                "exhausted": counter((0, 60), (6, 120), (0, 180)),
+            }.items()
+        },
+    ),
+    Case(
+        "27 % of it fail",
+        "OperationBudgetBurn",
+        (),
+        window="1h",
+        operations={
+            ("w", "promised", "success"): counter((7.3, HOUR)),
+            ("w", "promised", "timeout"): counter((2.7, HOUR)),
+            ("w", "promised", "cancelled"): counter((10.0, HOUR)),
+        },
+    ),
     # More than 10 % of an operation, 50 % of risky_task; for 5m.
     Case(
         "12 % of an operation fail for a while, of another one 9 %",
@@ -279,7 +305,10 @@ CASES = (
 
 @pytest.fixture(scope="module")
 def definition() -> SloDefinition:
-    return read_definition()
+    """The shipped one, with an objective for one operation."""
+    shipped = read_definition()
+    objective = shipped.objective.model_copy(update={"operations": {"promised": 0.98}})
+    return shipped.model_copy(update={"objective": objective})
 
 
 @pytest.fixture(params=["Prometheus 2", "Prometheus 3"])
@@ -317,6 +346,7 @@ def test_notices_an_alert_that_comes_two_evaluations_late(
 def test_has_for_each_alert_a_case_that_fires_and_one_that_does_not(definition: SloDefinition) -> None:
     """But for ServiceDown, which a service can't say of itself, and a lost span, which always fires."""
     burns = {("FailureBudgetBurn", str(burn.long)) for burn in definition.burn_rates}
+    burns.add(("OperationBudgetBurn", "1h"))
     others = {(to_pascal(name), "") for name in type(definition.alerts).model_fields}
     fire, fire_not = (
         {(case.alert, case.window) for case in CASES if bool(case.fires) is does} for does in (True, False)
