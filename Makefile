@@ -8,8 +8,8 @@
 # Tests of one file stay together: they share servers and browsers. More processes than this starve each other.
 parallel = --numprocesses auto --maxprocesses 4 --dist loadfile
 
-# Of these again in other modes of asyncio; benchmarks would only measure those.
-units = tests/unit --ignore=tests/unit/benchmarks
+# Of these again in other modes of asyncio: the library, and what runs in the background.
+units = tests/unit/instrumentation tests/unit/service/runs
 
 heading = @printf '\n== %s\n'
 
@@ -28,9 +28,9 @@ stack: ## Run Prometheus and Alertmanager against the running service; ARGS='--s
 test: lint ## Set up .venv, run every check and every test
 	$(heading) 'pytest: all tests and the examples in docstrings, with branch coverage of the library'
 	@.venv/bin/pytest $(parallel) --cov
-	$(heading) 'pytest: unit tests in asyncio debug mode'
+	$(heading) 'pytest: unit tests of library and runs in asyncio debug mode'
 	@PYTHONASYNCIODEBUG=1 .venv/bin/pytest $(parallel) --asyncio-debug $(units)
-	$(heading) 'pytest: unit tests with eager tasks'
+	$(heading) 'pytest: unit tests of library and runs with eager tasks'
 	@if .venv/bin/python -c 'import asyncio, sys; sys.exit(not hasattr(asyncio, "eager_task_factory"))'; \
 	then .venv/bin/pytest $(parallel) --eager-tasks $(units); \
 	else echo 'skipped: tasks can start eagerly from Python 3.12 on, and this is' "$$(.venv/bin/python -V)"; fi

@@ -42,7 +42,7 @@ def traced(context: Context) -> str:
 def trace_id_of(recorded: Recorded) -> int:
     context = named(recorded, "task price").context
     assert context is not None
-    return context.trace_id
+    return int(context.trace_id)
 
 
 class Failing(TraceContextTextMapPropagator):
