@@ -59,7 +59,6 @@ AGAINST_THE_CLOCK = {
         "test_thousands_of_submissions_are_all_accounted_for_and_memory_is_bounded": "only tells its rate",
     },
     "integration/test_runs_signals.py": {
-        "test_a_late_end_leaves_the_run_to_who_overtook_it": AT_LEAST,
         "test_any_order_of_signals_and_cancels": AT_LEAST,
     },
     "integration/test_stack.py": {
