@@ -128,7 +128,8 @@ def test_failing_traffic_fires_is_delivered_and_resolves(watched: Watched) -> No
         )
     failed = 'resilience_workflow_duration_seconds_count{workflow="sequential", outcome=~"error|timeout"}'
     assert watched.prometheus.query(f"sum({failed})") == {(): 0.0}
-    assert watched.all_delivered() == [caught["labels"]]
+    others = [labels for labels in watched.all_delivered() if labels != caught["labels"]]
+    assert others == []  # on a busy machine the same one may come a second time
     assert caught["labels"] == {
         "alertname": "OperationFailureRatioHigh",
         "severity": "warning",
