@@ -108,7 +108,7 @@ async def test_the_traffic_is_healthy_unless_told_otherwise(client: Client) -> N
         (
             {"scenario": "overload"},
             "scenario",
-            "one of mixed, failures, retry-storm, timeouts, cancellations",
+            "one of mixed, failures, caught-failures, retry-storm, timeouts, cancellations",
         ),
     ],
 )
