@@ -63,10 +63,6 @@ class AlertRule:
 
 _WORKFLOW: Final = "A workflow"
 _OPERATION: Final = "an operation"
-_BURNS: Final = "{{subject}} burns its failure budget at {factor} times the sustainable rate or faster."
-_BURNED: Final = (
-    "{{value}} of its runs in the last {long} failed, and the last {short} are above the limit too."
-)
 
 
 def alert_rules(definition: SloDefinition, observations: Observations) -> list[AlertRule]:
@@ -92,42 +88,58 @@ def _failure_budget_burn(
     definition: SloDefinition, conditions: Conditions, burn: BurnRate, promql: str
 ) -> AlertRule:
     limit = burn.factor * definition.objective.budget
-    return AlertRule(
-        name="FailureBudgetBurn",
-        settings=burn,
-        find=partial(conditions.failure_budget_burn, burn),
-        threshold=limit,
-        unit="ratio",
-        window=burn.long,
-        promql=promql,
-        summary=_BURNS.format(factor=f"{burn.factor:g}"),
-        anybody=_WORKFLOW,
-        measured=_BURNED.format(long=burn.long, short=burn.short),
-        condition=f"more than {shown(limit, 'ratio')} of a workflow's runs failed, in the last {burn.long}"
+    return _budget_burn(
+        "FailureBudgetBurn",
+        burn,
+        partial(conditions.failure_budget_burn, burn),
+        limit,
+        promql,
+        _WORKFLOW,
+        f"more than {shown(limit, 'ratio')} of a workflow's runs failed, in the last {burn.long}"
         f" and in the last {burn.short}, of at least {definition.minimum_events} runs",
-        labels={"long": str(burn.long), "short": str(burn.short)},
     )
 
 
 def _operation_budget_burn(
     definition: SloDefinition, conditions: Conditions, burn: BurnRate, promql: str
 ) -> AlertRule:
-    # The strictest objective: of an operation that is found it is its own.
-    limit = burn.factor * min(definition.objective.operation_budgets.values())
+    return _budget_burn(
+        "OperationBudgetBurn",
+        burn,
+        partial(conditions.operation_budget_burn, burn),
+        # The strictest objective: of an operation that is found it is its own.
+        burn.factor * min(definition.objective.operation_budgets.values()),
+        promql,
+        _OPERATION.capitalize(),
+        f"an operation that has an objective failed more than {burn.factor:g} times as often as its budget"
+        f" allows, in the last {burn.long} and in the last {burn.short}, of at least"
+        f" {definition.minimum_events} times",
+    )
+
+
+def _budget_burn(
+    name: str,
+    burn: BurnRate,
+    find: Callable[[], Iterable[Found]],
+    threshold: float,
+    promql: str,
+    anybody: str,
+    condition: str,
+) -> AlertRule:
     return AlertRule(
-        name="OperationBudgetBurn",
+        name=name,
         settings=burn,
-        find=partial(conditions.operation_budget_burn, burn),
-        threshold=limit,
+        find=find,
+        threshold=threshold,
         unit="ratio",
         window=burn.long,
         promql=promql,
-        summary=_BURNS.format(factor=f"{burn.factor:g}"),
-        anybody=_OPERATION.capitalize(),
-        measured=_BURNED.format(long=burn.long, short=burn.short),
-        condition=f"an operation that has an objective failed more than {burn.factor:g} times as often as its"
-        f" budget allows, in the last {burn.long} and in the last {burn.short}, of at least"
-        f" {definition.minimum_events} times",
+        summary=f"{{subject}} burns its failure budget at {burn.factor:g} times the sustainable rate or"
+        " faster.",
+        anybody=anybody,
+        measured=f"{{value}} of its runs in the last {burn.long} failed, and the last {burn.short} are above"
+        " the limit too.",
+        condition=condition,
         labels={"long": str(burn.long), "short": str(burn.short)},
     )
 

@@ -21,6 +21,9 @@ COUNTED = FAILED | {"success"}
 """Whoever cancels decides that the outcome does not matter."""
 ENDED = COUNTED | {"cancelled"}
 
+_OF_WORKFLOW: Labels = ("workflow",)
+_OF_OPERATION: Labels = ("workflow", "operation")
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -94,22 +97,14 @@ class Conditions:
     def operation_failure_ratio_high(self) -> Iterator[Found]:
         """The share of each operation that failed for good."""
         alert, operations = self._alerts.operation_failure_ratio_high, self._seen.operations
-        for (workflow, operation), series in _grouped(operations.latest, 2).items():
-            ratio = _ratio(operations, series, alert.window, FAILED, COUNTED)
-            if ratio is not None:
-                lacks = self._too_few(_grown(operations, series, alert.window, COUNTED), alert.window)
-                labels = {"workflow": workflow, "operation": operation}
-                yield _found(labels, ratio, alert.threshold_of(operation), lacks)
+        for labels, ratio, lacks in self._shares(operations, _OF_OPERATION, alert.window, FAILED, COUNTED):
+            yield _found(labels, ratio, alert.threshold_of(labels["operation"]), lacks)
 
     def timeout_ratio_high(self) -> Iterator[Found]:
         """The share of each operation's attempts that hit their limit."""
         alert, attempts = self._alerts.timeout_ratio_high, self._seen.attempts
-        for (workflow, operation), series in _grouped(attempts.latest, 2).items():
-            ratio = _ratio(attempts, series, alert.window, {"timeout"}, COUNTED)
-            if ratio is not None:
-                lacks = self._too_few(_grown(attempts, series, alert.window, COUNTED), alert.window)
-                labels = {"workflow": workflow, "operation": operation}
-                yield _found(labels, ratio, alert.threshold, lacks)
+        for labels, ratio, lacks in self._shares(attempts, _OF_OPERATION, alert.window, {"timeout"}, COUNTED):
+            yield _found(labels, ratio, alert.threshold, lacks)
 
     def retry_storm(self) -> Iterator[Found]:
         """Attempts of each operation, over how often it ended."""
@@ -142,11 +137,8 @@ class Conditions:
     def cancellation_spike(self) -> Iterator[Found]:
         """The share of each workflow's runs that were cancelled."""
         alert, runs = self._alerts.cancellation_spike, self._seen.runs
-        for (workflow,), series in _grouped(runs.latest, 1).items():
-            ratio = _ratio(runs, series, alert.window, {"cancelled"}, ENDED)
-            if ratio is not None:
-                lacks = self._too_few(_grown(runs, series, alert.window, ENDED), alert.window)
-                yield _found({"workflow": workflow}, ratio, alert.threshold, lacks)
+        for labels, ratio, lacks in self._shares(runs, _OF_WORKFLOW, alert.window, {"cancelled"}, ENDED):
+            yield _found(labels, ratio, alert.threshold, lacks)
 
     def telemetry_dropped(self) -> Iterator[Found]:
         """Spans lost, by reason."""
@@ -155,6 +147,16 @@ class Conditions:
             lost = self._seen.dropped.increase(reason, alert.window.seconds)
             if lost is not None:
                 yield _found({"reason": reason[0]}, lost, alert.threshold)
+
+    def _shares(
+        self, counters: Counters, names: Labels, window: Duration, part: Iterable[str], whole: Iterable[str]
+    ) -> Iterator[tuple[dict[str, str], float, str | None]]:
+        """For each of a kind that counted: its labels, the share of some outcomes, and what that lacks."""
+        for values, series in _grouped(counters.latest, len(names)).items():
+            ratio = _ratio(counters, series, window, part, whole)
+            if ratio is not None:
+                lacks = self._too_few(_grown(counters, series, window, whole), window)
+                yield dict(zip(names, values, strict=True)), ratio, lacks
 
     def _too_few(self, events: float, window: Duration) -> str | None:
         if events >= self._minimum:

@@ -110,7 +110,7 @@ class RunWorker:
             # A delivery may have joined it meanwhile, or be about to.
             if here is None or here.delivery != asked[run_id] or here.starting.locked():
                 continue
-            if here.task.cancelling():
+            if here.task.cancelling():  # it was told already
                 continue
             if why == "cancelled":
                 request_cancel(here.task, "request")

@@ -20,6 +20,7 @@ from service.slo.promql import (
     OPERATIONS,
     TIMED_OUT,
     WORKFLOW_RUNS,
+    Labels,
     largest,
     lines,
     over,
@@ -154,13 +155,10 @@ class AlertRules:
     def _operation_failure_ratio_high(self) -> Rule:
         alert = self._alerts.operation_failure_ratio_high
         by = JOB_WORKFLOW_OPERATION
-        failed = summed(self._over("rate", OPERATIONS, alert.window, FAILED), *by)
-        counted = summed(self._over("rate", OPERATIONS, alert.window, COUNTED), *by)
-        ended = summed(self._over("increase", OPERATIONS, alert.window, COUNTED), *by)
         return self._rule(
             "OperationFailureRatioHigh",
             alert,
-            lines(failed, f"/ {counted}", f"> {OPERATION_FAILURE_BOUND}", "and", self._enough(ended)),
+            self._share_above(OPERATION_FAILURE_BOUND, OPERATIONS, alert.window, by, FAILED, COUNTED),
             "{{ $labels.operation }} ({{ $labels.workflow }}, {{ $labels.job }}) fails.",
             f"{{{{ $value | humanizePercentage }}}} of it in the last {alert.window} failed for good; the"
             " runs that catch this look like successes.",
@@ -170,13 +168,10 @@ class AlertRules:
     def _timeout_ratio_high(self) -> Rule:
         alert = self._alerts.timeout_ratio_high
         by = JOB_WORKFLOW_OPERATION
-        timed_out = summed(self._over("rate", ATTEMPTS, alert.window, TIMED_OUT), *by)
-        counted = summed(self._over("rate", ATTEMPTS, alert.window, COUNTED), *by)
-        attempts = summed(self._over("increase", ATTEMPTS, alert.window, COUNTED), *by)
         return self._rule(
             "TimeoutRatioHigh",
             alert,
-            lines(timed_out, f"/ {counted}", f"> {alert.threshold:.12g}", "and", self._enough(attempts)),
+            self._share_above(f"{alert.threshold:.12g}", ATTEMPTS, alert.window, by, TIMED_OUT, COUNTED),
             "{{ $labels.operation }} ({{ $labels.workflow }}, {{ $labels.job }}) times out.",
             f"{{{{ $value | humanizePercentage }}}} of attempts in the last {alert.window} hit their limit.",
             self._dashboard(CANCELLATIONS, *by),
@@ -238,13 +233,10 @@ class AlertRules:
     def _cancellation_spike(self) -> Rule:
         alert = self._alerts.cancellation_spike
         by = JOB_WORKFLOW
-        cancelled = summed(self._over("rate", WORKFLOW_RUNS, alert.window, CANCELLED), *by)
-        ended = summed(self._over("rate", WORKFLOW_RUNS, alert.window), *by)
-        runs = summed(self._over("increase", WORKFLOW_RUNS, alert.window), *by)
         return self._rule(
             "CancellationSpike",
             alert,
-            lines(cancelled, f"/ {ended}", f"> {alert.threshold:.12g}", "and", self._enough(runs)),
+            self._share_above(f"{alert.threshold:.12g}", WORKFLOW_RUNS, alert.window, by, CANCELLED),
             "Many runs of workflow {{ $labels.workflow }} of {{ $labels.job }} are cancelled.",
             f"{{{{ $value | humanizePercentage }}}} of its runs in the last {alert.window} ended cancelled:"
             " callers give up, or a deployment drains.",
@@ -263,6 +255,15 @@ class AlertRules:
             f"About {{{{ $value | humanize }}}} of them in the last {alert.window}; traces are incomplete.",
             self._dashboard(SERVICE, *JOB_INSTANCE),
         )
+
+    def _share_above(
+        self, bound: str, counter: str, window: Duration, by: Labels, part: str, *whole: str
+    ) -> str:
+        """A share of what a counter counts is above its bound, and there is enough of it to say so."""
+        some = summed(self._over("rate", counter, window, part), *by)
+        all_ = summed(self._over("rate", counter, window, *whole), *by)
+        number = summed(self._over("increase", counter, window, *whole), *by)
+        return lines(some, f"/ {all_}", f"> {bound}", "and", self._enough(number))
 
     def _over(self, function: str, metric: str, window: Duration, *matchers: str) -> str:
         return over(function, metric, str(self._compression.window(window)), *matchers)

@@ -16,6 +16,13 @@ from tests.support.process import Service
 
 Visit = Callable[..., Visitor]
 
+LOSES_SPANS = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
+    "RETRYSCOPE_FLUSH_SECONDS": "0",
+}
+"""Of a service whose spans nobody takes, so that an alert fires."""
+
 __all__ = ["service", "start_service"]
 
 

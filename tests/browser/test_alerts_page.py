@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import LOSES_SPANS, Visit
 from tests.integration.conftest import StartService, running_service
 from tests.support.browser import Visitor, inaccessible, is_live
 from tests.support.polling import wait_until
@@ -49,12 +49,7 @@ def has_begun(service: Service) -> bool:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """All runs of one workflow failed, and spans are lost: nobody takes them. It knows of no Grafana."""
-    with running_service(
-        tmp_path_factory.mktemp("service"),
-        OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
-        OTEL_EXPORTER_OTLP_TIMEOUT="1",
-        RETRYSCOPE_FLUSH_SECONDS="0",
-    ) as service:
+    with running_service(tmp_path_factory.mktemp("service"), **LOSES_SPANS) as service:
         wait_until(lambda: has_begun(service), "the alerts have something to compare with")
         # More that are resolved than one answer tells of, and heard of last: they hide nothing.
         deliver(service, delivered(0))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import LOSES_SPANS, Visit
 from tests.integration.conftest import StartService, running_service
 from tests.support.browser import THEMES, Theme, Visitor, inaccessible, is_live
 from tests.support.polling import wait_until
@@ -194,12 +194,7 @@ class TestAccessibility:
     @classmethod
     def service(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         """A service with something on each page: its spans can't be sent to anybody, so an alert fires."""
-        with running_service(
-            tmp_path_factory.mktemp("service"),
-            OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
-            OTEL_EXPORTER_OTLP_TIMEOUT="1",
-            RETRYSCOPE_FLUSH_SECONDS="0",
-        ) as service:
+        with running_service(tmp_path_factory.mktemp("service"), **LOSES_SPANS) as service:
             failed_run(service)
             yield service
 

@@ -15,6 +15,7 @@ from service.runs.store import RunStore
 from tests.conftest import find_system_tool
 from tests.support.recorded import Recorded, recording
 from tests.support.redis import RedisServer, redis_server
+from tests.unit.service.runs.bench import Bench
 
 
 @pytest.fixture(scope="session")
@@ -81,3 +82,9 @@ def timed(events: RunEvents) -> Iterator[Recorded]:
 def metrics(timed: Recorded) -> RunMetrics:
     """The metrics of background runs."""
     return RunMetrics(timed.registry)
+
+
+@pytest.fixture
+def bench(runs: RunStore, events: RunEvents, metrics: RunMetrics, timed: Recorded) -> Bench:
+    """A worker, and deliveries to it without an engine."""
+    return Bench(runs, events, metrics, timed)

@@ -2,107 +2,23 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import pytest
-from opentelemetry.trace import SpanContext
 
 from instrumentation import RetryPolicy, request_cancel, retry
 from service.runs import patience
 from service.runs import worker as worker_module
-from service.runs.engine import Delivery, Engine, EngineError, Intake
-from service.runs.events import RunEvents
-from service.runs.message import RunMessage
-from service.runs.metrics import RunMetrics
-from service.runs.record import RunRecord
-from service.runs.store import RunStore
-from service.runs.worker import RunWorker
+from service.runs.engine import Delivery, EngineError
 from service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 from tests.support.polling import until
-from tests.support.recorded import Recorded
-from tests.unit.service.runs.helpers import away, states, submit
+from tests.unit.service.runs.bench import HELD, PARENT, Bench
+from tests.unit.service.runs.helpers import away, states
 
 REAL_LOOP = True
 
 pytestmark = pytest.mark.usefixtures("impatient")
-
-PARENT = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
-HELD = {"durations": [60.0], "cancel_after": 60.0, "cleanup": 0.02}
-"""Runs until it is cancelled."""
-
-
-class OfEngine:
-    """What a worker wants to know of its engine."""
-
-    def __init__(self, *, shared: bool) -> None:
-        self.shared = shared
-
-
-class OfIntake:
-    """Notes what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pause(self) -> None:
-        self.told.append("pause")
-
-    def stop(self) -> None:
-        self.told.append("stop")
-
-
-class Bench:
-    """A worker, and deliveries to it without an engine."""
-
-    def __init__(self, store: RunStore, events: RunEvents, metrics: RunMetrics, recorded: Recorded) -> None:
-        self.store = store
-        self.events = events
-        self.metrics = metrics
-        self.recorded = recorded
-        self.engine = OfEngine(shared=True)
-        self.intake = OfIntake()
-        self.worker = self.another("w1")
-
-    def another(self, name: str) -> RunWorker:
-        engine = cast(Engine, self.engine)
-        return RunWorker(name, engine, self.store, self.events, self.metrics)
-
-    async def submit(self, workflow: str, **params: Any) -> Delivery:
-        """Store a run with the id ``a``; its delivery."""
-        message = RunMessage(
-            id="a", workflow=workflow, params=params, seed=1, submitted_at=time.time(), traceparent=PARENT
-        )
-        await submit(self.store, "a")
-        return Delivery("a", message.model_dump_json())
-
-    async def held(self) -> tuple[Delivery, asyncio.Task[bool]]:
-        """A run that goes on until it is cancelled, and its delivery."""
-        text = await self.submit("cancellation", **HELD)
-        task = asyncio.create_task(self.worker.handle(text))
-        await until(lambda: any(span.name == "task long_running_task" for span in self.recorded.log.started))
-        return text, task
-
-    async def drain(self, limit: float) -> None:
-        await self.worker.drain(limit, cast(Intake, self.intake))
-
-    async def record(self) -> RunRecord:
-        record = await self.store.get("a")
-        assert record is not None
-        return record
-
-    def count(self, name: str, **labels: str) -> float:
-        return sum(
-            value
-            for (sample, found), value in self.recorded.samples().items()
-            if sample == name and labels.items() <= dict(found).items()
-        )
-
-
-@pytest.fixture
-def bench(runs: RunStore, events: RunEvents, metrics: RunMetrics, timed: Recorded) -> Bench:
-    return Bench(runs, events, metrics, timed)
 
 
 async def test_a_success_is_written_with_all_that_is_known(bench: Bench) -> None:
@@ -340,16 +256,7 @@ class TestCancel:
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It is carried out as soon as there is something to cancel."""
-        starting, go_on = asyncio.Event(), asyncio.Event()
-        start = bench.store.start
-
-        async def slow(*args: Any) -> Any:
-            started = await start(*args)
-            starting.set()
-            await go_on.wait()
-            return started
-
-        monkeypatch.setattr(bench.store, "start", slow)
+        starting, go_on = bench.hold_starts(monkeypatch)
         text = await bench.submit("cancellation", **HELD)
         task = asyncio.create_task(bench.worker.handle(text))
         await starting.wait()
@@ -486,146 +393,6 @@ class TestShutdown:
         task = asyncio.create_task(bench.worker.handle(text))
         assert await task is False
         assert (await bench.record()).delivery == 0
-
-
-class TestRedelivery:
-    async def test_it_links_to_the_first_try(self, bench: Bench) -> None:
-        """Its span is a child of the same request, and says which delivery it is."""
-        text, task = await bench.held()
-        await bench.drain(0.01)
-        assert task.result() is False
-        other = asyncio.create_task(bench.another("w2").handle(text))
-        await until(lambda: [s.name for s in bench.recorded.log.started].count("workflow cancellation") == 2)
-        other.cancel()
-        await other
-        first, second = (span for span in bench.recorded.spans() if span.name == "workflow cancellation")
-        (link,) = second.links
-        assert isinstance(first.context, SpanContext)
-        assert link.context.span_id == first.context.span_id
-        assert dict(link.attributes or {}) == {"resilience.link.kind": "redelivery_of"}
-        assert (second.attributes or {})["retryscope.run.delivery"] == 2
-        assert (await bench.record()).worker == "w2"
-        assert bench.count("retryscope_run_redeliveries_total", workflow="cancellation") == 1
-        assert bench.count("retryscope_run_queue_wait_seconds_count") == 1
-
-    async def test_without_a_trace_of_the_first_try_there_is_no_link(self, bench: Bench) -> None:
-        """Its worker died too early."""
-        text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
-        await bench.store.start("a", "dead", "other call")
-        await bench.worker.handle(text)
-        assert bench.recorded.spans()[0].links == ()
-        assert (await bench.record()).delivery == 2
-
-    async def test_a_second_delivery_at_one_worker_joins_the_run(self, bench: Bench) -> None:
-        """Its event loop was starved and the worker got its own run again: it runs once, and is over once."""
-        text, first = await bench.held()
-        others = [asyncio.create_task(bench.worker.handle(text)) for _ in range(3)]
-        await until(lambda: bench.count("retryscope_run_joined_deliveries_total") == 3)
-        assert [s.name for s in bench.recorded.log.started].count("workflow cancellation") == 1
-        assert (bench.worker.in_flight, (await bench.record()).delivery) == (1, 1)
-        others[1].cancel()  # the engine knows only the last one by then
-        assert await asyncio.gather(first, *others) == [True] * 4
-        record = await bench.record()
-        assert (record.state, record.delivery) == ("cancelled", 1)
-        assert await states(bench.store, "a") == ["queued", "running", "cancelled"]
-        assert bench.count("retryscope_runs_in_flight") == 0
-
-    async def test_a_run_that_was_overtaken_and_comes_back_goes_on_as_the_last_delivery(
-        self, bench: Bench
-    ) -> None:
-        """Who overtook it has died since: its own end is the end of the run."""
-        text, first = await bench.held()
-        assert (await bench.store.start("a", "w2", "other call")).delivery == 2
-        again = asyncio.create_task(bench.worker.handle(text))
-        await until(lambda: bench.count("retryscope_run_joined_deliveries_total") == 1)
-        record = await bench.record()
-        assert (record.delivery, record.worker) == (3, "w1")
-        first.cancel()
-        assert all(await asyncio.gather(first, again))
-        assert (await bench.record()).state == "cancelled"
-        assert bench.count("retryscope_run_late_results_total") == 0
-
-    async def test_a_late_end_leaves_the_message_to_its_successor(self, bench: Bench) -> None:
-        """It would be lost otherwise when the successor dies: nothing but the last end is acknowledged."""
-        _, task = await bench.held()
-        await bench.store.start("a", "w2", "other call")
-        task.cancel()
-        assert await task is False
-        assert bench.count("retryscope_run_late_results_total") == 1
-        assert (await bench.record()).state == "running"
-
-    async def test_a_try_that_another_worker_has_overtaken_is_given_up(self, bench: Bench) -> None:
-        """Nobody could cancel it once the other one has ended: it went on for as long as it lasts."""
-        text, task = await bench.held()
-        await bench.store.start("a", "w2", "other call")
-        await bench.worker.carry_out_cancels()
-        again = asyncio.create_task(bench.worker.handle(text))
-        assert [await task, await again] == [False, False]
-        record = await bench.record()
-        assert (record.state, record.delivery, record.worker) == ("running", 2, "w2")
-        assert bench.count("retryscope_run_late_results_total") == 1
-        assert (bench.worker.in_flight, bench.count("retryscope_runs_in_flight")) == (0, 0)
-
-    async def test_a_delivery_that_is_just_being_taken_over_is_not_given_up(
-        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The store knows of it before who runs it does."""
-        text, task = await bench.held()
-        await bench.store.start("a", "w2", "other call")
-        counted, told = asyncio.Event(), asyncio.Event()
-        start = bench.store.start
-
-        async def slow(*args: Any) -> Any:
-            started = await start(*args)
-            counted.set()
-            await told.wait()
-            return started
-
-        monkeypatch.setattr(bench.store, "start", slow)
-        again = asyncio.create_task(bench.worker.handle(text))
-        await counted.wait()
-        await bench.worker.carry_out_cancels()
-        told.set()
-        await until(lambda: bench.count("retryscope_run_joined_deliveries_total") == 1)
-        assert not task.cancelling()
-        again.cancel()
-        assert [await task, await again] == [True, True]
-
-    async def test_what_has_ended_is_left_alone(self, bench: Bench) -> None:
-        """Nothing is counted."""
-        text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
-        await bench.worker.handle(text)
-        before = await bench.record()
-        await bench.worker.handle(text)
-        assert await bench.record() == before
-        assert len([s for s in bench.recorded.spans() if s.name == "workflow retry"]) == 1
-
-    async def test_after_too_many_it_is_lost(self, bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-        """Its record says why."""
-        text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
-        for delivery in range(5):
-            await bench.store.start("a", "dead", f"call {delivery}")
-        await bench.worker.handle(text)
-        record = await bench.record()
-        assert record.state == "lost"
-        assert record.error == {
-            "type": "lost",
-            "message": "it was delivered 5 times and ended its worker each time",
-        }
-        assert bench.recorded.spans() == []
-        assert bench.count("retryscope_runs_total", state="lost") == 1
-        assert "run a is lost" in caplog.text
-
-    async def test_a_cancel_that_its_worker_did_not_survive(self, bench: Bench) -> None:
-        """The run does not start again; whether it cleaned up nobody knows."""
-        text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
-        await bench.store.start("a", "dead", "other call")
-        await bench.store.request_cancel("a")
-        await bench.worker.handle(text)
-        record = await bench.record()
-        assert record.state == "lost"
-        assert record.error is not None
-        assert "worker died while the run was being cancelled" in record.error["message"]
 
 
 async def _async_away(*args: Any) -> None:
