@@ -8,7 +8,8 @@
 # Tests of one file stay together: they share servers and browsers. More processes than this starve each other.
 parallel = --numprocesses auto --maxprocesses 4 --dist loadfile
 
-# Of these again in other modes of asyncio: the library, and what runs in the background.
+# Of these again in other modes of asyncio: the library, and what runs in the background. Coverage is measured
+# there, too: of all tests it would take twice as long, and show no line of the library more.
 units = tests/unit/instrumentation tests/unit/service/runs
 
 heading = @printf '\n== %s\n'
@@ -26,10 +27,10 @@ stack: ## Run Prometheus and Alertmanager against the running service; ARGS='--s
 	@exec .venv/bin/retryscope stack $(ARGS)
 
 test: lint ## Set up .venv, run every check and every test
-	$(heading) 'pytest: all tests and the examples in docstrings, with branch coverage of the library'
-	@.venv/bin/pytest $(parallel) --cov
-	$(heading) 'pytest: unit tests of library and runs in asyncio debug mode'
-	@PYTHONASYNCIODEBUG=1 .venv/bin/pytest $(parallel) --asyncio-debug $(units)
+	$(heading) 'pytest: all tests and the examples in docstrings'
+	@.venv/bin/pytest $(parallel)
+	$(heading) 'pytest: unit tests of library and runs in asyncio debug mode, with branch coverage of the library'
+	@PYTHONASYNCIODEBUG=1 .venv/bin/pytest $(parallel) --asyncio-debug $(units) --cov
 	$(heading) 'pytest: unit tests of library and runs with eager tasks'
 	@if .venv/bin/python -c 'import asyncio, sys; sys.exit(not hasattr(asyncio, "eager_task_factory"))'; \
 	then .venv/bin/pytest $(parallel) --eager-tasks $(units); \

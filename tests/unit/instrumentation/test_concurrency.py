@@ -179,6 +179,22 @@ def test_no_sibling_is_left_running(recorded: Recorded, how: str) -> None:
     assert ended == [expected]
 
 
+def test_a_gather_that_is_cancelled_links_to_who_asked_for_it(recorded: Recorded) -> None:
+    """As its children do."""
+
+    async def main() -> None:
+        running = asyncio.create_task(gather(PRICE, {"child": sleeper(60)}))
+        await asyncio.sleep(1)
+        async with task(STOCK):
+            request_cancel(running, "request")
+        await asyncio.wait([running])
+
+    run(main())
+    (link,) = named(recorded, "gather price").links
+    assert link.context == named(recorded, "task stock").context
+    assert link.attributes == {"resilience.link.kind": "cancelled_by"}
+
+
 def test_with_fail_fast_the_first_error_cancels_the_siblings_with_its_cause_and_a_link(
     recorded: Recorded,
 ) -> None:
