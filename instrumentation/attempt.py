@@ -66,6 +66,7 @@ class Attempt:
         """Close the attempt: classify, count, log, end the span."""
         execution = self._execution
         recorder = execution.telemetry.recorder
+        seconds = execution.loop.time() - self._started
         execution.host.attempts += 1
         if execution.report is not None:
             execution.report.attempts += 1
@@ -73,7 +74,7 @@ class Attempt:
         if self._scope_token is not None and not abandoned:
             leave_scope(self._scope_token)
         if error is None:
-            execution.metrics.attempt("success", "", None)
+            execution.metrics.attempt("success", "", seconds, None)
             recorder.end(self._span, _SUCCEEDED)
             return
         outcome = self._classify(error)
@@ -86,7 +87,7 @@ class Attempt:
             final[semconv.ERROR_TYPE] = kind
             self._record(error, outcome, kind)  # first: it gives a timeout its message
             failure = message_of(error) if execution.telemetry.is_failure(outcome) else None
-        execution.metrics.attempt(outcome, kind, self._span.exemplar)
+        execution.metrics.attempt(outcome, kind, seconds, self._span.exemplar)
         recorder.end(self._span, final, failure=failure, abandoned=abandoned)
 
     def _classify(self, error: BaseException) -> Outcome:

@@ -182,14 +182,15 @@ class OperationExecution(Execution):
         if self.host is not self:
             return
         exemplar = self.span.exemplar
+        seconds = self.loop.time() - self.started
         if self.attempts == 0:  # no retry inside has counted its own: the execution was one attempt
             self.attempts = 1
             attempt: Outcome = "error" if outcome == "exhausted" else outcome
             kind = error_type_of(outcome, error)
-            self.metrics.attempt(attempt, kind, None if error is None else exemplar)
+            self.metrics.attempt(attempt, kind, seconds, None if error is None else exemplar)
             if error is not None and outcome != "cancelled" and _log.isEnabledFor(logging.DEBUG):
                 self._log_failure(error, outcome, kind)
-        self.metrics.ended(outcome, self.loop.time() - self.started, self.attempts, exemplar)
+        self.metrics.ended(outcome, seconds, self.attempts, exemplar)
 
     def _log_failure(self, error: BaseException, outcome: Outcome, kind: str) -> None:
         attributes = {**self.operation.attributes, semconv.OUTCOME: outcome, semconv.ERROR_TYPE: kind}

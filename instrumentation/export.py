@@ -79,7 +79,7 @@ class ExportProcessor(SpanProcessor):
         if admitted:
             self._batches.on_end(span)
         else:
-            self.drop("shutdown" if self._closed else "queue_full", 1)
+            self.drop("already_shutdown" if self._closed else "queue_full", 1)
 
     def taken(self, spans: int) -> bool:
         """A batch has left the queue; False if it was too late and already counts as dropped."""
@@ -123,7 +123,7 @@ class ExportProcessor(SpanProcessor):
             left, self._pending = self._pending, 0
             self._written_off = True
         if left:
-            self.drop("shutdown", left)
+            self.drop("already_shutdown", left)
 
 
 class _CountingExporter(SpanExporter):

@@ -7,6 +7,7 @@ no limit on cardinality.
 from __future__ import annotations
 
 import logging
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -29,6 +30,20 @@ MAX_ERROR_TYPES = 8
 """Distinct error types per operation; further ones become ``_OTHER``."""
 MAX_OPERATIONS = 200
 """Distinct operations per process; further ones become ``_OTHER`` of their workflow."""
+
+SERIES_PER_OPERATION: Final = (
+    semconv.OPERATION_DURATION.series_per_label_set * len(OUTCOMES)
+    + semconv.ATTEMPT_DURATION.series_per_label_set * len(ATTEMPT_OUTCOMES)
+    + semconv.OPERATION_ATTEMPTS.series_per_label_set * len(OUTCOMES)
+    + semconv.BACKOFF_DURATION.series_per_label_set
+    + semconv.CLEANUP_DURATION.series_per_label_set * len(CLEANUP_OUTCOMES)
+    + len(GIVEUP_REASONS)
+    + len(CANCEL_CAUSES)
+    + len(ATTEMPT_OUTCOMES)  # error counted once, as _OTHER
+    + MAX_ERROR_TYPES
+    + 1  # in flight
+)
+"""Most time series that one operation can have."""
 
 _log = logging.getLogger("instrumentation")
 
@@ -53,6 +68,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.operation_duration = _histogram(semconv.OPERATION_DURATION, registry)
         self.attempts = _counter(semconv.ATTEMPTS, registry)
+        self.attempt_duration = _histogram(semconv.ATTEMPT_DURATION, registry)
         self.operation_attempts = _histogram(semconv.OPERATION_ATTEMPTS, registry)
         self.backoff_duration = _histogram(semconv.BACKOFF_DURATION, registry)
         self.retry_giveups = _counter(semconv.RETRY_GIVEUPS, registry)
@@ -68,7 +84,7 @@ class Metrics:
         dropped = _counter(semconv.DROPPED_SPANS, registry)
         self._dropped = {
             reason: dropped.labels(reason)
-            for reason in ("queue_full", "export_failed", "rejected", "shutdown")
+            for reason in ("queue_full", "export_failed", "rejected", "already_shutdown")
         }
         dropped_log_lines = _counter(semconv.DROPPED_LOG_LINES, registry)
         self._dropped_log_lines = {
@@ -133,13 +149,14 @@ class Metrics:
 
     def series_bound(self) -> int:
         """Most series that the operations declared so far can have."""
-        return sum(children.series_bound for children in self._operations.values())
+        return SERIES_PER_OPERATION * len(self._operations)
 
 
 class OperationMetrics:
     """The metric children of one operation; no label is looked up while it runs."""
 
     __slots__ = (
+        "_attempt_durations",
         "_attempts",
         "_attempts_family",
         "_backoff",
@@ -158,6 +175,7 @@ class OperationMetrics:
         labels = self._labels = (operation.workflow, operation.name)
         self._in_flight = metrics.operations_in_flight.labels(*labels)
         self._durations = {o: metrics.operation_duration.labels(*labels, o) for o in OUTCOMES}
+        self._attempt_durations = {o: metrics.attempt_duration.labels(*labels, o) for o in ATTEMPT_OUTCOMES}
         self._counts = {o: metrics.operation_attempts.labels(*labels, o) for o in OUTCOMES}
         self._backoff = metrics.backoff_duration.labels(*labels)
         self._giveups = {r: metrics.retry_giveups.labels(*labels, r) for r in GIVEUP_REASONS}
@@ -196,9 +214,10 @@ class OperationMetrics:
         self._durations[outcome].observe(seconds, exemplar)
         self._counts[outcome].observe(attempts)
 
-    def attempt(self, outcome: Outcome, error_type: str, exemplar: Exemplar) -> None:
-        """One attempt ended."""
+    def attempt(self, outcome: Outcome, error_type: str, seconds: float, exemplar: Exemplar) -> None:
+        """One attempt ended, after ``seconds``."""
         self._attempt_child(outcome, error_type).inc(1, exemplar)
+        self._attempt_durations[outcome].observe(seconds, exemplar)
 
     def backoff(self, seconds: float) -> None:
         """A wait of ``seconds`` between two attempts is over."""
@@ -215,21 +234,6 @@ class OperationMetrics:
     def cleaned_up(self, outcome: CleanupOutcome, seconds: float, exemplar: Exemplar) -> None:
         """The cleanup of a cancelled operation is over."""
         self._cleanup[outcome].observe(seconds, exemplar)
-
-    @property
-    def series_bound(self) -> int:
-        """Most series that this operation can have."""
-        return (
-            semconv.OPERATION_DURATION.series_per_label_set * len(OUTCOMES)
-            + semconv.OPERATION_ATTEMPTS.series_per_label_set * len(OUTCOMES)
-            + semconv.BACKOFF_DURATION.series_per_label_set
-            + semconv.CLEANUP_DURATION.series_per_label_set * len(CLEANUP_OUTCOMES)
-            + len(GIVEUP_REASONS)
-            + len(CANCEL_CAUSES)
-            + len(ATTEMPT_OUTCOMES)  # error counted once, as _OTHER
-            + MAX_ERROR_TYPES
-            + 1  # in flight
-        )
 
 
 class WorkflowMetrics:

@@ -92,7 +92,7 @@ class retry:  # noqa: N801  (used as a decorator)
             **operation.attributes,
             semconv.RETRY_MAX_ATTEMPTS: policy.max_attempts,
         }
-        self._attempt_attributes: dict[int, dict[str, str | int]] = {}
+        self._attempt_attributes: dict[int, Attributes] = {}
 
     def __call__(self, fn: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """Decorate an async function."""
@@ -133,7 +133,7 @@ class retry:  # noqa: N801  (used as a decorator)
             run.end(error)
             raise
 
-    def attributes_of_attempt(self, number: int) -> dict[str, str | int]:
+    def attributes_of_attempt(self, number: int) -> Attributes:
         """Span attributes of the attempt, built once per number."""
         attributes = self._attempt_attributes.get(number)
         if attributes is None:
@@ -147,6 +147,7 @@ class _Run:
 
     __slots__ = (
         "_attempt_timed_out",
+        "_backoff",
         "_cancels_before",
         "_deadline",
         "_delay",
@@ -169,6 +170,7 @@ class _Run:
         self._delay = min(policy.max_delay, policy.base_delay)
         self._number = 0
         self._attempt_timed_out = False
+        self._backoff = 0.0
         self._waited = 0.0
         now = loop.time()
         self._deadline = inherited_deadline()
@@ -187,11 +189,14 @@ class _Run:
         """Try once; the attempt is closed when it returns or raises."""
         self._number += 1
         retry_ = self._retry
+        attributes = retry_.attributes_of_attempt(self._number)
+        if self._number > 1:
+            attributes = {**attributes, semconv.ATTEMPT_BACKOFF: self._backoff}
         attempt = Attempt(
             self._execution,
             self._number,
             retry_.attempt_name,
-            retry_.attributes_of_attempt(self._number),
+            attributes,
             retry_.policy.attempt_timeout,
         )
         try:
@@ -306,7 +311,7 @@ class _Run:
             }
             raise
         finally:
-            waited = execution.loop.time() - started
+            waited = self._backoff = execution.loop.time() - started
             self._waited += waited
             execution.metrics.backoff(waited)
             if execution.report is not None:
@@ -319,7 +324,7 @@ class _Run:
         execution = self._execution
         final: dict[str, int | float | str] = {
             semconv.RETRY_ATTEMPTS: self._number,
-            semconv.RETRY_BACKOFF_SECONDS: self._waited,
+            semconv.RETRY_BACKOFF: self._waited,
         }
         if execution.giveup is not None:
             final[semconv.RETRY_GIVEUP_REASON] = execution.giveup

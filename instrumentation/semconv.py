@@ -4,6 +4,8 @@ OpenTelemetry has no convention for retry, backoff, timeout or cancellation, so 
 ``resilience.`` are this project's own. Where a convention exists (``error.type``, ``exception.*``,
 the HTTP server names) it is followed to the letter. Dashboards, alert rules, documents and tests
 read their names from here; nothing else spells one out.
+
+Units, by one rule: OpenTelemetry names carry none, durations are seconds; Prometheus names end in theirs.
 """
 
 from __future__ import annotations
@@ -108,12 +110,15 @@ OUTCOME: Final = _attribute(
     "resilience.outcome", "string", "success, error, timeout, exhausted or cancelled; absent while it runs."
 )
 ATTEMPT_NUMBER: Final = _attribute("resilience.attempt.number", "int", "Number of the attempt, from 1.")
+ATTEMPT_BACKOFF: Final = _attribute(
+    "resilience.attempt.backoff", "double", "From the second attempt on: time really waited before it, in seconds."
+)
 RETRY_MAX_ATTEMPTS: Final = _attribute(
     "resilience.retry.max_attempts", "int", "Most attempts the policy allows."
 )
 RETRY_ATTEMPTS: Final = _attribute("resilience.retry.attempts", "int", "Attempts made.")
-RETRY_BACKOFF_SECONDS: Final = _attribute(
-    "resilience.retry.backoff_seconds", "double", "Time really spent waiting between attempts, in seconds."
+RETRY_BACKOFF: Final = _attribute(
+    "resilience.retry.backoff", "double", "Time really spent waiting between attempts, in seconds."
 )
 RETRY_GIVEUP_REASON: Final = _attribute(
     "resilience.retry.giveup_reason", "string", "max_attempts, deadline, budget or non_retryable."
@@ -214,6 +219,16 @@ ATTEMPTS: Final = _metric(
         "Attempts of an operation; an operation that is not retried is one attempt.",
     )
 )
+ATTEMPT_DURATION: Final = _metric(
+    Metric(
+        "resilience_attempt_duration_seconds",
+        "histogram",
+        (*_OPERATION_LABELS, "outcome"),
+        "Duration of one attempt; an operation that is not retried is one attempt.",
+        "seconds",
+        DURATION_BUCKETS,
+    )
+)
 OPERATION_ATTEMPTS: Final = _metric(
     Metric(
         "resilience_operation_attempts",
@@ -298,7 +313,7 @@ DROPPED_SPANS: Final = _metric(
         "resilience_telemetry_dropped_spans",
         "counter",
         ("reason",),
-        "Spans that never reached the collector: queue_full, export_failed, rejected or shutdown.",
+        "Spans that never reached the collector: queue_full, export_failed, rejected or already_shutdown.",
     )
 )
 DROPPED_LOG_LINES: Final = _metric(

@@ -19,7 +19,7 @@ from . import semconv
 from .collector_session import CollectorSession
 from .environment import check_resource, is_disabled, otlp_options, positive_int, sampler
 from .export import BATCH_SIZE, EXPORT_TIMEOUT_MILLIS, QUEUE_SIZE, SCHEDULE_DELAY_MILLIS, ExportProcessor
-from .metrics import Metrics, metrics_for
+from .metrics import SERIES_PER_OPERATION, Metrics, metrics_for
 from .outcome import Outcome, status_rule
 from .recording import NullRecorder, Recorder
 from .resource import HashedOnce, service_name_of_environment
@@ -85,7 +85,11 @@ def setup(
         tracer = provider.get_tracer(semconv.SCOPE_NAME)
         recorder = TracerRecorder(tracer, time_ns, tracing_failure_counter(metrics))
     install(Telemetry(recorder, metrics, time_ns, is_failure))
-    _log.info("telemetry is set up; the declared operations have at most %d series", metrics.series_bound())
+    _log.info(
+        "telemetry is set up; the declared operations have at most %d series, %d each",
+        metrics.series_bound(),
+        SERIES_PER_OPERATION,
+    )
 
 
 def _provider(

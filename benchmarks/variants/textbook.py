@@ -53,7 +53,7 @@ def textbook(exporter: SpanExporter) -> Iterator[Variant]:
 def _retrying(operation: Operation, policy: Policy, tracer: Tracer, metrics: Metrics) -> Operation:
     async def call(caller: int) -> int:
         started = time.monotonic()
-        waited = 0.0
+        waited = backoff = 0.0
         metrics.operations_in_flight.labels(workflow=_WORKFLOW, operation=_OPERATION).inc()
         with tracer.start_as_current_span(f"retry {_OPERATION}") as span:
             span.set_attribute(semconv.WORKFLOW, _WORKFLOW)
@@ -61,7 +61,7 @@ def _retrying(operation: Operation, policy: Policy, tracer: Tracer, metrics: Met
             span.set_attribute(semconv.RETRY_MAX_ATTEMPTS, policy.max_attempts)
             for number in range(1, policy.max_attempts + 1):
                 try:
-                    value = await attempt(caller, number)
+                    value = await attempt(caller, number, backoff)
                 except Exception:
                     if number == policy.max_attempts:
                         finish(span, "exhausted", started, number, waited)
@@ -74,17 +74,21 @@ def _retrying(operation: Operation, policy: Policy, tracer: Tracer, metrics: Met
                             semconv.RETRY_DELAY_SOURCE: "policy",
                         },
                     )
-                    waited += await back_off()
+                    backoff = await back_off()
+                    waited += backoff
                 else:
                     finish(span, "success", started, number, waited)
                     return value
         raise AssertionError("the last attempt has returned or raised")
 
-    async def attempt(caller: int, number: int) -> int:
+    async def attempt(caller: int, number: int, backoff: float) -> int:
+        started = time.monotonic()
         with tracer.start_as_current_span(f"attempt {_OPERATION}") as span:
             span.set_attribute(semconv.WORKFLOW, _WORKFLOW)
             span.set_attribute(semconv.OPERATION, _OPERATION)
             span.set_attribute(semconv.ATTEMPT_NUMBER, number)
+            if number > 1:
+                span.set_attribute(semconv.ATTEMPT_BACKOFF, backoff)
             try:
                 value = await operation(caller)
             except Exception as error:
@@ -94,11 +98,17 @@ def _retrying(operation: Operation, policy: Policy, tracer: Tracer, metrics: Met
                 metrics.attempts.labels(
                     workflow=_WORKFLOW, operation=_OPERATION, outcome="error", error_type=kind
                 ).inc(exemplar=_exemplar(span))
+                metrics.attempt_duration.labels(
+                    workflow=_WORKFLOW, operation=_OPERATION, outcome="error"
+                ).observe(time.monotonic() - started, exemplar=_exemplar(span))
                 raise  # the context manager records the exception and sets the status
             span.set_attribute(semconv.OUTCOME, "success")
             metrics.attempts.labels(
                 workflow=_WORKFLOW, operation=_OPERATION, outcome="success", error_type=""
             ).inc()
+            metrics.attempt_duration.labels(
+                workflow=_WORKFLOW, operation=_OPERATION, outcome="success"
+            ).observe(time.monotonic() - started)
             return value
 
     async def back_off() -> float:
@@ -117,7 +127,7 @@ def _retrying(operation: Operation, policy: Policy, tracer: Tracer, metrics: Met
     def finish(span: Span, outcome: str, started: float, attempts: int, waited: float) -> None:
         span.set_attribute(semconv.OUTCOME, outcome)
         span.set_attribute(semconv.RETRY_ATTEMPTS, attempts)
-        span.set_attribute(semconv.RETRY_BACKOFF_SECONDS, waited)
+        span.set_attribute(semconv.RETRY_BACKOFF, waited)
         metrics.operations_in_flight.labels(workflow=_WORKFLOW, operation=_OPERATION).dec()
         metrics.operation_duration.labels(workflow=_WORKFLOW, operation=_OPERATION, outcome=outcome).observe(
             time.monotonic() - started, exemplar=_exemplar(span)

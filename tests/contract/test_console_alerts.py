@@ -297,7 +297,7 @@ CASES = (
         ({"reason": "queue_full"},),
         dropped={
             ("queue_full",): counter((0, 20), (1, 1), (0, 140)),
-            ("shutdown",): counter((0, 161), start=3),
+            ("already_shutdown",): counter((0, 161), start=3),
         },
     ),
 )

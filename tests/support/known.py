@@ -18,6 +18,7 @@ EXEMPLARS = frozenset(
         semconv.OPERATION_DURATION.name,
         semconv.WORKFLOW_DURATION.name,
         semconv.ATTEMPTS.name,
+        semconv.ATTEMPT_DURATION.name,
         semconv.RETRY_GIVEUPS.name,
         semconv.CLEANUP_DURATION.name,
         semconv.HTTP_SERVER_DURATION.name,
@@ -37,7 +38,7 @@ PROCESS = {
 VALUES: dict[str, frozenset[str]] = {
     "outcome": frozenset({*OUTCOMES, *CLEANUP_OUTCOMES}),
     "cause": frozenset(CANCEL_CAUSES),
-    "reason": frozenset({*GIVEUP_REASONS, "queue_full", "export_failed", "shutdown"}),
+    "reason": frozenset({*GIVEUP_REASONS, "queue_full", "export_failed", "already_shutdown"}),
     "state": frozenset({"queued", "running", "cancelling", "succeeded", "failed", "cancelled", "lost"}),
     "pool": frozenset({"inline", "worker", "engine"}),
     "status": frozenset({"firing", "resolved"}),

@@ -103,7 +103,7 @@ def test_results_and_exceptions_are_all_collected_in_order(recorded: Recorded) -
             . resilience.operation = stock
             . resilience.outcome = exhausted
             . resilience.retry.attempts = 1
-            . resilience.retry.backoff_seconds = 0
+            . resilience.retry.backoff = 0
             . resilience.retry.giveup_reason = max_attempts
             . resilience.retry.max_attempts = 1
             . resilience.workflow = checkout
@@ -228,7 +228,7 @@ def test_with_fail_fast_the_first_error_cancels_the_siblings_with_its_cause_and_
             . resilience.operation = stock
             . resilience.outcome = cancelled
             . resilience.retry.attempts = 1
-            . resilience.retry.backoff_seconds = 0
+            . resilience.retry.backoff = 0
             . resilience.retry.max_attempts = 3
             . resilience.workflow = checkout
             ! resilience.cancel.requested [1] resilience.cancel.cause=sibling

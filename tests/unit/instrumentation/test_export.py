@@ -150,7 +150,7 @@ def test_after_the_close_spans_are_dropped_and_counted() -> None:
     with exporting(Collector()) as (processor, drops, end):
         processor.shutdown()
         end(3)
-        assert drops.counted == {"shutdown": 3}
+        assert drops.counted == {"already_shutdown": 3}
 
 
 def test_the_close_is_bounded_and_what_is_left_counts_as_dropped_once() -> None:
@@ -168,10 +168,10 @@ def test_the_close_is_bounded_and_what_is_left_counts_as_dropped_once() -> None:
     with exporting(collector, batch_size=4) as (processor, drops, end):
         end(9)
         processor.close(0.05)
-        assert drops.counted == {"shutdown": 9}
+        assert drops.counted == {"already_shutdown": 9}
         release.set()
         wait_until(lambda: collector.closed, "the collector is closed")
-        assert drops.counted == {"shutdown": 9}
+        assert drops.counted == {"already_shutdown": 9}
 
 
 def test_spans_that_are_not_sampled_are_neither_exported_nor_dropped() -> None:

@@ -21,7 +21,7 @@ from instrumentation import (
     timeout,
     workflow,
 )
-from instrumentation.metrics import MAX_ERROR_TYPES, metrics_for
+from instrumentation.metrics import MAX_ERROR_TYPES, SERIES_PER_OPERATION, metrics_for
 from instrumentation.outcome import (
     ATTEMPT_OUTCOMES,
     CANCEL_CAUSES,
@@ -89,6 +89,9 @@ def test_exemplars_are_on_every_failing_path_and_lead_to_the_failing_span(record
         ("resilience_attempts_total", "error", None),
         ("resilience_attempts_total", "timeout", None),
         ("resilience_attempts_total", "cancelled", None),
+        ("resilience_attempt_duration_seconds_bucket", "error", None),
+        ("resilience_attempt_duration_seconds_bucket", "timeout", None),
+        ("resilience_attempt_duration_seconds_bucket", "cancelled", None),
         ("resilience_retry_giveups_total", None, "max_attempts"),
         ("resilience_retry_giveups_total", None, "non_retryable"),
         ("resilience_cleanup_duration_seconds_bucket", "failed", None),
@@ -101,7 +104,7 @@ def test_exemplars_are_on_every_failing_path_and_lead_to_the_failing_span(record
         assert sum(len(key) + len(value) for key, value in exemplar.labels.items()) < 128
         span = spans[exemplar.labels["span_id"]]
         assert trace_id(span) == exemplar.labels["trace_id"]
-        if name == "resilience_attempts_total":
+        if name.startswith("resilience_attempt"):
             assert span.name in ("attempt price", "timeout price")
 
 
@@ -150,6 +153,8 @@ def test_every_label_set_exists_at_declaration_with_value_0(recorded: Recorded) 
     ]
     for ended_as, error_type in kinds:
         assert has("resilience_attempts_total", outcome=ended_as, error_type=error_type)
+    for ended_as in ATTEMPT_OUTCOMES:
+        assert has("resilience_attempt_duration_seconds_count", outcome=ended_as)
     for reason in GIVEUP_REASONS:
         assert has("resilience_retry_giveups_total", reason=reason)
     for cause in CANCEL_CAUSES:
@@ -160,7 +165,7 @@ def test_every_label_set_exists_at_declaration_with_value_0(recorded: Recorded) 
     assert has("resilience_operations_in_flight")
     for label in ("operation", "workflow", "error_type"):
         assert samples["resilience_telemetry_folded_labels_total", (("label", label),)] == 0
-    for lost in ("queue_full", "export_failed", "shutdown"):
+    for lost in ("queue_full", "export_failed", "already_shutdown"):
         assert samples["resilience_telemetry_dropped_spans_total", (("reason", lost),)] == 0
     for part in ("tracing",):
         assert samples["resilience_telemetry_failures_total", (("part", part),)] == 0
@@ -234,8 +239,8 @@ def test_the_bound_on_series_that_is_printed_is_a_true_bound_and_tight(
             for sample in family.samples
             if sample.labels.get("operation") == "ship"
         ]
-        assert len(series) == bound
-        assert 150 <= bound <= 300
+        assert len(series) == bound == SERIES_PER_OPERATION
+        assert f"series, {bound} each" in caplog.text
 
 
 def test_no_created_series_double_the_count(recorded: Recorded) -> None:

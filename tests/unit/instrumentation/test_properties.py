@@ -243,6 +243,7 @@ def _outcomes_add_up(recorded: Recorded, spans: list[ReadableSpan]) -> None:
         attempts = total("resilience_attempts_total", operation=name)
         assert ended == total("resilience_operation_attempts_count", operation=name)
         assert attempts == total("resilience_operation_attempts_sum", operation=name)
+        assert attempts == total("resilience_attempt_duration_seconds_count", operation=name)
         cancelled = total("resilience_operation_duration_seconds_count", operation=name, outcome="cancelled")
         assert cancelled == total("resilience_cancellations_total", operation=name)
         executions = [
@@ -257,10 +258,14 @@ def _outcomes_add_up(recorded: Recorded, spans: list[ReadableSpan]) -> None:
         tries = [span for span in spans if span.name == f"attempt {name}"]
         assert sum(key(span, "retry.attempts") for span in retries) == len(tries)
         waits = [span for span in spans if span.name == f"backoff {name}"]
+        for span in tries:
+            before = [wait for wait in waits if wait.parent == span.parent][: key(span, "attempt.number") - 1]
+            seconds = [((wait.end_time or 0) - (wait.start_time or 0)) / 1e9 for wait in before]
+            assert key(span, "attempt.backoff") == (pytest.approx(seconds[-1]) if before else None)
         waited = sum((span.end_time or 0) - (span.start_time or 0) for span in waits) / 1e9
         assert total("resilience_backoff_duration_seconds_count", operation=name) == len(waits)
         assert total("resilience_backoff_duration_seconds_sum", operation=name) == pytest.approx(waited)
-        assert sum(key(span, "retry.backoff_seconds") for span in retries) == pytest.approx(waited)
+        assert sum(key(span, "retry.backoff") for span in retries) == pytest.approx(waited)
         cleanups = [span for span in spans if span.name == f"cleanup {name}"]
         assert total("resilience_cleanup_duration_seconds_count", operation=name) == len(cleanups)
     workflows = [span for span in spans if span.name.startswith("workflow")]

@@ -62,7 +62,7 @@ def test_a_retry_that_succeeds_later_is_a_success_and_its_failed_attempts_are_er
           . resilience.operation = price
           . resilience.outcome = success
           . resilience.retry.attempts = 3
-          . resilience.retry.backoff_seconds = 3
+          . resilience.retry.backoff = 3
           . resilience.retry.max_attempts = 4
           . resilience.workflow = checkout
           ! resilience.retry.scheduled [0.5] resilience.attempt.number=2, resilience.retry.delay=1, resilience.retry.delay_source=policy
@@ -82,6 +82,7 @@ def test_a_retry_that_succeeds_later_is_a_success_and_its_failed_attempts_are_er
             . resilience.workflow = checkout
           attempt price [1.5..2] ERROR 'b'
             . error.type = ConnectionError
+            . resilience.attempt.backoff = 1
             . resilience.attempt.number = 2
             . resilience.operation = price
             . resilience.outcome = error
@@ -94,18 +95,24 @@ def test_a_retry_that_succeeds_later_is_a_success_and_its_failed_attempts_are_er
             . resilience.retry.delay_source = policy
             . resilience.workflow = checkout
           attempt price [4..4.5]
+            . resilience.attempt.backoff = 2
             . resilience.attempt.number = 3
             . resilience.operation = price
             . resilience.outcome = success
             . resilience.workflow = checkout
         """)  # noqa: E501
     price = 'operation="price", outcome="success", workflow="checkout"'
+    failed = 'operation="price", outcome="error", workflow="checkout"'
     assert changes == {
         f"resilience_operation_duration_seconds_count{{{price}}}": 1,
         f"resilience_operation_duration_seconds_sum{{{price}}}": 4.5,
         f"resilience_operation_attempts_count{{{price}}}": 1,
         f"resilience_operation_attempts_sum{{{price}}}": 3,
         f"resilience_attempts_total{{{price}}}": 1,
+        f"resilience_attempt_duration_seconds_count{{{price}}}": 1,
+        f"resilience_attempt_duration_seconds_sum{{{price}}}": 0.5,
+        f"resilience_attempt_duration_seconds_count{{{failed}}}": 2,
+        f"resilience_attempt_duration_seconds_sum{{{failed}}}": 1,
         'resilience_attempts_total{error_type="ConnectionError", operation="price", outcome="error",'
         ' workflow="checkout"}': 2,
         'resilience_backoff_duration_seconds_count{operation="price", workflow="checkout"}': 2,
@@ -376,7 +383,7 @@ def test_the_deadline_that_ends_an_attempt_is_the_operations_own_timeout(recorde
           . resilience.operation = price
           . resilience.outcome = timeout
           . resilience.retry.attempts = 1
-          . resilience.retry.backoff_seconds = 0
+          . resilience.retry.backoff = 0
           . resilience.retry.giveup_reason = deadline
           . resilience.retry.max_attempts = 1
           . resilience.workflow = checkout
@@ -395,6 +402,8 @@ def test_the_deadline_that_ends_an_attempt_is_the_operations_own_timeout(recorde
         f"resilience_operation_attempts_count{{{labels}}}": 1,
         f"resilience_operation_attempts_sum{{{labels}}}": 1,
         f'resilience_attempts_total{{error_type="timeout", {labels}}}': 1,
+        f"resilience_attempt_duration_seconds_count{{{labels}}}": 1,
+        f"resilience_attempt_duration_seconds_sum{{{labels}}}": 2,
         'resilience_retry_giveups_total{operation="price", reason="deadline", workflow="checkout"}': 1,
     }
 

@@ -124,6 +124,16 @@ def test_no_counter_and_histogram_share_a_family() -> None:
         assert not metric.unit or name.endswith(metric.unit)
 
 
+def test_units_are_in_the_names_of_prometheus_only() -> None:
+    """One rule: a Prometheus family that measures something ends in its unit, an OpenTelemetry name has none."""
+    units = re.compile(r"[._](s|ms|ns|seconds|milliseconds|minutes|bytes|count|ratio|percent)$")
+    assert [name for name in (*semconv.ATTRIBUTES, *semconv.EVENTS) if units.search(name)] == []
+    for metric in semconv.METRICS.values():
+        assert (metric.unit == "seconds") == metric.name.endswith("_seconds")
+    for attribute in semconv.ATTRIBUTES.values():
+        assert attribute.type != "double" or attribute.help.endswith("in seconds.")
+
+
 def test_the_number_of_series_of_one_label_set() -> None:
     """Buckets, +Inf, sum and count."""
     assert semconv.OPERATION_DURATION.series_per_label_set == 16

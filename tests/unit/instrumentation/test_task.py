@@ -35,6 +35,8 @@ def test_a_block_is_one_execution_with_one_attempt(recorded: Recorded) -> None:
         f"resilience_operation_attempts_count{{{labels}}}": 1,
         f"resilience_operation_attempts_sum{{{labels}}}": 1,
         f"resilience_attempts_total{{{labels}}}": 1,
+        f"resilience_attempt_duration_seconds_count{{{labels}}}": 1,
+        f"resilience_attempt_duration_seconds_sum{{{labels}}}": 1,
     }
 
 

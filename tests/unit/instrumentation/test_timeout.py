@@ -44,6 +44,8 @@ def test_a_limit_that_is_reached_is_an_outcome_timeout(recorded: Recorded) -> No
         f"resilience_operation_attempts_count{{{labels}}}": 1,
         f"resilience_operation_attempts_sum{{{labels}}}": 1,
         f'resilience_attempts_total{{error_type="timeout", {labels}}}': 1,
+        f"resilience_attempt_duration_seconds_count{{{labels}}}": 1,
+        f"resilience_attempt_duration_seconds_sum{{{labels}}}": 2,
     }
 
 

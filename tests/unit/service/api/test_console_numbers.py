@@ -68,8 +68,8 @@ async def test_the_history_is_json_with_null_where_nothing_is_known(
 
 async def test_the_alerts_and_what_fired_before(client: Client, alerts: AlertStates) -> None:
     for number in range(3):
-        alerts.evaluate(START + 15 * number, reading(dropped={("shutdown",): float(number)}))
-    alerts.evaluate(START + 5000, reading(dropped={("shutdown",): 2.0}))
+        alerts.evaluate(START + 15 * number, reading(dropped={("already_shutdown",): float(number)}))
+    alerts.evaluate(START + 5000, reading(dropped={("already_shutdown",): 2.0}))
     status, document = await answer(client, "GET", "/console/alerts")
     assert (status, document["rules"]) == (200, alerts.states())
     assert [(each["alert"], each["to"]) for each in document["history"]] == [

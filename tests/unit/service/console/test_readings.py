@@ -91,7 +91,7 @@ def test_of_the_process(reading: Reading, registry: CollectorRegistry) -> None:
         ("queue_full",): 3.0,
         ("export_failed",): 0.0,
         ("rejected",): 0.0,
-        ("shutdown",): 0.0,
+        ("already_shutdown",): 0.0,
     }
     for bound, count in zip(LAG_BOUNDS, reading.lag_buckets, strict=True):
         le = "+Inf" if bound == LAG_BOUNDS[-1] else str(bound)
@@ -103,7 +103,7 @@ def test_of_an_operation_that_is_declared_later() -> None:
     reader = RegistryReader(registry)
     assert reader.read() == Reading(
         cancellations={},
-        dropped=dict.fromkeys([("queue_full",), ("export_failed",), ("rejected",), ("shutdown",)], 0.0),
+        dropped=dict.fromkeys([("queue_full",), ("export_failed",), ("rejected",), ("already_shutdown",)], 0.0),
     )
     metrics_for(registry).of(Operation("late", workflow="w")).attempt("timeout", "timeout", None)
     assert reader.read().attempts["w", "late", "timeout"] == 1

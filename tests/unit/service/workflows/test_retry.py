@@ -72,6 +72,7 @@ async def test_exemplars_lead_from_failures_to_their_traces(api: Api) -> None:
     assert named == {
         "resilience_operation_duration_seconds_bucket",
         "resilience_attempts_total",
+        "resilience_attempt_duration_seconds_bucket",
         "resilience_retry_giveups_total",
         "resilience_workflow_duration_seconds_bucket",
         "http_server_request_duration_seconds_bucket",
