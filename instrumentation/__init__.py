@@ -20,6 +20,7 @@ OpenTelemetry spans and Prometheus metrics. Declare an :class:`Operation`, call 
 from .awaitables import NotAwaitableError
 from .budget import RetryBudget
 from .cancellation import CancellableTask, cancel_on_exit, cancellable, request_cancel
+from .canceller import task_factory
 from .cleanup import CleanupResult, cleanup
 from .concurrency import gather
 from .operation import Operation
@@ -34,6 +35,7 @@ from .outcome import (
 )
 from .policy import RetryPolicy
 from .report import Report, settle
+from .resend import ResendCount
 from .retry import retry
 from .scope import CancelRequest
 from .setup import setup, shutdown
@@ -53,6 +55,7 @@ __all__ = [
     "Operation",
     "Outcome",
     "Report",
+    "ResendCount",
     "RetryBudget",
     "RetryPolicy",
     "cancel_on_exit",
@@ -69,6 +72,7 @@ __all__ = [
     "shutdown",
     "status_rule",
     "task",
+    "task_factory",
     "timeout",
     "without_spans",
     "workflow",

@@ -1,4 +1,4 @@
-"""One attempt of a retry: its span, its timer, its count."""
+"""One attempt of a retry: its span or event, its timer, its count."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .outcome import (
     message_of,
     recorded_since,
 )
-from .recording import Attributes
+from .recording import Attributes, OpenSpan
 from .scope import Scope, cancel_request, current_scope, leave_scope
 
 _log = logging.getLogger("instrumentation")
@@ -33,7 +33,17 @@ class Attempt:
         limit: Seconds that this attempt may take; None: only until the execution's deadline.
     """
 
-    __slots__ = ("_execution", "_number", "_scope_token", "_span", "_started", "timed_out", "timer")
+    __slots__ = (
+        "_attributes",
+        "_execution",
+        "_number",
+        "_own_span",
+        "_scope_token",
+        "_span",
+        "_started",
+        "timed_out",
+        "timer",
+    )
 
     def __init__(
         self,
@@ -45,50 +55,63 @@ class Attempt:
     ) -> None:
         self._execution = execution
         self._number = number
+        self._attributes = attributes
         self._started = execution.loop.time()
         self.timed_out = False
         deadline = execution.scope.deadline
         when = deadline if limit is None else min(deadline, self._started + limit)
         self.timer = asyncio.timeout_at(when) if when < math.inf else None
-        self._span = execution.telemetry.recorder.start(span_name, attributes)
-        self._scope_token = None
-        if self.timer is not None:
-            scope = Scope(
-                execution.scope,
-                execution=execution,
-                deadline=when,
-                timer=self.timer,
-                span=self._span.context,
-            )
-            self._scope_token = current_scope.set(scope)
+        self._own_span: OpenSpan | None = None
+        if execution.telemetry.attempts == "spans":
+            self._own_span = execution.telemetry.recorder.start(span_name, attributes)
+        self._span = self._own_span or execution.span
+        scope = Scope(
+            execution.scope,
+            execution=execution,
+            deadline=when,
+            timer=self.timer,
+            span=self._span.context,
+            attempt=number,
+        )
+        self._scope_token = current_scope.set(scope)
 
     def end(self, error: BaseException | None) -> None:
         """Close the attempt: classify, count, log, end the span."""
         execution = self._execution
-        recorder = execution.telemetry.recorder
         seconds = execution.loop.time() - self._started
         execution.host.attempts += 1
         if execution.report is not None:
             execution.report.attempts += 1
         abandoned = isinstance(error, GeneratorExit)
-        if self._scope_token is not None and not abandoned:
+        if not abandoned:
             leave_scope(self._scope_token)
         if error is None:
             execution.metrics.attempt("success", "", seconds, None)
-            recorder.end(self._span, _SUCCEEDED)
+            self._close(seconds, _SUCCEEDED)
             return
         outcome = self._classify(error)
         kind = error_type_of(outcome, error)
         final: dict[str, str] = {semconv.OUTCOME: outcome}
         failure = None
         if outcome == "cancelled":
-            final[semconv.CANCEL_CAUSE] = cancel_request(error, execution.scope).cause
+            final.update(cancel_request(error, execution.scope).attributes)
         else:
             final[semconv.ERROR_TYPE] = kind
             self._record(error, outcome, kind)  # first: it gives a timeout its message
             failure = message_of(error) if execution.telemetry.is_failure(outcome) else None
         execution.metrics.attempt(outcome, kind, seconds, self._span.exemplar)
-        recorder.end(self._span, final, failure=failure, abandoned=abandoned)
+        self._close(seconds, final, failure=failure, abandoned=abandoned)
+
+    def _close(
+        self, seconds: float, final: Attributes, *, failure: str | None = None, abandoned: bool = False
+    ) -> None:
+        execution = self._execution
+        recorder = execution.telemetry.recorder
+        if self._own_span is not None:
+            recorder.end(self._own_span, final, failure=failure, abandoned=abandoned)
+            return
+        event = {**self._attributes, **final, semconv.ATTEMPT_ELAPSED: seconds}
+        recorder.event(execution.span, semconv.EVENT_ATTEMPT, event)
 
     def _classify(self, error: BaseException) -> Outcome:
         if isinstance(error, (asyncio.CancelledError, GeneratorExit)):

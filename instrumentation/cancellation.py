@@ -23,7 +23,11 @@ T = TypeVar("T")
 
 
 def request_cancel(
-    target: asyncio.Task[Any], cause: CancelCause = "request", *, by: SpanContext | None = None
+    target: asyncio.Task[Any],
+    cause: CancelCause = "request",
+    *,
+    by: SpanContext | None = None,
+    reason: str | None = None,
 ) -> bool:
     """Cancel any asyncio task and say why, so that its spans and metrics can.
 
@@ -31,11 +35,12 @@ def request_cancel(
         target: The task.
         cause: Who asks.
         by: Span whose failure or request is the reason; by default the current span.
+        reason: Why, in your own words; 256 characters of it are kept.
 
     Returns:
         False if the task had already ended.
     """
-    return target.cancel(_request(cause, by))
+    return target.cancel(_request(cause, by, reason))
 
 
 class CancellableTask(Generic[T]):
@@ -59,9 +64,9 @@ class CancellableTask(Generic[T]):
         """Whether it has ended, cleanup included."""
         return self.task.done()
 
-    def cancel(self, cause: CancelCause = "request") -> bool:
+    def cancel(self, cause: CancelCause = "request", *, reason: str | None = None) -> bool:
         """Ask it to stop; its cleanup runs. False if it had already ended."""
-        return request_cancel(self.task, cause)
+        return request_cancel(self.task, cause, reason=reason)
 
 
 def cancellable(
@@ -210,8 +215,8 @@ async def cancel_on_exit(tasks: Collection[CancellableTask[Any]]) -> AsyncIterat
                 each.exception()  # it is in the report: asyncio need not warn that nobody looked at it
 
 
-def _request(cause: CancelCause, by: SpanContext | None = None) -> CancelRequest:
+def _request(cause: CancelCause, by: SpanContext | None = None, reason: str | None = None) -> CancelRequest:
     telemetry = active()
     if by is None:
         by = telemetry.recorder.current()
-    return CancelRequest(cause, by if by.is_valid else None, telemetry.time_ns())
+    return CancelRequest(cause, by if by.is_valid else None, telemetry.time_ns(), reason or None)

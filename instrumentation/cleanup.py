@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanContext
 
 from . import semconv
 from .awaitables import require_async_callable, require_awaitable
+from .execution import as_run_here
 from .operation import Operation
 from .outcome import CleanupOutcome, error_type, message_of
 from .recording import OpenSpan
@@ -81,7 +82,7 @@ async def cleanup(
     cancel = handling if isinstance(handling, asyncio.CancelledError) else None
     scope = current_scope.get()
     by = None if cancel is None else cancel_request(cancel, scope).by
-    running = _Cleanup(operation, timeout, by)
+    running = _Cleanup(as_run_here(operation), timeout, by)
     task = asyncio.create_task(running.run(fn))
     _running.add(task)
     task.add_done_callback(_running.discard)
@@ -136,7 +137,10 @@ class _Cleanup:
         self._span = self._start_span(current=True)
         timer = asyncio.timeout_at(deadline)
         # A scope of its own, without parent: the deadline that has just passed must not stop the cleanup.
-        current_scope.set(Scope(None, deadline=deadline, timer=timer, span=self._span.context))
+        around = current_scope.get()
+        workflow = None if around is None else around.workflow
+        scope = Scope(None, deadline=deadline, timer=timer, span=self._span.context, workflow=workflow)
+        current_scope.set(scope)
         try:
             async with timer:
                 await require_awaitable(fn, fn())

@@ -10,6 +10,7 @@ from typing import TypeVar
 from . import semconv
 from .awaitables import require_async_callable
 from .cancellation import cancel_and_wait, count_if_never_started
+from .execution import as_run_here
 from .operation import Operation
 from .outcome import error_type, mark_recorded, message_of, recorded_since
 from .recording import OpenSpan
@@ -59,10 +60,11 @@ async def gather(
     for call in calls.values():
         require_async_callable(call, "gather")
     reports = [] if reports is None else reports
+    attributes = as_run_here(operation).attributes
     recorder = active().recorder
     span = recorder.start(
         f"{semconv.SPAN_GATHER} {operation.name}",
-        {**operation.attributes, semconv.GATHER_SIZE: len(calls)},
+        {**attributes, semconv.GATHER_SIZE: len(calls)},
     )
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -144,7 +146,7 @@ def _end(span: OpenSpan, reports: list[Report[T]], started: float, error: BaseEx
         final[semconv.OUTCOME] = "success"
     elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
         request = cancel_request(error, current_scope.get())
-        cause = {semconv.CANCEL_CAUSE: request.cause}
+        cause = request.attributes
         final |= {semconv.OUTCOME: "cancelled", **cause}
         telemetry.recorder.event(span, semconv.EVENT_CANCEL_REQUESTED, cause, request.time_ns)
         if request.by is not None:

@@ -14,7 +14,6 @@ from abc import ABC, abstractmethod
 from . import semconv
 from .operation import Operation
 from .outcome import (
-    CancelCause,
     GiveUpReason,
     Outcome,
     error_type_of,
@@ -25,7 +24,7 @@ from .outcome import (
     recorded_since,
 )
 from .recording import Attributes
-from .scope import Scope, cancel_request, current_scope, leave_scope
+from .scope import CancelRequest, Scope, cancel_request, current_scope, leave_scope
 from .telemetry import Telemetry, active
 
 _log = logging.getLogger("instrumentation")
@@ -41,6 +40,7 @@ class Execution(ABC):
         attributes: Span attributes known at the start.
         deadline: Absolute ``loop.time()`` in seconds by which it must end.
         timer: The timer that enforces its own limit.
+        workflow: Name of the workflow, if it is one.
     """
 
     __slots__ = (
@@ -63,6 +63,7 @@ class Execution(ABC):
         *,
         deadline: float = math.inf,
         timer: asyncio.Timeout | None = None,
+        workflow: str | None = None,
     ) -> None:
         self.telemetry = telemetry
         self.loop = asyncio.get_running_loop()
@@ -71,7 +72,12 @@ class Execution(ABC):
         self.giveup: GiveUpReason | None = None
         self.span = telemetry.recorder.start(span_name, attributes)
         self.scope = Scope(
-            current_scope.get(), execution=self, deadline=deadline, timer=timer, span=self.span.context
+            current_scope.get(),
+            execution=self,
+            deadline=deadline,
+            timer=timer,
+            span=self.span.context,
+            workflow=workflow,
         )
         self.report = self.scope.report
         if self.report is not None and self.report.span is None:
@@ -111,12 +117,11 @@ class Execution(ABC):
         recorder = self.telemetry.recorder
         if outcome == "cancelled":
             request = cancel_request(error, self.scope.parent)
-            cause = {semconv.CANCEL_CAUSE: request.cause}
-            final.update(cause)
-            recorder.event(self.span, semconv.EVENT_CANCEL_REQUESTED, cause, request.time_ns)
+            final.update(request.attributes)
+            recorder.event(self.span, semconv.EVENT_CANCEL_REQUESTED, request.attributes, request.time_ns)
             if request.by is not None:
                 recorder.link(self.span, request.by)
-            self._count_cancel(request.cause)
+            self._count_cancel(request)
             return None
         final[semconv.ERROR_TYPE] = error_type_of(outcome, error)
         if outcome == "exhausted":
@@ -131,12 +136,28 @@ class Execution(ABC):
         """Count the end."""
 
     @abstractmethod
-    def _count_cancel(self, cause: CancelCause) -> None:
+    def _count_cancel(self, request: CancelRequest) -> None:
         """Count the cause of a cancel."""
 
 
+def as_run_here(operation: Operation) -> Operation:
+    """The operation under the name of the workflow that it runs in; outside of any it is as declared."""
+    scope = current_scope.get()
+    if scope is None or scope.workflow is None or scope.workflow == operation.workflow:
+        return operation
+    return active().metrics.in_workflow(operation, scope.workflow)
+
+
 class OperationExecution(Execution):
-    """A running operation."""
+    """A running operation.
+
+    Args:
+        operation: It, as :func:`as_run_here` has it; ``attributes`` are its own and further ones.
+        span_name: ``{primitive} {operation}``.
+        attributes: Span attributes known at the start.
+        deadline: Absolute ``loop.time()`` in seconds by which it must end.
+        timer: The timer that enforces its own limit.
+    """
 
     __slots__ = ("_enclosing", "attempts", "metrics", "operation")
 
@@ -196,9 +217,9 @@ class OperationExecution(Execution):
         attributes = {**self.operation.attributes, semconv.OUTCOME: outcome, semconv.ERROR_TYPE: kind}
         _log.debug("%s failed: %s", self.operation.name, message_of(error), extra=attributes)
 
-    def _count_cancel(self, cause: CancelCause) -> None:
+    def _count_cancel(self, request: CancelRequest) -> None:
         if self.host is self:
-            self.metrics.cancelled(cause)
+            self.metrics.cancelled(request.cause)
         if _log.isEnabledFor(logging.DEBUG):
-            attributes = {**self.operation.attributes, semconv.CANCEL_CAUSE: cause}
-            _log.debug("%s cancelled: %s", self.operation.name, cause, extra=attributes)
+            attributes = {**self.operation.attributes, **request.attributes}
+            _log.debug("%s %s", self.operation.name, request, extra=attributes)

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from . import semconv
-from .operation import Operation
+from .operation import Operation, is_declared
 from .outcome import (
     ATTEMPT_OUTCOMES,
     CANCEL_CAUSES,
@@ -107,10 +107,20 @@ class Metrics:
             self.folded("operation")
             known = operation.workflow if operation.workflow in self._workflows else semconv.OTHER
             return self.of(Operation.lookup(semconv.OTHER, workflow=known))
-        self.of_workflow(operation.workflow)
+        if operation.workflow is not None:
+            self.of_workflow(operation.workflow)
         children = OperationMetrics(self, operation)
         self._operations[operation] = children
         return children
+
+    def in_workflow(self, operation: Operation, workflow: str) -> Operation:
+        """The operation as one of the workflow that it runs in; as declared where that would be too many."""
+        if not is_declared(operation.name, workflow) and (
+            workflow not in self._workflows or len(self._operations) >= MAX_OPERATIONS
+        ):
+            self.folded("workflow")
+            return operation
+        return operation.within(workflow)
 
     def of_workflow(self, workflow: str) -> WorkflowMetrics:
         """The children of one workflow, cached; bounded like the operations."""
@@ -128,8 +138,8 @@ class Metrics:
         if label not in self._folds_logged:
             self._folds_logged.add(label)
             _log.warning(
-                "an undeclared %s was counted as %s: declare an Operation for it, and build no name from"
-                " arguments, ids or URLs (this is logged once)",
+                "an undeclared %s, or one too many, was counted as %s or as declared: declare an Operation"
+                " for it, and build no name from arguments, ids or URLs (this is logged once)",
                 label,
                 semconv.OTHER,
             )
@@ -172,7 +182,7 @@ class OperationMetrics:
     )
 
     def __init__(self, metrics: Metrics, operation: Operation) -> None:
-        labels = self._labels = (operation.workflow, operation.name)
+        labels = self._labels = (operation.workflow or "", operation.name)
         self._in_flight = metrics.operations_in_flight.labels(*labels)
         self._durations = {o: metrics.operation_duration.labels(*labels, o) for o in OUTCOMES}
         self._attempt_durations = {o: metrics.attempt_duration.labels(*labels, o) for o in ATTEMPT_OUTCOMES}

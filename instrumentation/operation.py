@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from . import semconv
-from .printable import encodable
+from .printable import shown
 
-_declared: dict[tuple[str, str], Operation] = {}
+_declared: dict[tuple[str | None, str], Operation] = {}
 _on_declare: list[Callable[[Operation], None]] = []
 _on_fold: list[Callable[[], None]] = []
 
@@ -21,13 +21,15 @@ class Operation:
     Declaring it creates its metric series at zero, so that a ``rate()`` sees the first increment. Declared
     again under the same names it is the same object.
 
+    What runs inside a :class:`instrumentation.workflow` counts under that one's name.
+
     Args:
         name: For example ``"price"`` or ``"API Call"``.
-        workflow: Name of the workflow that it belongs to.
+        workflow: Name of the workflow that it counts under outside of any; by default under none.
         error_types: Qualified names of the exceptions expected, whose series are to exist from the start.
 
     Raises:
-        ValueError: A name is empty or longer than 100 characters, or has lone halves of characters in it.
+        ValueError: A name is empty or longer than 100 characters, or has characters that can't be shown.
 
     >>> price = Operation("price", workflow="checkout")
     >>> price
@@ -41,25 +43,26 @@ class Operation:
     __slots__ = ("attributes", "error_types", "name", "workflow")
 
     name: str
-    workflow: str
+    workflow: str | None
     error_types: tuple[str, ...]
     attributes: Mapping[str, str]
 
-    def __new__(cls, name: str, *, workflow: str, error_types: tuple[str, ...] = ()) -> Operation:
+    def __new__(
+        cls, name: str, *, workflow: str | None = None, error_types: tuple[str, ...] = ()
+    ) -> Operation:
         """Declare it, or return what was declared under these names before."""
         known = _declared.get((workflow, name))
         if known is not None:
             return known
-        for what, value in (("name", name), ("workflow", workflow)):
-            if not value or len(value) > 100:
-                raise ValueError(f"Operation {what} must have 1 to 100 characters, got {value!r}")
-            if encodable(value) != value:
-                raise ValueError(f"Operation {what} must be text that UTF-8 can write, got {value!r}")
+        require_name("Operation name", name)
+        attributes = {semconv.OPERATION: name}
+        if workflow is not None:
+            attributes[semconv.WORKFLOW] = require_name("Operation workflow", workflow)
         self = super().__new__(cls)
         self.name = name
         self.workflow = workflow
-        self.error_types = error_types
-        self.attributes = MappingProxyType({semconv.WORKFLOW: workflow, semconv.OPERATION: name})
+        self.error_types = tuple(map(shown, error_types))
+        self.attributes = MappingProxyType(attributes)
         _declared[workflow, name] = self
         for listener in _on_declare:
             listener(self)
@@ -68,8 +71,12 @@ class Operation:
     def __repr__(self) -> str:
         return f"Operation({self.name!r}, workflow={self.workflow!r})"
 
+    def within(self, workflow: str) -> Operation:
+        """The operation of this name in another workflow, declared as this one is."""
+        return Operation(self.name, workflow=workflow, error_types=self.error_types)
+
     @staticmethod
-    def lookup(name: str, *, workflow: str) -> Operation:
+    def lookup(name: str, *, workflow: str | None = None) -> Operation:
         """The declared operation of that name, or the workflow's ``_OTHER``.
 
         For names that come from outside: an undeclared one is folded and counted in
@@ -83,6 +90,24 @@ class Operation:
         for listener in _on_fold:
             listener()
         return Operation.lookup(semconv.OTHER, workflow=workflow)
+
+
+def require_name(what: str, name: str) -> str:
+    """Check a name that becomes part of span names and a metric label.
+
+    Raises:
+        ValueError: It is empty or longer than 100 characters, or has characters that can't be shown.
+    """
+    if not name or len(name) > 100:
+        raise ValueError(f"{what} must have 1 to 100 characters, got {name!r}")
+    if not name.isprintable():  # lone halves of characters are not, either
+        raise ValueError(f"{what} must be printable text, got {name!r}")
+    return name
+
+
+def is_declared(name: str, workflow: str) -> bool:
+    """Whether there is an operation of that name in the workflow."""
+    return (workflow, name) in _declared
 
 
 def declared() -> tuple[Operation, ...]:

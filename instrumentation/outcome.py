@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final, Literal, cast, get_args
 
 from . import semconv
-from .printable import encodable
+from .printable import MAX_MESSAGE, capped, encodable, shown
 
 Outcome = Literal["success", "error", "timeout", "exhausted", "cancelled"]
 """``success``; ``error`` (not retryable, or no retry); ``timeout`` (the operation's *own* limit);
@@ -58,8 +58,8 @@ def error_type(error: BaseException) -> str:
     """
     if isinstance(error, BaseExceptionGroup):
         kinds = {type(leaf).__qualname__ for leaf in _leaves(error)}
-        return kinds.pop() if len(kinds) == 1 else "ExceptionGroup"
-    return type(error).__qualname__
+        return shown(kinds.pop()) if len(kinds) == 1 else "ExceptionGroup"
+    return shown(type(error).__qualname__)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
@@ -71,9 +71,9 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 
 def message_of(error: BaseException) -> str:
-    """``str(error)``, or a placeholder where the exception's own ``__str__`` fails."""
+    """``str(error)``, cut after 8192 characters, or a placeholder where its own ``__str__`` fails."""
     try:
-        return encodable(str(error))
+        return capped(encodable(str(error)), MAX_MESSAGE)
     except Exception:
         return f"<{type(error).__qualname__} whose message can't be shown>"
 

@@ -3,7 +3,33 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
+
+MAX_TEXT: Final = 256
+"""Characters of a text that somebody else chose, where it is no message."""
+MAX_MESSAGE: Final = 8192
+"""Characters of an exception's message: a document in it would make a batch too large for the collector."""
+
+
+def shown(text: str) -> str:
+    r"""A short text of unknown origin as one line of at most ``MAX_TEXT`` characters, escapes included.
+
+    >>> shown("caf\udce9\x1b[2J")
+    'caf\\udce9\\x1b[2J'
+    """
+    text = text[: MAX_TEXT + 1]
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return capped(text, MAX_TEXT)
+
+
+def capped(text: str, limit: int) -> str:
+    """The text, or as much of its beginning as the limit allows, with a sign that it goes on.
+
+    >>> capped("too long", 4)
+    'too\u2026'
+    """
+    return text if len(text) <= limit else f"{text[: limit - 1]}\u2026"
 
 
 def encodable(text: str) -> str:

@@ -15,7 +15,7 @@ from .attempt import Attempt
 from .awaitables import NotAwaitableError, require_async_callable, require_awaitable
 from .backoff import jittered, next_delay, retry_after_of
 from .budget import RetryBudget
-from .execution import OperationExecution
+from .execution import OperationExecution, as_run_here
 from .operation import Operation
 from .outcome import GiveUpReason, error_type, message_of
 from .policy import RetryPolicy
@@ -64,7 +64,6 @@ class retry:  # noqa: N801  (used as a decorator)
     __slots__ = (
         "_attempt_attributes",
         "attempt_name",
-        "attributes",
         "backoff_name",
         "budget",
         "operation",
@@ -88,11 +87,7 @@ class retry:  # noqa: N801  (used as a decorator)
         self.span_name = f"{semconv.SPAN_RETRY} {operation.name}"
         self.attempt_name = f"{semconv.SPAN_ATTEMPT} {operation.name}"
         self.backoff_name = f"{semconv.SPAN_BACKOFF} {operation.name}"
-        self.attributes: Attributes = {
-            **operation.attributes,
-            semconv.RETRY_MAX_ATTEMPTS: policy.max_attempts,
-        }
-        self._attempt_attributes: dict[int, Attributes] = {}
+        self._attempt_attributes: dict[tuple[Operation, int], Attributes] = {}
 
     def __call__(self, fn: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """Decorate an async function."""
@@ -133,12 +128,12 @@ class retry:  # noqa: N801  (used as a decorator)
             run.end(error)
             raise
 
-    def attributes_of_attempt(self, number: int) -> Attributes:
-        """Span attributes of the attempt, built once per number."""
-        attributes = self._attempt_attributes.get(number)
+    def attributes_of_attempt(self, operation: Operation, number: int) -> Attributes:
+        """Span attributes of the attempt, built once per operation as it runs and number."""
+        attributes = self._attempt_attributes.get((operation, number))
         if attributes is None:
-            attributes = {**self.operation.attributes, semconv.ATTEMPT_NUMBER: number}
-            self._attempt_attributes[number] = attributes
+            attributes = {**operation.attributes, semconv.ATTEMPT_NUMBER: number}
+            self._attempt_attributes[operation, number] = attributes
         return attributes
 
 
@@ -176,12 +171,14 @@ class _Run:
         self._deadline = inherited_deadline()
         if policy.deadline is not None:
             self._deadline = min(self._deadline, now + policy.deadline)
-        attributes: Attributes = retry_.attributes
+        operation = as_run_here(retry_.operation)
+        attributes: dict[str, str | int | float] = {
+            **operation.attributes,
+            semconv.RETRY_MAX_ATTEMPTS: policy.max_attempts,
+        }
         if self._deadline < math.inf:
-            attributes = {**attributes, semconv.DEADLINE: self._deadline - now}
-        self._execution = OperationExecution(
-            retry_.operation, retry_.span_name, attributes, deadline=self._deadline
-        )
+            attributes[semconv.DEADLINE] = self._deadline - now
+        self._execution = OperationExecution(operation, retry_.span_name, attributes, deadline=self._deadline)
 
     async def attempt(
         self, fn: Callable[..., Awaitable[T]], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -189,7 +186,7 @@ class _Run:
         """Try once; the attempt is closed when it returns or raises."""
         self._number += 1
         retry_ = self._retry
-        attributes = retry_.attributes_of_attempt(self._number)
+        attributes = retry_.attributes_of_attempt(self._execution.operation, self._number)
         if self._number > 1:
             attributes = {**attributes, semconv.ATTEMPT_BACKOFF: self._backoff}
         attempt = Attempt(
@@ -251,12 +248,12 @@ class _Run:
         if reason != "non_retryable":
             _log.warning(
                 "%s gave up after %d attempts (%s): %s",
-                retry_.operation.name,
+                execution.operation.name,
                 self._number,
                 reason,
                 message_of(error),
                 extra={
-                    **retry_.operation.attributes,
+                    **execution.operation.attributes,
                     semconv.RETRY_ATTEMPTS: self._number,
                     semconv.RETRY_GIVEUP_REASON: reason,
                     semconv.ERROR_TYPE: error_type(error),
@@ -277,37 +274,36 @@ class _Run:
             _log.info(
                 "attempt %d of %s failed, trying again in %.3g s: %s",
                 self._number,
-                self._retry.operation.name,
+                execution.operation.name,
                 delay,
                 message_of(error),
                 extra={
-                    **self._retry.operation.attributes,
+                    **execution.operation.attributes,
                     **scheduled,
                     semconv.ERROR_TYPE: error_type(error),
                 },
             )
 
     async def backoff(self, delay: float, source: str) -> None:
-        """Wait, as a span of its own; what counts is the time really waited, also when interrupted."""
+        """Wait, as a span if attempts are; what counts is the time really waited, also when interrupted."""
         execution = self._execution
         recorder = execution.telemetry.recorder
         started = execution.loop.time()
-        span = recorder.start(
-            self._retry.backoff_name,
-            {
-                **self._retry.operation.attributes,
+        span = None
+        if execution.telemetry.attempts == "spans":
+            attributes: Attributes = {
+                **execution.operation.attributes,
                 semconv.RETRY_DELAY: delay,
                 semconv.RETRY_DELAY_SOURCE: source,
-            },
-            current=False,
-        )
+            }
+            span = recorder.start(self._retry.backoff_name, attributes, current=False)
         final: Attributes = _COMPLETED
         try:
             await asyncio.sleep(delay)
         except BaseException as error:
             final = {
                 semconv.OUTCOME: "cancelled",
-                semconv.CANCEL_CAUSE: cancel_request(error, execution.scope).cause,
+                **cancel_request(error, execution.scope).attributes,
             }
             raise
         finally:
@@ -316,7 +312,8 @@ class _Run:
             execution.metrics.backoff(waited)
             if execution.report is not None:
                 execution.report.backoff_seconds += waited
-            recorder.end(span, final)
+            if span is not None:
+                recorder.end(span, final)
         self._raise_swallowed_cancel()
 
     def end(self, error: BaseException | None) -> None:

@@ -11,11 +11,13 @@ import math
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from opentelemetry.trace import SpanContext
 
+from . import semconv
 from .outcome import CancelCause
+from .printable import shown
 from .telemetry import active
 
 if TYPE_CHECKING:
@@ -35,9 +37,22 @@ class Scope:
         span: The span of this level, which a cancel by ``timer`` or for ``cause`` links to.
         cause: Cause of a cancel that names none, or None to ask the parent.
         report: Where outcomes, attempts and waits are written, if someone wants to know; inherited.
+        workflow: Name of the enclosing workflow, or None; inherited.
+        attempt: Number of the enclosing attempt, 0 outside of any; inherited.
     """
 
-    __slots__ = ("cause", "deadline", "execution", "parent", "report", "span", "task", "timer")
+    __slots__ = (
+        "attempt",
+        "cause",
+        "deadline",
+        "execution",
+        "parent",
+        "report",
+        "span",
+        "task",
+        "timer",
+        "workflow",
+    )
 
     def __init__(
         self,
@@ -49,6 +64,8 @@ class Scope:
         span: SpanContext | None = None,
         cause: CancelCause | None = None,
         report: Report[Any] | None = None,
+        workflow: str | None = None,
+        attempt: int = 0,
     ) -> None:
         self.parent: Scope | None = parent
         self.execution: Execution | None = execution
@@ -58,6 +75,8 @@ class Scope:
         self.span = span
         self.cause = cause
         self.report: Report[Any] | None = report if report is not None or parent is None else parent.report
+        self.workflow: str | None = workflow if workflow is not None or parent is None else parent.workflow
+        self.attempt: int = attempt if attempt or parent is None else parent.attempt
 
 
 _SEEN = "__resilience_seen__"
@@ -87,17 +106,61 @@ class CancelRequest:
         cause: Who asked.
         by: Span whose failure or request caused it, to be linked to, or None.
         time_ns: When it was asked, in nanoseconds since the epoch; 0 where only the arrival is known.
+        reason: Why, in the words of whoever asked; None where they gave none.
+        task: Name of the task that asked; None where it is not known.
+        location: Where in the code, as ``module.function:line``; None where it is not known.
 
-    >>> str(CancelRequest("shutdown"))
-    'cancelled: shutdown'
+    >>> str(CancelRequest("shutdown", reason="a new version", task="main"))
+    'cancelled: shutdown (a new version), by task main'
     """
 
     cause: CancelCause
     by: SpanContext | None = None
     time_ns: int = 0
+    reason: str | None = None
+    task: str | None = None
+    location: str | None = None
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What spans and logs say of it."""
+        known = {
+            semconv.CANCEL_CAUSE: self.cause,
+            semconv.CANCEL_REASON: self.reason,
+            semconv.CANCEL_TASK: self.task,
+            semconv.CANCEL_LOCATION: self.location,
+        }
+        return {name: shown(text) for name, text in known.items() if text is not None}
 
     def __str__(self) -> str:
-        return f"cancelled: {self.cause}"
+        reason = f" ({shown(self.reason)})" if self.reason else ""
+        return f"cancelled: {self.cause}{reason}{_author(self.task, self.location)}"
+
+
+class CancelText(str):
+    """The text that ``Task.cancel`` was given, or an empty one, and who gave it.
+
+    It equals the text, for code that compares it; what it shows has the author too.
+    """
+
+    __slots__ = ("location", "task")
+
+    task: str | None
+    location: str
+
+    def __new__(cls, text: str, task: str | None, location: str) -> Self:
+        """Sign a text."""
+        self = super().__new__(cls, text)
+        self.task, self.location = task, location
+        return self
+
+    def __str__(self) -> str:
+        return f"{self[:]}{_author(self.task, self.location)}".removeprefix(", ")
+
+
+def _author(task: str | None, location: str | None) -> str:
+    by = "" if task is None else f", by task {shown(task)}"
+    return by if location is None else f"{by}, at {shown(location)}"
 
 
 def cancel_request(error: BaseException, around: Scope | None) -> CancelRequest:
@@ -107,9 +170,21 @@ def cancel_request(error: BaseException, around: Scope | None) -> CancelRequest:
     (``deadline``), then what the surroundings declared (an HTTP request: ``client_disconnect``), then
     plain ``request``. One that does not say when it was made was made when it was first seen.
     """
-    if error.args and isinstance(error.args[0], CancelRequest):
-        return error.args[0]
-    return replace(_surrounding_cause(around), time_ns=_first_seen(error))
+    message = error.args[0] if error.args else None
+    if isinstance(message, CancelRequest):
+        return message
+    request = replace(_surrounding_cause(around), time_ns=_first_seen(error))
+    if isinstance(message, CancelText):
+        return replace(request, reason=message[:] or None, task=message.task, location=message.location)
+    return replace(request, reason=_reason(message))
+
+
+def _reason(message: object) -> str | None:
+    """What ``Task.cancel`` was given, as text: it may be anything."""
+    try:
+        return None if message is None else str(message) or None
+    except Exception:
+        return f"<{type(message).__qualname__} that can't be shown>"
 
 
 def _surrounding_cause(around: Scope | None) -> CancelRequest:

@@ -111,7 +111,12 @@ OUTCOME: Final = _attribute(
 )
 ATTEMPT_NUMBER: Final = _attribute("resilience.attempt.number", "int", "Number of the attempt, from 1.")
 ATTEMPT_BACKOFF: Final = _attribute(
-    "resilience.attempt.backoff", "double", "From the second attempt on: time really waited before it, in seconds."
+    "resilience.attempt.backoff",
+    "double",
+    "From the second attempt on: time really waited before it, in seconds.",
+)
+ATTEMPT_ELAPSED: Final = _attribute(
+    "resilience.attempt.elapsed", "double", "On the event of an attempt: how long it took, in seconds."
 )
 RETRY_MAX_ATTEMPTS: Final = _attribute(
     "resilience.retry.max_attempts", "int", "Most attempts the policy allows."
@@ -147,6 +152,15 @@ CLEANUP_OUTCOME: Final = _attribute("resilience.cleanup.outcome", "string", "com
 CANCEL_CAUSE: Final = _attribute(
     "resilience.cancel.cause", "string", "request, client_disconnect, sibling, deadline or shutdown."
 )
+CANCEL_REASON: Final = _attribute(
+    "resilience.cancel.reason", "string", "Why, in the words of whoever asked; absent where they gave none."
+)
+CANCEL_TASK: Final = _attribute(
+    "resilience.cancel.task", "string", "Name of the task that asked, where a task factory saw it."
+)
+CANCEL_LOCATION: Final = _attribute(
+    "resilience.cancel.location", "string", "Where in the code, as module.function:line, where it saw that."
+)
 LINK_KIND: Final = _attribute(
     "resilience.link.kind", "string", "What a link means: cancelled_by, redelivery_of."
 )
@@ -167,6 +181,9 @@ EXCEPTION_STACKTRACE: Final = _attribute(
 )
 # HTTP server spans, as the OpenTelemetry HTTP conventions name them.
 HTTP_REQUEST_METHOD: Final = _attribute("http.request.method", "string", "Method, or _OTHER.")
+HTTP_RESEND_COUNT: Final = _attribute(
+    "http.request.resend_count", "int", "How often the request was sent before; absent the first time."
+)
 HTTP_ROUTE: Final = _attribute("http.route", "string", "Route template; absent where no route matched.")
 HTTP_RESPONSE_STATUS_CODE: Final = _attribute("http.response.status_code", "int", "Status code sent.")
 URL_PATH: Final = _attribute("url.path", "string", "Path of the request.")
@@ -179,6 +196,9 @@ USER_AGENT_ORIGINAL: Final = _attribute("user_agent.original", "string", "The Us
 
 EVENT_RETRY_SCHEDULED: Final = _event(
     "resilience.retry.scheduled", "An attempt failed and another one will follow after the delay."
+)
+EVENT_ATTEMPT: Final = _event(
+    "resilience.attempt", "An attempt ended; with the setting `events` it is this instead of a span."
 )
 EVENT_TIMEOUT: Final = _event("resilience.timeout", "The operation's own limit was reached.")
 EVENT_CANCEL_REQUESTED: Final = _event(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import get_args
 
 import prometheus_client
 from opentelemetry import trace
@@ -22,8 +23,9 @@ from .export import BATCH_SIZE, EXPORT_TIMEOUT_MILLIS, QUEUE_SIZE, SCHEDULE_DELA
 from .metrics import SERIES_PER_OPERATION, Metrics, metrics_for
 from .outcome import Outcome, status_rule
 from .recording import NullRecorder, Recorder
+from .resend import ResendCount
 from .resource import HashedOnce, service_name_of_environment
-from .telemetry import Telemetry, install, tracing_failure_counter
+from .telemetry import AttemptsAs, Telemetry, install, tracing_failure_counter
 from .tracing import TracerRecorder
 
 _log = logging.getLogger("instrumentation")
@@ -47,6 +49,7 @@ def setup(
     tracer_provider: trace.TracerProvider | None = None,
     span_processors: Iterable[SpanProcessor] = (),
     is_failure: Callable[[Outcome], bool] = status_rule,
+    attempts: AttemptsAs = "spans",
     time_ns: Callable[[], int] = time.time_ns,
 ) -> None:
     """Start recording; call it once, before the event loop or inside it.
@@ -60,17 +63,24 @@ def setup(
     Args:
         service_name: ``service.name``, where these variables don't say it.
         registry: Where the metrics are registered.
-        tracer_provider: A provider of your own; nothing is added to it but ``span_processors``.
+        tracer_provider: A provider of your own; nothing is added to it but ``span_processors``, one of which
+            may be a :class:`ResendCount`: a provider made here has one.
         span_processors: Further processors, for example a store of the last traces.
         is_failure: The status rule: whether a span with this outcome gets the status ERROR.
+        attempts: ``spans``: each attempt and each wait of a retry is a span of its own. ``events``: attempts
+            are events on the retry's span, with number, duration, outcome, error type and the wait before; a
+            retry that succeeds at once is one span instead of two. A span keeps its last 128 events, or
+            ``OTEL_SPAN_EVENT_COUNT_LIMIT``.
         time_ns: Wall clock, in nanoseconds since the epoch.
 
     Raises:
         RuntimeError: It was called before, without :func:`shutdown`.
         TypeError: ``span_processors`` are given for a provider that takes none.
-        ValueError: A variable has a value that can't be used.
+        ValueError: A variable, or ``attempts``, has a value that can't be used.
     """
     global _installed
+    if attempts not in get_args(AttemptsAs):
+        raise ValueError(f"attempts must be 'spans' or 'events', got {attempts!r}")
     if _installed is not None:
         raise RuntimeError("instrumentation.setup() was called before; call shutdown() first")
     disabled = is_disabled()
@@ -84,7 +94,7 @@ def setup(
         provider, _installed = _provider(tracer_provider, service_name, span_processors, metrics)
         tracer = provider.get_tracer(semconv.SCOPE_NAME)
         recorder = TracerRecorder(tracer, time_ns, tracing_failure_counter(metrics))
-    install(Telemetry(recorder, metrics, time_ns, is_failure))
+    install(Telemetry(recorder, metrics, time_ns, is_failure, attempts))
     _log.info(
         "telemetry is set up; the declared operations have at most %d series, %d each",
         metrics.series_bound(),
@@ -118,7 +128,7 @@ def _own_provider(
     provider = TracerProvider(
         sampler=sampler(), resource=HashedOnce(Resource.create(named)), shutdown_on_exit=False
     )
-    for processor in processors:
+    for processor in (ResendCount(), *processors):
         provider.add_span_processor(processor)
     if exporter is not None:
         provider.add_span_processor(exporter)

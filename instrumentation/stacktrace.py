@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import traceback
 from types import CodeType, TracebackType
+from typing import Final
 
 from .outcome import message_of
-from .printable import encodable
+from .printable import capped, encodable, shown
 
 _MAX_CACHED = 512
+MAX_STACKTRACE: Final = 65_536
+"""Characters of one with chained exceptions, notes or members: each may be a document."""
 _SPECIAL = (BaseExceptionGroup, SyntaxError, NameError, AttributeError, ImportError)
 """Printed with more than frames and a message: members, the source text, a suggestion."""
 _Key = tuple[tuple[CodeType, int], ...]
@@ -27,7 +30,7 @@ def format_stacktrace(error: BaseException) -> str:
         or isinstance(error, _SPECIAL)
         or getattr(error, "__notes__", None)
     ):
-        return encodable("".join(traceback.format_exception(error)))
+        return capped(encodable("".join(traceback.format_exception(error))), MAX_STACKTRACE)
     return f"{_format_frames(error.__traceback__)}{_final_line(error)}"
 
 
@@ -65,5 +68,5 @@ def qualified_name(error: BaseException) -> str:
     """
     kind = type(error)
     if kind.__module__ in ("builtins", "__main__"):
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
+        return shown(kind.__qualname__)
+    return shown(f"{kind.__module__}.{kind.__qualname__}")

@@ -6,9 +6,9 @@ from types import TracebackType
 from typing import Self
 
 from . import semconv
-from .execution import OperationExecution
+from .execution import OperationExecution, as_run_here
 from .operation import Operation
-from .printable import encodable
+from .printable import shown
 
 
 class task:  # noqa: N801  (reads like asyncio.timeout)
@@ -47,7 +47,8 @@ class task:  # noqa: N801  (reads like asyncio.timeout)
 
 def start_task(operation: Operation, name: str | None) -> OperationExecution:
     """Open the execution of a task; whoever opens it ends it."""
+    operation = as_run_here(operation)
     attributes = operation.attributes
     if name is not None:
-        attributes = {**attributes, semconv.TASK_NAME: encodable(name)}
+        attributes = {**attributes, semconv.TASK_NAME: shown(name)}
     return OperationExecution(operation, f"{semconv.SPAN_TASK} {operation.name}", attributes)

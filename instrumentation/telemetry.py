@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from opentelemetry import trace
 from prometheus_client import REGISTRY
@@ -16,6 +17,8 @@ from .operation import Operation, declared, observe
 from .outcome import Outcome, status_rule
 from .recording import Recorder
 from .tracing import TracerRecorder
+
+AttemptsAs = Literal["spans", "events"]
 
 _log = logging.getLogger("instrumentation")
 
@@ -29,12 +32,14 @@ class Telemetry:
         metrics: Takes counts and durations.
         time_ns: Wall clock, in nanoseconds since the epoch.
         is_failure: The status rule: whether a span with this outcome gets the status ERROR.
+        attempts: Whether attempts and waits are spans, or attempts only events on their operation's.
     """
 
     recorder: Recorder
     metrics: Metrics
     time_ns: Callable[[], int] = time.time_ns
     is_failure: Callable[[Outcome], bool] = status_rule
+    attempts: AttemptsAs = "spans"
 
 
 _active: Telemetry | None = None

@@ -14,9 +14,9 @@ from types import TracebackType
 from typing import Self
 
 from . import semconv
-from .execution import OperationExecution
+from .execution import OperationExecution, as_run_here
 from .operation import Operation
-from .printable import encodable
+from .printable import shown
 from .scope import Scope, current_scope, inherited_deadline, leave_scope
 
 
@@ -80,17 +80,18 @@ class timeout:  # noqa: N801  (named as asyncio.timeout is)
         self._effective = self._limit if own <= inherited else inherited - now
         self._timer = asyncio.timeout_at(when)
         await self._timer.__aenter__()  # first: it refuses to run outside a task
+        operation = as_run_here(self._operation)
         attributes: dict[str, str | float] = {
-            **self._operation.attributes,
+            **operation.attributes,
             semconv.TIMEOUT_LIMIT: self._limit,
         }
         if inherited < math.inf:
             attributes[semconv.DEADLINE] = inherited - now
         if self._name is not None:
-            attributes[semconv.TASK_NAME] = encodable(self._name)
+            attributes[semconv.TASK_NAME] = shown(self._name)
         self._execution = OperationExecution(
-            self._operation,
-            f"{semconv.SPAN_TIMEOUT} {self._operation.name}",
+            operation,
+            f"{semconv.SPAN_TIMEOUT} {operation.name}",
             attributes,
             deadline=when,
             timer=self._timer,

@@ -12,8 +12,10 @@ from opentelemetry.trace import SpanContext
 from . import semconv
 from .execution import Execution
 from .metrics import WorkflowMetrics
-from .outcome import CancelCause, Outcome
+from .operation import require_name
+from .outcome import Outcome
 from .recording import Attributes
+from .scope import CancelRequest
 from .telemetry import active
 from .timeout import require_seconds
 
@@ -30,7 +32,7 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
         redelivery_of: Span of an earlier try of the same work, to be linked to.
 
     Raises:
-        ValueError: ``deadline`` is out of bounds.
+        ValueError: ``deadline`` is out of bounds, or ``name`` is no name.
         TimeoutError: The deadline was reached.
 
     >>> import asyncio
@@ -52,7 +54,7 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
         attributes: Attributes | None = None,
         redelivery_of: SpanContext | None = None,
     ) -> None:
-        self._name = name
+        self._name = require_name("workflow name", name)
         self._attributes = attributes or {}
         self._redelivery_of = redelivery_of
         self._deadline = None if deadline is None else require_seconds("workflow deadline", deadline)
@@ -117,7 +119,7 @@ class _WorkflowExecution(Execution):
         if limit is not None:
             attributes[semconv.DEADLINE] = limit
         span_name = f"{semconv.SPAN_WORKFLOW} {name}"
-        super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer)
+        super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer, workflow=name)
         self.outcome: Outcome | None = None
         self._metrics: WorkflowMetrics = telemetry.metrics.of_workflow(name)
         self._metrics.started()
@@ -126,5 +128,5 @@ class _WorkflowExecution(Execution):
         self.outcome = outcome
         self._metrics.ended(outcome, self.loop.time() - self.started, self.span.exemplar)
 
-    def _count_cancel(self, cause: CancelCause) -> None:
+    def _count_cancel(self, request: CancelRequest) -> None:
         """The operations inside count their own; a workflow is counted by its outcome."""

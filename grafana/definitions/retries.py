@@ -138,7 +138,7 @@ def exhausted() -> Panel:
         shown=(
             semconv.OPERATION,
             semconv.RETRY_ATTEMPTS,
-            semconv.RETRY_BACKOFF_SECONDS,
+            semconv.RETRY_BACKOFF,
             semconv.RETRY_GIVEUP_REASON,
         ),
         means="The newest traces of operations whose retry gave up, with attempts, time waited and reason.",

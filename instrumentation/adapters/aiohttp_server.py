@@ -179,7 +179,7 @@ class _Request:
             self._end(span, error.status)
         elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
             request = cancel_request(error, scope)
-            cause = {semconv.CANCEL_CAUSE: request.cause}
+            cause = request.attributes
             recorder.event(span, semconv.EVENT_CANCEL_REQUESTED, cause, request.time_ns)
             recorder.end(span, {semconv.OUTCOME: "cancelled", **cause})
         else:

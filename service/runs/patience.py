@@ -13,7 +13,7 @@ T = TypeVar("T")
 LAST_SECONDS: Final = 5.0
 """How long a worker that shuts down still tries to write what became of a run: a busy Redis has that time."""
 
-ENGINE_CALL = Operation("engine_call", workflow="runs", error_types=("ConnectionError",))
+ENGINE_CALL = Operation("engine_call", error_types=("ConnectionError",))
 
 # A client waits for the answer: a restart of Redis is bridged, an outage is said so.
 _for_client = retry(

@@ -90,10 +90,13 @@ class Recorded:
 
 
 @contextmanager
-def recording(*, sampler: Sampler | None = None, **options: Any) -> Iterator[Recorded]:
+def recording(
+    *, sampler: Sampler | None = None, provider: TracerProvider | None = None, **options: Any
+) -> Iterator[Recorded]:
     """Telemetry of this block goes into memory, on the virtual clock, with a registry of its own."""
     recorded = Recorded()
-    provider = TracerProvider(shutdown_on_exit=False, resource=Resource.get_empty(), sampler=sampler)
+    if provider is None:
+        provider = TracerProvider(shutdown_on_exit=False, resource=Resource.get_empty(), sampler=sampler)
     provider.add_span_processor(recorded.log)
     options.setdefault("time_ns", virtual_time_ns)
     instrumentation.setup(registry=recorded.registry, tracer_provider=provider, **options)

@@ -78,7 +78,9 @@ def test_the_textbook_records_the_same_spans_as_ours() -> None:
 
 
 def describe(span: ReadableSpan) -> tuple[object, ...]:
-    attributes = {key: value for key, value in (span.attributes or {}).items() if not key.endswith(".backoff")}
+    attributes = {
+        key: value for key, value in (span.attributes or {}).items() if not key.endswith(".backoff")
+    }
     events = sorted(
         (event.name, sorted(set(event.attributes or {}) - {"exception.escaped"})) for event in span.events
     )

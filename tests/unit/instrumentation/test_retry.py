@@ -686,5 +686,6 @@ def test_a_non_retryable_error_is_not_logged_as_giving_up(
 
 def test_a_retry_needs_no_setup_of_its_own_for_each_operation() -> None:
     """Attributes of an attempt are built once per number and shared by all calls."""
-    shared = retry(Operation("fetch", workflow="docs"))
-    assert shared.attributes_of_attempt(2) is shared.attributes_of_attempt(2)
+    fetch = Operation("fetch", workflow="docs")
+    shared = retry(fetch)
+    assert shared.attributes_of_attempt(fetch, 2) is shared.attributes_of_attempt(fetch, 2)

