@@ -75,7 +75,14 @@ async def _run(
     console = Console(SpanStore(settings.max_traces, settings.max_spans))
     events = RunEvents()
     shown = console.span_processors if with_api else ()
-    instrumentation.setup(service_name="retryscope", registry=registry, span_processors=[*shown, events])
+    instrumentation.setup(
+        service_name="retryscope",
+        registry=registry,
+        span_processors=[*shown, events],
+        attempts=settings.attempts,
+    )
+    if settings.explain_cancels:
+        asyncio.get_running_loop().set_task_factory(instrumentation.task_factory)
     stop = _stop_on_signals()
     inline = InlineRuns(settings.max_runs_in_flight)
     metrics = RunMetrics(registry)

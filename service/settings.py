@@ -4,7 +4,7 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -67,6 +67,13 @@ class Settings(BaseSettings):
     max_traces: int = Field(500, ge=1, le=100_000, description="Traces that /traces remembers.")
     max_spans: int = Field(200_000, ge=1, le=10_000_000, description="Spans that /traces remembers.")
 
+    attempts: Literal["spans", "events"] = Field(
+        "spans",
+        description="Whether attempts and waits are spans, or attempts only events on their operation's.",
+    )
+    explain_cancels: bool = Field(
+        False, description="Record which task cancelled another one, and where in the code."
+    )
     api_token: SecretStr | None = Field(
         None,
         min_length=16,

@@ -121,7 +121,14 @@ def stopped() -> Panel:
         "Timed out or cancelled",
         *cancellations.SCOPE,
         f'span.{semconv.OUTCOME} =~ "timeout|cancelled"',
-        shown=(semconv.OPERATION, semconv.OUTCOME, semconv.CANCEL_CAUSE, semconv.TIMEOUT_LIMIT),
+        shown=(
+            semconv.OPERATION,
+            semconv.OUTCOME,
+            semconv.CANCEL_CAUSE,
+            semconv.CANCEL_REASON,
+            semconv.CANCEL_LOCATION,
+            semconv.TIMEOUT_LIMIT,
+        ),
         means="The newest traces of operations that ran out of time or were cancelled: all of these are"
         " kept.",
         do="Click a trace's id; a cancelled span links to the span that caused it.",

@@ -31,6 +31,7 @@ def build() -> Dashboard:
                     retries.waiting_share(),
                     retries.attempts_needed(),
                     retries.backoff(),
+                    retries.attempt_duration(),
                 ],
             ),
             (

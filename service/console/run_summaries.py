@@ -10,6 +10,7 @@ from typing import Any, Final
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import SpanContext
+from opentelemetry.util.types import Attributes
 
 from instrumentation import semconv
 from service.console.span_json import kind_of
@@ -75,7 +76,7 @@ class _Run:
 class RunSummaries(SpanProcessor):
     """Counts what happens inside each workflow span. Thread-safe.
 
-    ``attempts`` are those of retries; what is not retried makes none.
+    ``attempts`` are those of retries, spans or events; what is not retried makes none.
     """
 
     def __init__(self) -> None:
@@ -100,7 +101,7 @@ class RunSummaries(SpanProcessor):
             self._run_of[span.get_span_context().span_id] = run
             if kind == semconv.SPAN_ATTEMPT:
                 run.attempts += 1
-                run.retries += _is_retry(span)
+                run.retries += _is_retry(span.attributes)
                 self._note(run)
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -113,9 +114,11 @@ class RunSummaries(SpanProcessor):
                 return
             if kind == semconv.SPAN_WORKFLOW:
                 self._end(run, span)
-            elif kind == semconv.SPAN_ATTEMPT and _outcome(span) not in _NOT_FAILED:
+            elif kind == semconv.SPAN_ATTEMPT and _outcome(span.attributes) not in _NOT_FAILED:
                 run.failures += 1
                 self._note(run)
+            elif kind == semconv.SPAN_RETRY:
+                self._count_events(run, span)
 
     def cancel_requested(self, run_id: str) -> None:
         """Somebody asked for a background run to be cancelled; it need not be one of this process."""
@@ -158,6 +161,15 @@ class RunSummaries(SpanProcessor):
             changed, self._changed = self._changed, {}
             return [run.as_json() for run in changed.values()]
 
+    def _count_events(self, run: _Run, span: ReadableSpan) -> None:
+        """Attempts that are no spans: known when their retry has ended."""
+        for event in span.events:
+            if event.name == semconv.EVENT_ATTEMPT:
+                run.attempts += 1
+                run.retries += _is_retry(event.attributes)
+                run.failures += _outcome(event.attributes) not in _NOT_FAILED
+                self._note(run)
+
     def _start(self, span: Span) -> None:
         run = _Run.of(span)
         with self._lock:
@@ -169,7 +181,7 @@ class RunSummaries(SpanProcessor):
     def _end(self, run: _Run, span: ReadableSpan) -> None:
         attributes = span.attributes or {}
         run.state = "ended"
-        run.outcome = _outcome(span)
+        run.outcome = _outcome(span.attributes)
         run.ended_at = span.end_time
         cause = attributes.get(semconv.CANCEL_CAUSE)
         run.cancel_cause = None if cause is None else str(cause)
@@ -194,11 +206,11 @@ def inline_run_id(span: SpanContext) -> str:
     return f"{span.trace_id:032x}-{span.span_id:016x}"
 
 
-def _is_retry(span: ReadableSpan) -> bool:
-    number = (span.attributes or {}).get(semconv.ATTEMPT_NUMBER)
+def _is_retry(attributes: Attributes) -> bool:
+    number = (attributes or {}).get(semconv.ATTEMPT_NUMBER)
     return isinstance(number, int) and number > 1
 
 
-def _outcome(span: ReadableSpan) -> str | None:
-    outcome = (span.attributes or {}).get(semconv.OUTCOME)
+def _outcome(attributes: Attributes) -> str | None:
+    outcome = (attributes or {}).get(semconv.OUTCOME)
     return None if outcome is None else str(outcome)

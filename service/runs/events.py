@@ -35,8 +35,12 @@ _SHOWN: Final = {
     semconv.CLEANUP_OUTCOME: "outcome",
     semconv.ERROR_TYPE: "error_type",
     semconv.CANCEL_CAUSE: "cause",
+    semconv.CANCEL_REASON: "reason",
+    semconv.CANCEL_TASK: "by_task",
+    semconv.CANCEL_LOCATION: "by_code",
 }
 _MARKS: Final = {
+    semconv.EVENT_ATTEMPT: semconv.SPAN_ATTEMPT,
     semconv.EVENT_TIMEOUT: "timed_out",
     semconv.EVENT_CANCEL_REQUESTED: "cancel_requested",
 }
@@ -78,7 +82,8 @@ class RunEvents(SpanProcessor):
             return
         for event in span.events:
             if event.name in _MARKS:
-                shown = _shown({**(span.attributes or {}), **(event.attributes or {})})
+                around = {} if event.name == semconv.EVENT_ATTEMPT else span.attributes or {}
+                shown = _shown({**around, **(event.attributes or {})})
                 self._add(run_id, {"event": _MARKS[event.name], "time": event.timestamp / 1e9, **shown})
         self._add_span(run_id, span, "ended")
 

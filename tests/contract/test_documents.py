@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from instrumentation import semconv
+from instrumentation.metrics import SERIES_PER_OPERATION
 from service.settings import Settings
 from service.workflows import WORKFLOWS
 from tests.support.known import is_known, table
@@ -78,6 +79,22 @@ def _shown(default: object) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def test_what_the_library_records_is_on_a_page_with_what_it_says() -> None:
+    """Every attribute, event and metric of its own, and the most series that an operation can have."""
+    page = (ROOT / "docs/telemetry.md").read_text()
+    rows = set(re.findall(r"^\| `([^`]+)` \|(?:.*\|)? (.+) \|$", page, flags=re.MULTILINE))
+    said = {name: attribute.help for name, attribute in semconv.ATTRIBUTES.items()} | dict(semconv.EVENTS)
+    own = {(name, text) for name, text in said.items() if name.startswith("resilience.")}
+    own |= {(name, said[name]) for name in (semconv.ERROR_TYPE, semconv.HTTP_RESEND_COUNT)}
+    own |= {
+        (f"{name}_total" if metric.type == "counter" else name, metric.help)
+        for name, metric in semconv.METRICS.items()
+        if name.startswith("resilience_")
+    }
+    assert rows - {("exception", said["exception"])} == own
+    assert f"at most **{SERIES_PER_OPERATION} series**" in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -227,3 +227,15 @@ async def test_an_address_that_cannot_be_listened_on_is_named(
     assert message.startswith(f"can't listen on {host}:{port}: ")
     assert re.search(reason, message)
     assert "RETRYSCOPE_PORT" in message
+
+
+async def test_what_is_recorded_of_attempts_and_cancels_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One span per retry instead of two; and tasks that know who cancelled them."""
+    async with served(monkeypatch, attempts="events", explain_cancels=True) as service:
+        assert (await service.run("retry", failure_rate=0)).status == 200
+        names = {span.name for span in service.recorded.log.ended}
+        assert "retry flaky_api_call" in names
+        assert "attempt flaky_api_call" not in names
+        assert asyncio.get_running_loop().get_task_factory() is instrumentation.task_factory
+        signal.raise_signal(signal.SIGTERM)
+        await service.serving

@@ -100,6 +100,21 @@ def test_a_cancelled_attempt_has_not_failed() -> None:
     assert (summary["outcome"], summary["cancel_cause"]) == ("cancelled", "client_disconnect")
 
 
+def test_attempts_that_are_events_are_counted_when_their_retry_has_ended() -> None:
+    """With ``RETRYSCOPE_ATTEMPTS=events`` there are no spans of attempts."""
+    runs = RunSummaries()
+    tracer = own_tracer_into(runs)
+    run = workflow(tracer)
+    retry = start(tracer, "retry call", run)
+    for number, outcome in enumerate(("timeout", "error", "success"), 1):
+        retry.add_event(semconv.EVENT_ATTEMPT, {semconv.ATTEMPT_NUMBER: number, semconv.OUTCOME: outcome})
+    with runs.watching():
+        end(retry, "success")
+        assert len(runs.take_changed()) == 1
+    (summary,) = runs.latest()
+    assert (summary["attempts"], summary["retries"], summary["failures"]) == (3, 2, 2)
+
+
 def test_a_cancel_that_was_asked_for_shows_until_the_end() -> None:
     """Cleanup takes its time; a run that wins the race against the cancel was not cancelled."""
     runs = RunSummaries()

@@ -1,13 +1,14 @@
 """Spans of runs become events, and reach the store also after an outage."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from instrumentation import Operation, cancellable, retry, task, timeout, workflow
 from instrumentation.policy import RetryPolicy
-from instrumentation.telemetry import active
+from instrumentation.telemetry import active, install
 from service.runs import events as events_module
 from service.runs.events import RunEvents, current_run
 from service.runs.store import RunStore
@@ -87,6 +88,26 @@ async def test_what_marks_a_span_is_an_event_of_its_own(
     assert found["timed_out"]["limit"] == 0.001
     assert found["cancel_requested"]["cause"] == "request"
     assert (found["cleanup"]["phase"], found["cleanup"]["outcome"]) == ("ended", "completed")
+
+
+async def test_attempts_that_are_no_spans_are_events_all_the_same(
+    events: RunEvents, runs: RunStore, price: Operation
+) -> None:
+    """With ``RETRYSCOPE_ATTEMPTS=events``: each says its own outcome, not that of the retry."""
+    install(replace(active(), attempts="events"))
+    current_run.set("a")
+    answers = iter([ConnectionError(), 499])
+
+    async def call() -> object:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    await retry(price, RetryPolicy(base_delay=0.001)).call(call)
+    found = [event for event in await flushed(events, runs) if event["event"] == "attempt"]
+    assert [(each["attempt"], each["outcome"]) for each in found] == [(1, "error"), (2, "success")]
+    assert [each.get("error_type") for each in found] == ["ConnectionError", None]
 
 
 async def test_spans_of_nobody_and_of_other_kinds_are_left_out(
