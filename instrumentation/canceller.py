@@ -35,6 +35,7 @@ def task_factory(
     >>> import asyncio
     >>> async def main():
     ...     asyncio.get_running_loop().set_task_factory(task_factory)
+    ...     asyncio.current_task().set_name("supervisor")
     ...     stuck = asyncio.create_task(asyncio.sleep(60))
     ...     await asyncio.sleep(0)
     ...     stuck.cancel("too slow")
@@ -43,7 +44,7 @@ def task_factory(
     ...     except asyncio.CancelledError as cancel:
     ...         return str(cancel).partition(", at ")[0]
     >>> asyncio.run(main())
-    'too slow, by task Task-1'
+    'too slow, by task supervisor'
     """
     return _Task(coro, loop=loop, **options)
 
@@ -71,17 +72,15 @@ def _current_task(loop: asyncio.AbstractEventLoop) -> str | None:
 
 def _location(asked: FrameType) -> str:
     """The nearest code outside of asyncio and this library; else what asyncio was doing."""
+    nearest = asked
     frame: FrameType | None = asked
-    while frame is not None:
-        module = _module(frame)
-        if module in _LOOP:
-            break
+    while frame is not None and (module := _module(frame)) not in _LOOP:
         if module.partition(".")[0] not in _THROUGH:
-            asked = frame
+            nearest = frame
             break
         frame = frame.f_back
-    name = f"{_module(asked)}.{asked.f_code.co_qualname}"
-    return f"{name[: MAX_TEXT - 10]}:{asked.f_lineno}"
+    name = f"{_module(nearest)}.{nearest.f_code.co_qualname}"
+    return f"{name[: MAX_TEXT - 10]}:{nearest.f_lineno}"
 
 
 def _module(frame: FrameType) -> str:
