@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from . import semconv
-from .printable import shown
+from .printable import encodable, shown
 
 _declared: dict[tuple[str | None, str], Operation] = {}
 _on_declare: list[Callable[[Operation], None]] = []
@@ -29,7 +29,7 @@ class Operation:
         error_types: Qualified names of the exceptions expected, whose series are to exist from the start.
 
     Raises:
-        ValueError: A name is empty or longer than 100 characters, or has characters that can't be shown.
+        ValueError: A name is empty or longer than 100 characters, or has lone halves of characters in it.
 
     >>> price = Operation("price", workflow="checkout")
     >>> price
@@ -96,12 +96,12 @@ def require_name(what: str, name: str) -> str:
     """Check a name that becomes part of span names and a metric label.
 
     Raises:
-        ValueError: It is empty or longer than 100 characters, or has characters that can't be shown.
+        ValueError: It is empty or longer than 100 characters, or has lone halves of characters in it.
     """
     if not name or len(name) > 100:
         raise ValueError(f"{what} must have 1 to 100 characters, got {name!r}")
-    if not name.isprintable():  # lone halves of characters are not, either
-        raise ValueError(f"{what} must be printable text, got {name!r}")
+    if encodable(name) != name:
+        raise ValueError(f"{what} must be text that UTF-8 can write, got {name!r}")
     return name
 
 

@@ -184,7 +184,7 @@ def test_workflows_without_bound_leave_operations_under_their_own_names(
     assert len([message for message in caplog.messages if "undeclared workflow" in message]) == 1
 
 
-@pytest.mark.parametrize("name", ["caf\udce9", "a\nb", "\x1b[2J", "", "n" * 101])
+@pytest.mark.parametrize("name", ["caf\udce9", "\ud800", "", "n" * 101])
 def test_a_name_that_no_label_should_have_is_refused(name: str) -> None:
     """Of an operation, of its workflow, of a workflow."""
     for make in (
@@ -192,7 +192,9 @@ def test_a_name_that_no_label_should_have_is_refused(name: str) -> None:
         lambda: Operation("n", workflow=name),
         lambda: workflow(name),
     ):
-        with pytest.raises(ValueError, match=r"must (be printable text|have 1 to 100 characters), got "):
+        with pytest.raises(
+            ValueError, match=r"must (be text that UTF-8 can write|have 1 to 100 characters), got "
+        ):
             make()
 
 

@@ -63,5 +63,5 @@ def test_a_trace_about_an_undecodable_file_name_can_be_exported(recorded: Record
 @pytest.mark.parametrize(("name", "workflow"), [("\ud800", "w"), ("n", "\ud800")])
 def test_an_operation_has_names_that_can_be_exported(name: str, workflow: str) -> None:
     """As labels they would make every scrape fail."""
-    with pytest.raises(ValueError, match="must be printable text"):
+    with pytest.raises(ValueError, match="must be text that UTF-8 can write"):
         Operation(name, workflow=workflow)

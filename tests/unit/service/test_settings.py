@@ -50,6 +50,8 @@ def test_the_defaults() -> None:
         "max_finished_runs": 20_000,
         "run_retention_seconds": 86_400,
         "redelivery_seconds": 15.0,
+        "attempts": "spans",
+        "explain_cancels": False,
     }
     assert Settings().is_local
 
