@@ -171,6 +171,25 @@ RUN_DELIVERY: Final = _attribute(
 RUN_QUEUE_WAIT: Final = _attribute(
     "retryscope.run.queue_wait", "double", "Time between submission and this delivery, in seconds."
 )
+RUN_TASKS_SUCCEEDED: Final = _attribute(
+    "retryscope.run.tasks.succeeded",
+    "int",
+    "Tasks of the run that returned; on its workflow span, at its end.",
+)
+RUN_TASKS_FAILED: Final = _attribute(
+    "retryscope.run.tasks.failed",
+    "int",
+    "Tasks of the run that ended with an error or exhausted their retries.",
+)
+RUN_TASKS_TIMED_OUT: Final = _attribute(
+    "retryscope.run.tasks.timed_out", "int", "Tasks of the run that ran out of time."
+)
+RUN_TASKS_CANCELLED: Final = _attribute(
+    "retryscope.run.tasks.cancelled", "int", "Tasks of the run that were cancelled."
+)
+RUN_ATTEMPTS: Final = _attribute(
+    "retryscope.run.attempts", "int", "Attempts of all tasks of the run together."
+)
 ERROR_TYPE: Final = _attribute(
     "error.type", "string", "Class of the error, `timeout` for an own timeout, or `_OTHER`."
 )

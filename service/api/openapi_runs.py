@@ -6,7 +6,8 @@ from instrumentation.outcome import OUTCOMES
 from service.api.openapi_parts import TRACE_ID_HEADER, get, problems, ref
 from service.api.paging import LIMIT_PARAMETER
 from service.api.query import choices_parameter
-from service.api.runs import CURSOR, IDEMPOTENCY_KEY, LAST_EVENT_ID
+from service.api.runs import CURSOR, ERROR_TYPE, IDEMPOTENCY_KEY, LAST_EVENT_ID, TRACE_ID
+from service.runs.filter import FAILURES
 from service.runs.record import RunRecord, RunState
 from service.workflows import WORKFLOWS
 from service.workflows.definition import WorkflowDefinition
@@ -82,10 +83,31 @@ def _filters() -> list[dict[str, Any]]:
         choices_parameter("workflow", tuple(WORKFLOWS)),
         choices_parameter("state", get_args(RunState)),
         choices_parameter("outcome", OUTCOMES),
-        {"name": "since", "in": "query", "schema": {"type": "string", "format": "date-time"}},
+        {
+            **choices_parameter("failures", FAILURES),
+            "description": "some: runs that failed, or in which a task did; none: those that ended without.",
+        },
+        {
+            "name": "error_type",
+            "in": "query",
+            "description": "Of the run's own error or of one of a task.",
+            "schema": {"type": "string", "pattern": ERROR_TYPE.pattern},
+        },
+        {"name": "trace_id", "in": "query", "schema": {"type": "string", "pattern": TRACE_ID.pattern}},
+        _time("since", "Submitted then or later."),
+        _time("until", "Submitted then or earlier."),
         {"name": "cursor", "in": "query", "schema": {"type": "string", "pattern": CURSOR.pattern}},
         LIMIT_PARAMETER,
     ]
+
+
+def _time(name: str, description: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "description": description,
+        "schema": {"type": "string", "format": "date-time"},
+    }
 
 
 def _submit(definition: WorkflowDefinition[Any]) -> dict[str, Any]:

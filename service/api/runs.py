@@ -16,8 +16,9 @@ from service.api.query import choices
 from service.api.root_path import root_path
 from service.api.validation import read_params
 from service.api.workflows import draining, find_workflow, too_many_runs
-from service.runs.background import BackgroundRuns, Filter, IdempotencyConflictError
+from service.runs.background import BackgroundRuns, IdempotencyConflictError
 from service.runs.engine import EngineError, EngineFullError
+from service.runs.filter import FAILURES, Filter
 from service.runs.inline import InlineRuns, TooManyRunsError
 from service.runs.record import RunRecord, RunState
 from service.runs.store import Cursor
@@ -26,6 +27,8 @@ from service.workflows import WORKFLOWS
 HEARTBEAT_SECONDS: Final = 10.0
 IDEMPOTENCY_KEY: Final = re.compile(r"^[!-~]([ -~]{0,198}[!-~])?$")
 CURSOR: Final = re.compile(r"^-[0-9]{1,12}(\.[0-9]{1,12})?_[0-9a-f-]{1,40}$")
+ERROR_TYPE: Final = re.compile(r"^[ -~]{1,200}$")
+TRACE_ID: Final = re.compile(r"^[0-9a-f]{32}$")
 LAST_EVENT_ID: Final = re.compile(r"^[0-9]{0,9}$")
 """Headers and parameters, as the OpenAPI document describes them."""
 
@@ -69,7 +72,7 @@ class RunRoutes:
         definition = find_workflow(request.match_info["workflow"])
         key = request.headers.get("Idempotency-Key")
         if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
-            raise invalid_parameter("Idempotency-Key", key, "1 to 200 printable ASCII characters long")
+            raise invalid_parameter("Idempotency-Key", key, "1 to 200 printable ASCII characters")
         params = await read_params(request, definition.params, self._max_body_bytes)
         if self._inline.draining:
             raise draining()
@@ -96,7 +99,13 @@ class RunRoutes:
             workflow=choices(request, "workflow", tuple(WORKFLOWS)),
             state=choices(request, "state", get_args(RunState)),
             outcome=choices(request, "outcome", OUTCOMES),
-            since=_since(request),
+            failures=choices(request, "failures", FAILURES),
+            error_type=_matching(
+                request, "error_type", ERROR_TYPE, "1 to 200 printable ASCII characters long"
+            ),
+            trace_id=_matching(request, "trace_id", TRACE_ID, "32 hexadecimal digits in small letters"),
+            since=_time(request, "since"),
+            until=_time(request, "until"),
         )
         records, behind = await self._runs.list(wanted, _cursor(request), page_limit(request))
         document: dict[str, Any] = {"runs": [_as_json(each, root_path(request)) for each in records]}
@@ -210,15 +219,22 @@ def _unknown(run_id: str) -> Problem:
     return Problem(404, "unknown-run", "Unknown run", detail)
 
 
-def _since(request: web.Request) -> datetime | None:
-    text = request.query.get("since")
+def _time(request: web.Request, name: str) -> datetime | None:
+    text = request.query.get(name)
     if text is None:
         return None
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise invalid_parameter("since", text, "a time as 2026-01-31T12:00:00Z") from None
+        raise invalid_parameter(name, text, "a time as 2026-01-31T12:00:00Z") from None
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+
+
+def _matching(request: web.Request, name: str, pattern: re.Pattern[str], must_be: str) -> str | None:
+    text = request.query.get(name)
+    if text is not None and not pattern.fullmatch(text):
+        raise invalid_parameter(name, text, must_be)
+    return text
 
 
 def _cursor(request: web.Request) -> Cursor | None:

@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 
 from instrumentation import semconv
-from service.console.run_summaries import inline_run_id
+from service.console.run_summary import inline_run_id
 from service.console.span_json import kind_of
 
 MAX_KEPT: Final = 500

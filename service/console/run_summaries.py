@@ -1,5 +1,6 @@
 """The runs of this process in short: each in flight, and the last that have ended."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,82 +10,60 @@ from typing import Any, Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import Attributes
 
 from instrumentation import semconv
+from service.console.run_summary import RunSummary
 from service.console.span_json import kind_of
 
 MAX_ENDED: Final = 500
 """As many as traces are remembered, by default: a page loaded anew has lost none that can be opened."""
 
-_NOT_FAILED: Final = frozenset({"success", "cancelled"})
+_OPERATIONS: Final = frozenset({semconv.SPAN_TASK, semconv.SPAN_RETRY, semconv.SPAN_TIMEOUT})
+_APART: Final = frozenset({semconv.SPAN_GATHER, semconv.SPAN_CLEANUP})
+"""What is inside runs in asyncio tasks of its own: an operation there is one more, also of the same name."""
 
 
 @dataclass(slots=True)
-class _Run:
-    """A run; its fields are the members of the JSON but for the times, which are in nanoseconds."""
+class _Operation:
+    """What counts as one operation, as the metrics count them: a timeout inside its own retry is no other."""
 
-    id: str
-    kind: str
-    workflow: str
-    trace_id: str
-    span_id: str
-    started_at: int
-    state: str = "running"
-    outcome: str | None = None
-    ended_at: int | None = None
+    name: str
     attempts: int = 0
-    retries: int = 0
-    failures: int = 0
-    cancel_cause: str | None = None
 
-    @classmethod
-    def of(cls, span: ReadableSpan) -> "_Run":
-        assert span.context is not None
-        assert span.start_time is not None
-        attributes = span.attributes or {}
-        trace_id, span_id = f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}"
-        background = attributes.get(semconv.RUN_ID)
-        return cls(
-            id=inline_run_id(span.context) if background is None else str(background),
-            kind="inline" if background is None else "background",
-            workflow=str(attributes.get(semconv.WORKFLOW, semconv.OTHER)),
-            trace_id=trace_id,
-            span_id=span_id,
-            started_at=span.start_time,
-        )
 
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "workflow": self.workflow,
-            "trace_id": self.trace_id,
-            "span_id": self.span_id,
-            "state": self.state,
-            "outcome": self.outcome,
-            "started_at": self.started_at / 1e9,
-            "ended_at": None if self.ended_at is None else self.ended_at / 1e9,
-            "attempts": self.attempts,
-            "retries": self.retries,
-            "failures": self.failures,
-            "cancel_cause": self.cancel_cause,
-        }
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an open span is."""
+
+    run: RunSummary
+    operation: _Operation | None = None
+    is_operation: bool = False
+    """Whether the span is that operation itself."""
+
+    def attempt(self, attributes: Attributes) -> None:
+        """An attempt was made here."""
+        number = (attributes or {}).get(semconv.ATTEMPT_NUMBER)
+        self.run.attempts += 1
+        self.run.retries += isinstance(number, int) and number > 1
+        if self.operation is not None:
+            self.operation.attempts += 1
 
 
 class RunSummaries(SpanProcessor):
     """Counts what happens inside each workflow span. Thread-safe.
 
-    ``attempts`` are those of retries, spans or events; what is not retried makes none.
+    Attempts are counted as the metrics count them: what is not retried is one, once it has ended; those that are
+    events are known when their retry has ended. At the end tasks and attempts are those of the run's answer,
+    where its span says them.
     """
 
     def __init__(self) -> None:
-        self._running: dict[str, _Run] = {}
-        self._ended: OrderedDict[str, _Run] = OrderedDict()
-        self._run_of: dict[int, _Run] = {}
-        """The run that each open span belongs to."""
-        self._changed: dict[str, _Run] = {}
+        self._running: dict[str, RunSummary] = {}
+        self._ended: OrderedDict[str, RunSummary] = OrderedDict()
+        self._places: dict[int, _Place] = {}
+        """Of the open spans inside runs."""
+        self._changed: dict[str, RunSummary] = {}
         self._watchers = 0
         self._lock = Lock()
 
@@ -95,30 +74,34 @@ class RunSummaries(SpanProcessor):
             self._start(span)
             return
         with self._lock:
-            run = None if span.parent is None else self._run_of.get(span.parent.span_id)
-            if run is None:
+            around = None if span.parent is None else self._places.get(span.parent.span_id)
+            if around is None:
                 return
-            self._run_of[span.get_span_context().span_id] = run
+            place = self._places[span.get_span_context().span_id] = _place_of(span, kind, around)
             if kind == semconv.SPAN_ATTEMPT:
-                run.attempts += 1
-                run.retries += _is_retry(span.attributes)
-                self._note(run)
+                place.attempt(span.attributes)
+            elif place.is_operation:
+                place.run.tasks.running += 1
+            else:
+                return
+            self._note(place.run)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """An attempt may have failed; the end of a workflow is that of its run."""
+        """An attempt or an operation may have failed; the end of a workflow is that of its run."""
         assert span.context is not None
         kind = kind_of(span)
         with self._lock:
-            run = self._run_of.pop(span.context.span_id, None)
-            if run is None:
+            place = self._places.pop(span.context.span_id, None)
+            if place is None:
                 return
             if kind == semconv.SPAN_WORKFLOW:
-                self._end(run, span)
-            elif kind == semconv.SPAN_ATTEMPT and _outcome(span.attributes) not in _NOT_FAILED:
-                run.failures += 1
-                self._note(run)
-            elif kind == semconv.SPAN_RETRY:
-                self._count_events(run, span)
+                self._end(place.run, span)
+                return
+            if kind == semconv.SPAN_ATTEMPT:
+                place.run.attempt_ended(span.attributes)
+            elif kind in _OPERATIONS:
+                _ended_inside(place, span)
+            self._note(place.run)
 
     def cancel_requested(self, run_id: str) -> None:
         """Somebody asked for a background run to be cancelled; it need not be one of this process."""
@@ -127,6 +110,7 @@ class RunSummaries(SpanProcessor):
             if run is not None:
                 run.state = "cancelling"
                 run.cancel_cause = "request"
+                run.cancel_requested_at = run.cancel_requested_at or time.time_ns()
                 self._note(run)
 
     def latest(self) -> list[dict[str, Any]]:
@@ -161,30 +145,16 @@ class RunSummaries(SpanProcessor):
             changed, self._changed = self._changed, {}
             return [run.as_json() for run in changed.values()]
 
-    def _count_events(self, run: _Run, span: ReadableSpan) -> None:
-        """Attempts that are no spans: known when their retry has ended."""
-        for event in span.events:
-            if event.name == semconv.EVENT_ATTEMPT:
-                run.attempts += 1
-                run.retries += _is_retry(event.attributes)
-                run.failures += _outcome(event.attributes) not in _NOT_FAILED
-                self._note(run)
-
     def _start(self, span: Span) -> None:
-        run = _Run.of(span)
+        run = RunSummary.of(span)
         with self._lock:
             self._ended.pop(run.id, None)  # an earlier delivery of the same run
             self._running[run.id] = run
-            self._run_of[span.get_span_context().span_id] = run
+            self._places[span.get_span_context().span_id] = _Place(run)
             self._note(run)
 
-    def _end(self, run: _Run, span: ReadableSpan) -> None:
-        attributes = span.attributes or {}
-        run.state = "ended"
-        run.outcome = _outcome(span.attributes)
-        run.ended_at = span.end_time
-        cause = attributes.get(semconv.CANCEL_CAUSE)
-        run.cancel_cause = None if cause is None else str(cause)
+    def _end(self, run: RunSummary, span: ReadableSpan) -> None:
+        run.ended(span)
         self._note(run)
         if self._is_current(run):
             del self._running[run.id]
@@ -192,25 +162,30 @@ class RunSummaries(SpanProcessor):
             if len(self._ended) > MAX_ENDED:
                 self._ended.popitem(last=False)
 
-    def _note(self, run: _Run) -> None:
+    def _note(self, run: RunSummary) -> None:
         if self._watchers and self._is_current(run):
             self._changed[run.id] = run
 
-    def _is_current(self, run: _Run) -> bool:
+    def _is_current(self, run: RunSummary) -> bool:
         """Whether it is the last delivery of its run that started here."""
         return self._running.get(run.id) is run
 
 
-def inline_run_id(span: SpanContext) -> str:
-    """An inline run is the span of a workflow, and has no other id."""
-    return f"{span.trace_id:032x}-{span.span_id:016x}"
+def _place_of(span: Span, kind: str, around: _Place) -> _Place:
+    if kind in _APART:
+        return _Place(around.run)
+    if kind in _OPERATIONS:
+        name = str((span.attributes or {}).get(semconv.OPERATION))
+        if around.operation is None or around.operation.name != name:
+            return _Place(around.run, _Operation(name), is_operation=True)
+    return _Place(around.run, around.operation)
 
 
-def _is_retry(attributes: Attributes) -> bool:
-    number = (attributes or {}).get(semconv.ATTEMPT_NUMBER)
-    return isinstance(number, int) and number > 1
-
-
-def _outcome(attributes: Attributes) -> str | None:
-    outcome = (attributes or {}).get(semconv.OUTCOME)
-    return None if outcome is None else str(outcome)
+def _ended_inside(place: _Place, span: ReadableSpan) -> None:
+    """A span of an operation has ended, with the attempts that are no spans."""
+    for event in span.events:
+        if event.name == semconv.EVENT_ATTEMPT:
+            place.attempt(event.attributes)
+            place.run.attempt_ended(event.attributes)
+    if place.is_operation and place.operation is not None:
+        place.run.operation_ended(span, place.operation.attempts)

@@ -30,7 +30,11 @@ def span_json(span: ReadableSpan) -> dict[str, Any]:
         "outcome": _outcome(span, attributes),
         "attempt": attributes.get(semconv.ATTEMPT_NUMBER),
         "delay": attributes.get(semconv.RETRY_DELAY),
-        "error": _error(span, attributes),
+        "max_attempts": attributes.get(semconv.RETRY_MAX_ATTEMPTS),
+        "giveup": attributes.get(semconv.RETRY_GIVEUP_REASON),
+        "limit": attributes.get(semconv.TIMEOUT_LIMIT, attributes.get(semconv.CLEANUP_DEADLINE)),
+        "deadline": attributes.get(semconv.DEADLINE),
+        "error": error_of(span),
         "cancel_cause": attributes.get(semconv.CANCEL_CAUSE),
         "attributes": attributes,
         "events": [_event(event) for event in span.events],
@@ -62,8 +66,9 @@ def _outcome(span: ReadableSpan, attributes: Mapping[str, Any]) -> Any:
     return own
 
 
-def _error(span: ReadableSpan, attributes: Mapping[str, Any]) -> dict[str, str] | None:
+def error_of(span: ReadableSpan) -> dict[str, str] | None:
     """What failed, and why: of an error told by the spans inside only what kind it is."""
+    attributes = span.attributes or {}
     recorded = next((each for each in span.events if each.name == semconv.EVENT_EXCEPTION), None)
     inside = _json_attributes(recorded.attributes) if recorded is not None else {}
     kind = attributes.get(semconv.ERROR_TYPE) or inside.get(semconv.EXCEPTION_TYPE)

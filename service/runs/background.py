@@ -4,8 +4,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from random import SystemRandom
 from typing import Any, Final
@@ -16,6 +15,7 @@ from instrumentation import semconv
 from instrumentation.propagation import inject
 from service.runs.engine import Engine
 from service.runs.feed import EventFeed
+from service.runs.filter import Filter
 from service.runs.inline import TooManyRunsError
 from service.runs.message import RunMessage
 from service.runs.metrics import RunMetrics
@@ -40,25 +40,6 @@ class IdempotencyConflictError(Exception):
     def __init__(self, run_id: str) -> None:
         super().__init__(f"the key belongs to run {run_id}, which was submitted with another body")
         self.run_id = run_id
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which runs a listing wants: those with one of these; none given: any."""
-
-    workflow: Collection[str] = ()
-    state: Collection[str] = ()
-    outcome: Collection[str] = ()
-    since: datetime | None = None
-
-    def takes(self, record: RunRecord) -> bool:
-        """Whether the record is one of those."""
-        return (
-            (not self.workflow or record.workflow in self.workflow)
-            and (not self.state or record.state in self.state)
-            and (not self.outcome or record.outcome in self.outcome)
-            and (self.since is None or record.submitted_at >= self.since)
-        )
 
 
 class BackgroundRuns:
@@ -173,11 +154,13 @@ class BackgroundRuns:
         """Runs, the newest first, and where to go on; a page may be short and still not be the last."""
         found: list[RunRecord] = []
         looked = 0
+        if cursor is None and wanted.until is not None:
+            cursor = _cursor_of(wanted.until, "")
         while looked < SCAN_LIMIT:
             page, behind = await for_client(self._store.page, cursor, limit)
             for record in page:
                 looked += 1
-                cursor = Cursor(f"-{record.submitted_at.timestamp():.6f}", record.id)
+                cursor = _cursor_of(record.submitted_at, record.id)
                 if wanted.since is not None and record.submitted_at < wanted.since:
                     return found, None
                 if wanted.takes(record):
@@ -215,3 +198,7 @@ class BackgroundRuns:
     ) -> AsyncGenerator[tuple[int, dict[str, Any]] | None]:
         """The events of a run; see :meth:`EventFeed.follow`."""
         return self._feed.follow(run_id, after, heartbeat)
+
+
+def _cursor_of(submitted_at: datetime, run_id: str) -> Cursor:
+    return Cursor(f"-{max(0.0, submitted_at.timestamp()):.6f}", run_id)

@@ -42,6 +42,20 @@ class RunRecord(BaseModel):
         """Whether it is in a final state."""
         return self.state in FINAL_STATES
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether it failed, or any task of it: a success may hide some."""
+        counts = (self.result or {}).get("counts", {})
+        inside = counts.get("failed", 0) + counts.get("timed_out", 0)
+        return bool(inside) or (self.ended and self.outcome not in ("success", "cancelled"))
+
+    @property
+    def error_types(self) -> frozenset[str]:
+        """Of the run's error and of those of its tasks."""
+        tasks = (self.result or {}).get("tasks", ())
+        errors = [self.error, *(task.get("error") for task in tasks)]
+        return frozenset(error["type"] for error in errors if error)
+
     @classmethod
     def of_hash(cls, fields: Mapping[bytes, bytes]) -> "RunRecord":
         """From the hash in which the store keeps it."""

@@ -56,9 +56,8 @@ class Counts(BaseModel):
     cancelled: int = 0
 
     @classmethod
-    def of(cls, tasks: Sequence[TaskResult]) -> "Counts":
-        """Count the tasks."""
-        outcomes = [task.outcome for task in tasks]
+    def of(cls, outcomes: Sequence[Outcome]) -> "Counts":
+        """Count the outcomes of tasks."""
         return cls(
             succeeded=outcomes.count("success"),
             failed=outcomes.count("error") + outcomes.count("exhausted"),

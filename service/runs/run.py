@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import SpanContext, get_current_span
 
-from instrumentation import message_of, workflow
+from instrumentation import Report, message_of, semconv, workflow
 from instrumentation.outcome import error_type_of
 from instrumentation.recording import Attributes
 from service.runs.result import Counts, RunResult, TaskResult
@@ -52,7 +52,10 @@ class WorkflowRun:
         """Run it; an error is kept, a cancellation raised."""
         try:
             async with self._workflow:
-                await self._definition.run(self._params, self._context)
+                try:
+                    await self._definition.run(self._params, self._context)
+                finally:
+                    self._count_on_span()
         except Exception as error:
             self.error = error
         except asyncio.CancelledError as cancel:
@@ -78,12 +81,32 @@ class WorkflowRun:
         outcome = self._workflow.outcome
         assert outcome is not None
         span = self._workflow.span
-        tasks = [TaskResult.of(report) for report in self._context.reports if report.outcome is not None]
+        tasks = [TaskResult.of(report) for report in self._ended()]
         return RunResult(
             workflow=self._definition.name,
             outcome=outcome,
             trace_id=f"{span.trace_id:032x}" if span.is_valid else None,
             duration_seconds=round(self._seconds, 6),
-            counts=Counts.of(tasks),
+            counts=Counts.of([task.outcome for task in tasks]),
             tasks=tasks,
+        )
+
+    def _ended(self) -> list[Report[Any]]:
+        return [report for report in self._context.reports if report.outcome is not None]
+
+    def _count_on_span(self) -> None:
+        """Say on the workflow's span what its answer counts: a success may hide failures."""
+        span = get_current_span()
+        if span.get_span_context() != self._workflow.span:  # tracing is off
+            return
+        ended = self._ended()
+        counts = Counts.of([report.outcome for report in ended if report.outcome is not None])
+        span.set_attributes(
+            {
+                semconv.RUN_TASKS_SUCCEEDED: counts.succeeded,
+                semconv.RUN_TASKS_FAILED: counts.failed,
+                semconv.RUN_TASKS_TIMED_OUT: counts.timed_out,
+                semconv.RUN_TASKS_CANCELLED: counts.cancelled,
+                semconv.RUN_ATTEMPTS: sum(report.attempts for report in ended),
+            }
         )

@@ -187,6 +187,7 @@ class TestRead:
                 break
             path = f"/runs?limit=2&cursor={quote(document['cursor'])}"
         assert found == ids[::-1]
+        trace_id = (await runs.api.get(f"/runs/{ids[1]}")).json()["trace_id"]
         for query, expected in (
             ("workflow=retry", ids[1::-1]),
             ("state=succeeded&workflow=retry", ids[1::-1]),
@@ -196,6 +197,14 @@ class TestRead:
             ("workflow=timeouts&workflow=retry&limit=1", ids[2:]),
             ("since=2020-01-01T00:00:00Z&workflow=timeouts", ids[2:]),
             ("since=2020-01-01", ids[::-1]),
+            ("until=2020-01-01", []),
+            ("until=2999-01-01T00:00:00&workflow=timeouts", ids[2:]),
+            ("failures=some", ids[2:]),
+            ("failures=none", ids[1::-1]),
+            ("error_type=timeout", ids[2:]),
+            ("error_type=ValueError", []),
+            (f"trace_id={trace_id}", ids[1:2]),
+            (f"trace_id={trace_id}&failures=some", []),
             ("since=2999-01-01T00:00:00", []),
         ):
             answer = await runs.api.get(f"/runs?{query}")
@@ -212,6 +221,12 @@ class TestRead:
             ("since", "yesterday"),
             ("since", ""),
             ("since", "2026-13-01"),
+            ("until", "tomorrow"),
+            ("failures", "all"),
+            ("error_type", ""),
+            ("error_type", "a\u00e9"),
+            ("trace_id", "f" * 31),
+            ("trace_id", "F" * 32),
             ("limit", "0"),
             ("limit", "101"),
             ("limit", "-1"),

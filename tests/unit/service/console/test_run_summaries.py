@@ -5,11 +5,20 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import Span
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import Status, StatusCode, Tracer
 
 from instrumentation import semconv
 from service.console import run_summaries
+from service.console.run_errors import MAX_MESSAGE, MAX_TYPES, RunErrors
 from service.console.run_summaries import RunSummaries
+from service.runs.run import WorkflowRun
+from service.workflows.cancellation import CANCELLATION
+from service.workflows.concurrent import CONCURRENT
+from service.workflows.definition import WorkflowDefinition
+from service.workflows.retry import RETRY
+from service.workflows.sequential import SEQUENTIAL
+from service.workflows.timeouts import TIMEOUTS
+from tests.support.recorded import Recorded
 from tests.unit.service.console.spans import own_tracer_into, start, tracer_into
 
 
@@ -34,6 +43,9 @@ def attempt(tracer: Tracer, parent: Span, number: int, outcome: str | None = Non
     if outcome is not None:
         end(span, outcome)
     return span
+
+
+NO_TASKS = {"running": 0, "succeeded": 0, "failed": 0, "timed_out": 0, "cancelled": 0}
 
 
 def ids(runs: RunSummaries) -> list[str]:
@@ -61,19 +73,25 @@ def test_a_background_run_from_its_start_to_its_end() -> None:
         "retries": 0,
         "failures": 0,
         "cancel_cause": None,
+        "cancel_requested_at": None,
+        "tasks": NO_TASKS,
+        "error": None,
+        "error_types": [],
     }
     assert runs.latest() == [begun]
-    operation = start(tracer, "retry call", run)
+    operation = start(tracer, "retry call", run, {semconv.OPERATION: "call"})
     attempt(tracer, operation, 1, "error")
     start(tracer, "backoff call", operation).end()
-    attempt(tracer, operation, 2, "timeout")
+    end(attempt(tracer, operation, 2), "timeout", **{semconv.ERROR_TYPE: "timeout"})
     last = attempt(tracer, operation, 3)
-    assert runs.latest() == [{**begun, "attempts": 3, "retries": 2, "failures": 2}]
+    running = {"tasks": {**NO_TASKS, "running": 1}, "error_types": ["timeout"]}
+    assert runs.latest() == [{**begun, **running, "attempts": 3, "retries": 2, "failures": 2}]
     end(last, "success")
     end(operation, "success")
     end(run, "success")
     assert run.end_time is not None
-    counts = {"attempts": 3, "retries": 2, "failures": 2}
+    counts = {"attempts": 3, "retries": 2, "failures": 2, "error_types": ["timeout"]}
+    counts |= {"tasks": {**NO_TASKS, "succeeded": 1}}
     ended = {**begun, **counts, "state": "ended", "outcome": "success", "ended_at": run.end_time / 1e9}
     assert runs.latest() == [ended]
 
@@ -128,6 +146,124 @@ def test_a_cancel_that_was_asked_for_shows_until_the_end() -> None:
     runs.cancel_requested("of another process")
     (summary,) = runs.latest()
     assert (summary["state"], summary["cancel_cause"], summary["outcome"]) == ("ended", None, "success")
+
+
+def test_the_time_of_the_first_request_to_cancel_stays() -> None:
+    """A second one changes nothing: the line is drawn where the first one was."""
+    runs = RunSummaries()
+    workflow(own_tracer_into(runs), run_id="run-1")
+    runs.cancel_requested("run-1")
+    (first,) = runs.latest()
+    runs.cancel_requested("run-1")
+    (second,) = runs.latest()
+    assert first["started_at"] <= first["cancel_requested_at"] == second["cancel_requested_at"]
+
+
+def test_what_failed_inside_a_success_is_counted_and_named() -> None:
+    """Operations by how they ended, the last error, and the types of all, also of what was tried again."""
+    runs = RunSummaries()
+    tracer = own_tracer_into(runs)
+    run = workflow(tracer)
+    for number, outcome in enumerate(("success", "error", "timeout", "exhausted", "cancelled")):
+        span = start(tracer, f"task {number}", run, {semconv.OPERATION: f"{number}"})
+        error = {} if outcome in ("success", "cancelled") else {semconv.ERROR_TYPE: f"Error{number}"}
+        if error:
+            span.set_status(Status(StatusCode.ERROR, f"number {number} " + "long " * 100))
+        end(span, outcome, **error)
+    end(attempt(tracer, run, 1), "error", **{semconv.ERROR_TYPE: "Retried"})
+    end(run, "success")
+    (summary,) = runs.latest()
+    assert summary["tasks"] == {"running": 0, "succeeded": 1, "failed": 2, "timed_out": 1, "cancelled": 1}
+    assert (summary["attempts"], summary["failures"]) == (6, 4)
+    assert summary["error"]["type"] == "Error3"
+    assert summary["error"]["message"].startswith("number 3 long")
+    assert len(summary["error"]["message"]) == MAX_MESSAGE
+    assert summary["error_types"] == ["Error1", "Error2", "Error3", "Retried"]
+
+
+def test_a_run_is_remembered_with_so_many_types_of_errors_and_no_more() -> None:
+    """Whatever the code in it raises."""
+    errors = RunErrors()
+    for number in range(100):
+        errors.add({"type": f"Error{number}", "message": ""})
+    assert len(errors.types) == MAX_TYPES
+    assert list(errors.types)[-1] == semconv.OTHER
+    assert errors.last == {"type": "Error99", "message": ""}
+
+
+def test_one_operation_inside_another_of_its_name_is_none_more() -> None:
+    """A timeout inside its own retry is part of the attempt; in a gather or a cleanup it is another task."""
+    runs = RunSummaries()
+    tracer = own_tracer_into(runs)
+    run = workflow(tracer)
+    call = {semconv.OPERATION: "call"}
+    retry = start(tracer, "retry call", run, call)
+    trial = attempt(tracer, retry, 1)
+    end(start(tracer, "timeout call", trial, call), "error")
+    for apart in ("gather call", "cleanup call"):
+        end(start(tracer, "task call", start(tracer, apart, trial), call), "success")
+    end(start(tracer, "task other", trial, {semconv.OPERATION: "other"}), "success")
+    end(trial, "error")
+    end(retry, "exhausted")
+    (summary,) = runs.latest()
+    assert summary["tasks"] == {**NO_TASKS, "succeeded": 3, "failed": 1}
+    assert (summary["attempts"], summary["failures"]) == (4, 1)
+
+
+def replay(recorded: Recorded, runs: RunSummaries) -> None:
+    """Tell of the recorded spans: of all starts before all ends, which is one order that may happen."""
+    for span in recorded.log.started:
+        runs.on_start(span)
+    for ended in recorded.log.ended:
+        runs.on_end(ended)
+
+
+SCALED = {"time_scale": 0.0001, "seed": 4}
+LIMITS = [{"name": name, "duration": 3.0, "timeout": limit} for name, limit in (("A", 1.0), ("B", 9.0))]
+
+
+@pytest.mark.parametrize(
+    ("definition", "params"),
+    [
+        (SEQUENTIAL, {"tasks": 7, "failure_rate": 1.0}),
+        (CONCURRENT, {"tasks": 30, "failure_rate": 0.3}),
+        (RETRY, {"failure_rate": 1.0, "max_retries": 2}),
+        (RETRY, {"failure_rate": 0.7, "max_retries": 9}),
+        (RETRY, {"failure_rate": 1.0, "deadline": 1.0}),
+        (TIMEOUTS, {"operations": LIMITS}),
+        (CANCELLATION, {}),
+    ],
+    ids=lambda value: value.name if isinstance(value, WorkflowDefinition) else str(value),
+)
+async def test_a_run_counts_what_its_answer_counts_and_attempts_as_the_metrics_do(
+    recorded: Recorded, definition: WorkflowDefinition[Any], params: dict[str, Any]
+) -> None:
+    """Whatever the workflow; what it does beside its tasks, only the metrics count."""
+    runs = RunSummaries()
+    run = WorkflowRun(definition, definition.params.model_validate({**SCALED, **params}), 4)
+    with recorded.changes() as changed:
+        await run.execute()
+    result = run.result()
+    replay(recorded, runs)
+    (summary,) = runs.latest()
+    assert summary["outcome"] == result.outcome
+    assert summary["tasks"] == {"running": 0, **result.counts.model_dump()}
+    assert summary["attempts"] == sum(task.attempts for task in result.tasks)
+    beside = changed.get(
+        'resilience_attempts_total{operation="process_success", outcome="success", workflow="concurrent"}', 0
+    )
+    counted = {
+        name: value for name, value in changed.items() if name.startswith("resilience_attempts_total{")
+    }
+    assert summary["attempts"] == sum(counted.values()) - beside
+    failed = sum(
+        value
+        for name, value in counted.items()
+        if 'outcome="success"' not in name and 'outcome="cancelled"' not in name
+    )
+    assert summary["failures"] == failed
+    hides_none = result.outcome == "success" and result.counts.failed + result.counts.timed_out == 0
+    assert (summary["error"] is None) == hides_none
 
 
 def test_runs_of_one_trace_are_counted_apart() -> None:
@@ -230,7 +366,7 @@ def test_nothing_is_left_of_runs_that_have_ended() -> None:
         attempt(tracer, run, 1, "success")
         end(run, "success")
     assert len(runs.latest()) == run_summaries.MAX_ENDED
-    assert runs._run_of == {}
+    assert runs._places == {}
 
 
 def test_spans_may_start_and_end_on_other_threads_while_it_is_read() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from instrumentation import workflow
 from service.runs import background as background_module
-from service.runs.background import BackgroundRuns, Filter, IdempotencyConflictError
+from service.runs.background import BackgroundRuns, IdempotencyConflictError
 from service.runs.engine import Engine, EngineError
+from service.runs.filter import Filter
 from service.runs.inline import TooManyRunsError
 from service.runs.message import RunMessage
 from service.runs.metrics import RunMetrics
@@ -231,6 +232,12 @@ class TestList:
             (Filter(outcome={"cancelled"}), "9630"),
             (Filter(outcome={"success"}), ""),
             (Filter(since=datetime.fromtimestamp(BASE + 7, UTC)), "987"),
+            (Filter(until=datetime.fromtimestamp(BASE + 2, UTC)), "210"),
+            (Filter(until=datetime.fromtimestamp(BASE + 2.5, UTC), state={"cancelled"}), "0"),
+            (Filter(until=datetime(1, 1, 1, tzinfo=UTC)), ""),
+            (Filter(until=datetime(9999, 1, 1, tzinfo=UTC), failures={"none"}), "9630"),
+            (Filter(failures={"some"}), ""),
+            (Filter(trace_id="0" * 32), ""),
             (Filter(state={"queued"}, since=datetime.fromtimestamp(BASE + 5, UTC)), "875"),
         ],
         ids=str,

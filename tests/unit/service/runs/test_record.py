@@ -1,7 +1,11 @@
 """A run's record as it is made from what the store keeps."""
 
+import json
 from datetime import UTC, datetime
 
+import pytest
+
+from service.runs.filter import FAILURES, Filter
 from service.runs.record import FINAL_STATES, RunRecord
 
 QUEUED = {
@@ -64,3 +68,44 @@ def test_the_final_states() -> None:
         assert not base.model_copy(update={"state": state}).ended
     for state in FINAL_STATES:
         assert base.model_copy(update={"state": state}).ended
+
+
+ENDED = {**QUEUED, b"state": b"succeeded", b"outcome": b"success"}
+FAILED = b'{"type": "ApiUnavailableError", "message": "away"}'
+
+
+def counting(**counts: int) -> bytes:
+    return json.dumps({"counts": counts, "tasks": []}).encode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({**ENDED, b"result": counting(succeeded=3)}, "none"),
+        ({**ENDED, b"result": counting(succeeded=2, failed=1)}, "some"),
+        ({**ENDED, b"result": counting(succeeded=2, timed_out=1)}, "some"),
+        ({**ENDED, b"result": counting(cancelled=2)}, "none"),
+        ({**ENDED, b"result": b"{}"}, "none"),
+        ({**ENDED, b"state": b"failed", b"outcome": b"timeout"}, "some"),
+        ({**ENDED, b"state": b"cancelled", b"outcome": b"cancelled"}, "none"),
+        ({**QUEUED, b"state": b"lost", b"error": FAILED}, "some"),
+        ({**QUEUED, b"state": b"running"}, "unknown"),
+    ],
+)
+def test_failures_are_those_of_the_run_and_of_what_is_in_it(
+    fields: dict[bytes, bytes], expected: str
+) -> None:
+    """Of a run that has not ended nobody knows."""
+    record = RunRecord.of_hash(fields)
+    found = [each for each in FAILURES if Filter(failures={each}).takes(record)]
+    assert found == ([] if expected == "unknown" else [expected])
+    assert Filter(failures=FAILURES).takes(record) == record.ended
+
+
+def test_error_types_are_those_of_the_run_and_of_its_tasks() -> None:
+    tasks = [{"error": {"type": "ValueError", "message": ""}}, {"value": 1}, {"error": {"type": "timeout"}}]
+    result = json.dumps({"tasks": tasks}).encode()
+    record = RunRecord.of_hash({**ENDED, b"result": result, b"error": FAILED})
+    assert record.error_types == {"ApiUnavailableError", "ValueError", "timeout"}
+    assert [Filter(error_type=each).takes(record) for each in ("timeout", "Value")] == [True, False]
+    assert RunRecord.of_hash(QUEUED).error_types == set()

@@ -52,7 +52,7 @@ def test_counts_add_up() -> None:
     """Each task is in exactly one of the four; an exhausted retry has failed."""
     outcomes: list[Outcome] = ["success", "error", "exhausted", "timeout", "timeout", "cancelled"]
     tasks = [TaskResult.of(report(outcome)) for outcome in outcomes]
-    counts = Counts.of(tasks)
+    counts = Counts.of([task.outcome for task in tasks])
     assert counts == Counts(succeeded=1, failed=2, timed_out=2, cancelled=1)
     assert sum(counts.model_dump().values()) == len(tasks)
 

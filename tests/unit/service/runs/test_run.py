@@ -10,6 +10,7 @@ from instrumentation import Operation, cancellable
 from service.runs.run import WorkflowRun
 from service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 from service.workflows.retry import RETRY, RetryParams
+from service.workflows.sequential import SEQUENTIAL, SequentialParams
 from tests.support.recorded import Recorded
 
 
@@ -87,3 +88,18 @@ async def test_its_span_has_what_it_is_given(recorded: Recorded) -> None:
     span = recorded.spans()[0]
     assert (span.attributes or {})["retryscope.run.id"] == "a"
     assert [link.context.span_id for link in span.links] == [2]
+
+
+async def test_its_span_says_what_its_answer_counts(recorded: Recorded) -> None:
+    """So that whoever has only the trace sees what failed in a success."""
+    run = WorkflowRun(SEQUENTIAL, SequentialParams(tasks=4, failure_rate=1, duration=0), 1)
+    await run.execute()
+    attributes = recorded.spans()[0].attributes or {}
+    counted = {name.rsplit("run.", 1)[1]: attributes[name] for name in attributes if "retryscope.run" in name}
+    assert counted == {
+        "tasks.succeeded": 0,
+        "tasks.failed": 4,
+        "tasks.timed_out": 0,
+        "tasks.cancelled": 0,
+        "attempts": 4,
+    }
