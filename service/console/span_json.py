@@ -31,6 +31,7 @@ def span_json(span: ReadableSpan) -> dict[str, Any]:
         "attempt": attributes.get(semconv.ATTEMPT_NUMBER),
         "delay": attributes.get(semconv.RETRY_DELAY),
         "max_attempts": attributes.get(semconv.RETRY_MAX_ATTEMPTS),
+        "attempts": attributes.get(semconv.RETRY_ATTEMPTS),
         "giveup": attributes.get(semconv.RETRY_GIVEUP_REASON),
         "limit": attributes.get(semconv.TIMEOUT_LIMIT, attributes.get(semconv.CLEANUP_DEADLINE)),
         "deadline": attributes.get(semconv.DEADLINE),

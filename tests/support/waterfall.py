@@ -134,3 +134,10 @@ def time_of_cancel(known: dict[str, Any]) -> float:
     """When the first cancel of a trace was asked for."""
     events = (event for span in known.values() for event in span["events"])
     return float(min(event["time"] for event in events if event["name"] == EVENT_CANCEL_REQUESTED))
+
+
+def wait_for_run(service: Service, run_id: str) -> dict[str, Any]:
+    """Wait until a background run has ended; its record."""
+    wait_until(lambda: "ended_at" in service.get(f"/runs/{run_id}").body, f"run {run_id} has ended")
+    record: dict[str, Any] = service.get(f"/runs/{run_id}").body
+    return record

@@ -42,6 +42,7 @@ def test_a_span_of_a_primitive_with_all_that_it_may_have() -> None:
         "attempt": 2,
         "delay": None,
         "max_attempts": None,
+        "attempts": None,
         "giveup": None,
         "limit": None,
         "deadline": None,
@@ -160,3 +161,18 @@ def test_whatever_an_attribute_holds_becomes_json() -> None:
     }
     assert document["events"][0]["attributes"] == {"nan": "nan"}
     assert document["links"][0]["kind"] is None
+
+
+def test_what_a_retry_and_a_limit_say_by_name() -> None:
+    """Whatever the attributes are called: the page knows no names of them."""
+    tracer = own_tracer_into(Nobody())
+    retry = start(tracer, "retry call", None, {semconv.RETRY_MAX_ATTEMPTS: 5})
+    assert shown(retry, "max_attempts", "attempts", "giveup") == (5, None, None)
+    retry.set_attributes({semconv.RETRY_ATTEMPTS: 2, semconv.RETRY_GIVEUP_REASON: "deadline"})
+    retry.set_attribute(semconv.DEADLINE, 1.5)
+    assert shown(retry, "max_attempts", "attempts", "giveup", "deadline") == (5, 2, "deadline", 1.5)
+    timeout = start(tracer, "timeout call")
+    timeout.set_attribute(semconv.TIMEOUT_LIMIT, 2.5)
+    cleanup = start(tracer, "cleanup call")
+    cleanup.set_attribute(semconv.CLEANUP_DEADLINE, 5.0)
+    assert (shown(timeout, "limit"), shown(cleanup, "limit")) == ((2.5,), (5.0,))

@@ -3,6 +3,20 @@
 export type Outcome = "success" | "error" | "timeout" | "exhausted" | "cancelled";
 export type RunState = "running" | "cancelling" | "ended";
 
+/** Tasks of a run by how they ended; while it runs they are its operations. */
+export interface TaskCounts {
+  readonly running: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly timed_out: number;
+  readonly cancelled: number;
+}
+
+export interface RunError {
+  readonly type: string;
+  readonly message: string;
+}
+
 export interface RunSummary {
   readonly id: string;
   readonly kind: "background" | "inline";
@@ -15,8 +29,14 @@ export interface RunSummary {
   readonly ended_at: number | null;
   readonly attempts: number;
   readonly retries: number;
+  /** Attempts that failed. */
   readonly failures: number;
   readonly cancel_cause: string | null;
+  readonly cancel_requested_at: number | null;
+  readonly tasks: TaskCounts;
+  /** Of the run, or else of the last operation in it that failed. */
+  readonly error: RunError | null;
+  readonly error_types: readonly string[];
 }
 
 export type SpanKind =
@@ -56,7 +76,14 @@ export interface Span {
   readonly outcome: string | null;
   readonly attempt: number | null;
   readonly delay: number | null;
-  readonly error: { readonly type: string; readonly message: string } | null;
+  readonly max_attempts: number | null;
+  /** Attempts that an ended retry has made, and why it made no more. */
+  readonly attempts: number | null;
+  readonly giveup: string | null;
+  /** Seconds from the start on: of its own, and of what is around it. */
+  readonly limit: number | null;
+  readonly deadline: number | null;
+  readonly error: RunError | null;
   readonly cancel_cause: string | null;
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly events: readonly SpanEvent[];
@@ -234,8 +261,14 @@ export interface RunRecord extends RunInput {
   /** Deliveries to a worker so far, and how many of them a shutdown gave back. */
   readonly delivery: number;
   readonly handed_back: number;
-  readonly error?: Readonly<Record<string, string>>;
-  readonly result?: Readonly<Record<string, unknown>>;
+  readonly error?: RunError;
+  readonly result?: RunResult;
+}
+
+/** What a run answers, and more that is shown as it is. */
+export interface RunResult {
+  readonly counts?: Omit<TaskCounts, "running">;
+  readonly tasks?: readonly { readonly attempts: number; readonly error?: RunError }[];
 }
 
 export interface RunPage {

@@ -1,4 +1,5 @@
 import { useEffect } from "react";
+import { failuresText } from "../runs/tasks";
 import { now } from "../store/clock";
 import { currentRun, subscribeRuns } from "../store/runs";
 import { watchedRuns } from "../store/watched";
@@ -21,7 +22,9 @@ export function RunAnnouncer() {
         // Of a run that had ended before the reader opened it there is nothing new to say.
         if (status === before || (before === undefined && run.state === "ended" && wasOver(run.ended_at)))
           continue;
-        announce(`Run ${run.workflow} ${id.slice(0, 8)}: ${statusLook(status).label}.`);
+        const failures = run.state === "ended" ? failuresText(run.tasks) : null;
+        const more = failures === null ? "" : `, ${failures}`;
+        announce(`Run ${run.workflow} ${id.slice(0, 8)}: ${statusLook(status).label}${more}.`);
       }
     });
   }, []);

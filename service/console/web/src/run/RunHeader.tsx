@@ -3,6 +3,8 @@ import { errorText } from "../api/client";
 import { cancelRun, startRun } from "../api/runs";
 import type { RunInput, RunRecord } from "../api/types";
 import { navigate, runPath } from "../router";
+import { TaskChips } from "../runs/TaskChips";
+import { failuresText, shownStatus } from "../runs/tasks";
 import { watchRun } from "../store";
 import { Button, ErrorNote, StatusChip } from "../ui";
 import type { RunFacts } from "./facts";
@@ -44,7 +46,15 @@ export function RunHeader({ title, facts, record, input, onRecord }: RunHeaderPr
       <h1 tabIndex={-1}>{title}</h1>
       {facts.status !== "unknown" && (
         <span data-testid="run-status">
-          <StatusChip status={facts.status} />
+          <StatusChip
+            status={shownStatus(facts.status, facts.tasks)}
+            more={facts.ended ? failuresText(facts.tasks) : null}
+          />
+        </span>
+      )}
+      {facts.tasks && (
+        <span className="run-counts" data-testid="run-counts">
+          <TaskChips tasks={facts.tasks} />
         </span>
       )}
       {input && (

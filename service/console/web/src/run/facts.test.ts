@@ -17,6 +17,10 @@ const SUMMARY: RunSummary = {
   retries: 1,
   failures: 1,
   cancel_cause: null,
+  cancel_requested_at: null,
+  tasks: { running: 1, succeeded: 0, failed: 0, timed_out: 0, cancelled: 0 },
+  error: null,
+  error_types: [],
 };
 const RECORD: RunRecord = {
   id: "run",
@@ -89,5 +93,24 @@ describe("factsOf", () => {
     });
     const failed: RunRecord = { ...RECORD, state: "failed", outcome: "exhausted" };
     expect(factsOf(undefined, failed, null, []).status).toBe("exhausted");
+  });
+
+  it("tells the tasks from whoever knows them: the summary, the run's span, the record", () => {
+    const attributes = {
+      "retryscope.run.tasks.succeeded": 1,
+      "retryscope.run.tasks.failed": 2,
+      "retryscope.run.attempts": 3,
+    };
+    const root = span({ id: "w", kind: "workflow", attributes });
+    const tasks = { running: 0, succeeded: 1, failed: 2, timed_out: 0, cancelled: 0 };
+    expect(factsOf(SUMMARY, null, root, [root])).toMatchObject({ tasks: SUMMARY.tasks, attempts: 2 });
+    expect(factsOf(undefined, null, root, [root])).toMatchObject({ tasks, attempts: 3 });
+    const error = { type: "ValueError", message: "no" };
+    const result = {
+      counts: { succeeded: 1, failed: 2, timed_out: 0, cancelled: 0 },
+      tasks: [{ attempts: 1 }, { attempts: 4, error }, { attempts: 1 }],
+    };
+    const record: RunRecord = { ...RECORD, state: "succeeded", outcome: "success", result };
+    expect(factsOf(undefined, record, null, [])).toMatchObject({ tasks, attempts: 6, retries: 3, error });
   });
 });

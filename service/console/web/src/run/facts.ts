@@ -1,5 +1,6 @@
-import type { RunRecord, RunSummary, Span } from "../api/types";
+import type { RunError, RunRecord, RunSummary, Span, TaskCounts } from "../api/types";
 import { parseTime } from "../format";
+import { countsOfRecord, errorsOfRecord } from "../runs/tasks";
 import { runStatus } from "../theme/status";
 
 /** What a run page says about its run, from whichever source knows it. */
@@ -13,6 +14,9 @@ export interface RunFacts {
   attempts: number | null;
   retries: number | null;
   failures: number;
+  /** How its tasks ended; null as above. */
+  tasks: TaskCounts | null;
+  error: RunError | null;
   /** Seconds spent waiting between attempts, of all its operations together; null as above. */
   backoff: number | null;
   cancelCause: string | null;
@@ -23,6 +27,8 @@ const FAILED = new Set(["error", "timeout", "exhausted"]);
 const DELIVERY = "retryscope.run.delivery";
 const RUN_ID = "retryscope.run.id";
 const WORKFLOW = "resilience.workflow";
+const TASKS = "retryscope.run.tasks.";
+const ATTEMPTS = "retryscope.run.attempts";
 
 /** The span that is the run: the one named, else the last delivery of a background run, else the first workflow. */
 export function findRunSpan(spans: readonly Span[], runId: string, spanId: string | null): Span | null {
@@ -59,6 +65,8 @@ export function factsOf(
   const counted = (count: number): number | null => (root === null ? null : count);
   const status = statusOf(summary, record, root);
   const startedAt = summary?.started_at ?? root?.start ?? timeOf(record?.started_at);
+  const ofRecord = record && countsOfRecord(record);
+  const ofSpan = root && countsOfSpan(root);
   const delivery = record?.delivery ?? root?.attributes[DELIVERY];
   return {
     workflow: summary?.workflow ?? record?.workflow ?? textOf(root?.attributes[WORKFLOW]),
@@ -66,9 +74,14 @@ export function factsOf(
     ended: !["queued", "running", "cancelling"].includes(status),
     startedAt,
     endedAt: summary?.ended_at ?? root?.end ?? timeOf(record?.ended_at),
-    attempts: summary?.attempts ?? counted(attempts.length),
-    retries: summary?.retries ?? counted(attempts.filter((span) => (span.attempt ?? 1) > 1).length),
+    attempts: summary?.attempts ?? ofSpan?.attempts ?? ofRecord?.attempts ?? counted(attempts.length),
+    retries:
+      summary?.retries ??
+      ofRecord?.retries ??
+      counted(attempts.filter((span) => (span.attempt ?? 1) > 1).length),
     failures: summary?.failures ?? attempts.filter((span) => FAILED.has(span.outcome ?? "")).length,
+    tasks: summary?.tasks ?? ofSpan?.tasks ?? ofRecord?.tasks ?? null,
+    error: summary?.error ?? (record && errorsOfRecord(record).error) ?? root?.error ?? null,
     backoff: counted(backoffs.reduce((sum, span) => sum + ((span.end ?? span.start) - span.start), 0)),
     cancelCause: summary?.cancel_cause ?? root?.cancel_cause ?? null,
     delivery: typeof delivery === "number" && delivery > 0 ? delivery : null,
@@ -95,4 +108,14 @@ function timeOf(text: string | undefined): number | null {
 
 function textOf(value: unknown): string | null {
   return typeof value === "string" ? value : null;
+}
+
+/** What the span of an ended run says of its answer. */
+function countsOfSpan({ attributes }: Span): { tasks: TaskCounts; attempts: number } | null {
+  const attempts = attributes[ATTEMPTS];
+  if (typeof attempts !== "number") return null;
+  const count = (name: string): number => Number(attributes[TASKS + name] ?? 0);
+  const [succeeded, failed] = [count("succeeded"), count("failed")];
+  const [timed_out, cancelled] = [count("timed_out"), count("cancelled")];
+  return { tasks: { running: 0, succeeded, failed, timed_out, cancelled }, attempts };
 }

@@ -2,6 +2,8 @@ import { memo } from "react";
 import { formatTime, plural } from "../format";
 import { Link, runPath } from "../router";
 import { StatusChip } from "../ui";
+import { TaskChips } from "./TaskChips";
+import { errorText, failedTasks, shownStatus, totalTasks } from "./tasks";
 import { CancelButton } from "./CancelButton";
 import { Elapsed } from "./Elapsed";
 import type { RunRowData } from "./row";
@@ -14,14 +16,22 @@ export const RunRow = memo(function RunRow({
   readonly row: RunRowData;
   readonly cancel: boolean;
 }) {
-  const { id, kind, workflow, startedAt, endedAt } = row;
+  const { id, kind, workflow, startedAt, endedAt, tasks, error } = row;
   return (
     <li className="run-row" data-run={id}>
-      <StatusChip status={row.status} />
+      <StatusChip status={shownStatus(row.status, tasks)} />
       <Link href={runPath(id)} className="run-link">
         {workflow} <code>{id.slice(0, 8)}</code>
       </Link>
-      <span className="run-facts dim">{factsOf(row)}</span>
+      <span className="run-row-facts dim">
+        {tasks && <TaskChips tasks={tasks} short />}
+        <span>{factsOf(row)}</span>
+        {error && (
+          <span className="run-error" title={errorText(error)}>
+            {errorText(error)}
+          </span>
+        )}
+      </span>
       <span className="number">
         {row.status === "queued" ? "waiting" : <Elapsed from={startedAt} to={endedAt} />}
       </span>
@@ -38,12 +48,13 @@ export const RunRow = memo(function RunRow({
   );
 });
 
-function factsOf({ kind, counts, cancelCause }: RunRowData): string {
-  const facts: string[] = [kind];
+function factsOf({ kind, counts, tasks, cancelCause }: RunRowData): string {
+  const facts: string[] = [];
+  if (failedTasks(tasks) > 0) facts.push(`of ${plural(totalTasks(tasks), "task")}`);
+  facts.push(kind);
   if (counts !== null) {
     if (counts.attempts > 0) facts.push(plural(counts.attempts, "attempt"));
     if (counts.retries > 0) facts.push(plural(counts.retries, "retry", "retries"));
-    if (counts.failures > 0) facts.push(`${counts.failures} failed`);
   }
   if (cancelCause !== null) facts.push(`cancelled by ${cancelCause.replaceAll("_", " ")}`);
   return facts.join(" · ");

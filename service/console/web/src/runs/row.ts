@@ -1,6 +1,7 @@
-import type { RunRecord, RunSummary } from "../api/types";
+import type { RunError, RunRecord, RunSummary, TaskCounts } from "../api/types";
 import { parseTime } from "../format";
 import { runStatus } from "../theme/status";
+import { countsOfRecord, errorsOfRecord } from "./tasks";
 
 /** A run as lists show it: live from this process, or from the engine's records. */
 export interface RunRowData {
@@ -12,7 +13,10 @@ export interface RunRowData {
   readonly startedAt: number;
   readonly endedAt: number | null;
   /** null where nobody counted them for this page. */
-  readonly counts: { readonly attempts: number; readonly retries: number; readonly failures: number } | null;
+  readonly counts: { readonly attempts: number; readonly retries: number } | null;
+  readonly tasks: TaskCounts | null;
+  readonly error: RunError | null;
+  readonly errorTypes: readonly string[];
   readonly cancelCause: string | null;
   /** What the search looks at, in small letters. */
   readonly text: string;
@@ -32,9 +36,16 @@ export function rowOf(run: RunSummary): RunRowData {
       status: runStatus(run),
       startedAt: run.started_at,
       endedAt: run.ended_at,
-      counts: { attempts: run.attempts, retries: run.retries, failures: run.failures },
+      counts: { attempts: run.attempts, retries: run.retries },
+      tasks: run.tasks,
+      error: run.error,
+      errorTypes: run.error_types,
       cancelCause: run.cancel_cause,
-      text: textOf(run.id, run.workflow, runStatus(run), run.kind, run.cancel_cause ?? ""),
+      text: textOf(
+        [run.id, run.trace_id, run.workflow, runStatus(run), run.kind, run.cancel_cause],
+        run.error,
+        run.error_types,
+      ),
     };
     rows.set(run, row);
   }
@@ -45,6 +56,8 @@ export function rowOfRecord(record: RunRecord): RunRowData {
   const { id, workflow, state, outcome } = record;
   const running = state === "queued" || state === "running" || state === "cancelling";
   const status = running ? state : (outcome ?? state);
+  const counts = countsOfRecord(record);
+  const { error, types } = errorsOfRecord(record);
   return {
     id,
     kind: "background",
@@ -53,10 +66,17 @@ export function rowOfRecord(record: RunRecord): RunRowData {
     status,
     startedAt: parseTime(record.started_at ?? record.submitted_at),
     endedAt: record.ended_at === undefined ? null : parseTime(record.ended_at),
-    counts: null,
+    counts,
+    tasks: counts?.tasks ?? null,
+    error,
+    errorTypes: types,
     cancelCause: null,
-    text: textOf(id, workflow, status, "background"),
+    text: textOf([id, record.trace_id, workflow, status, "background"], error, types),
   };
 }
 
-const textOf = (...parts: readonly string[]): string => parts.join(" ").toLowerCase();
+const textOf = (
+  parts: readonly (string | null | undefined)[],
+  error: RunError | null,
+  types: readonly string[],
+): string => [...parts, ...types, error?.message].join(" ").toLowerCase();

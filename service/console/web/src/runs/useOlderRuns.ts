@@ -1,7 +1,7 @@
 import { useState } from "react";
 import { errorText } from "../api/client";
 import { listRuns } from "../api/runs";
-import { engineQuery, type Filters } from "./filters";
+import { engineQuery, filterPath, type Filters, traceIdOf } from "./filters";
 import { rowOfRecord, type RunRowData } from "./row";
 
 /** Older rows that the page keeps. */
@@ -26,8 +26,7 @@ export interface OlderRuns {
 
 /** Background runs that the engine remembers, page by page: those of other processes and of earlier ones too. */
 export function useOlderRuns(filters: Filters): OlderRuns {
-  const query = engineQuery(filters);
-  const key = JSON.stringify(query);
+  const key = filterPath({ ...filters, text: traceIdOf(filters.text) ?? "", retried: false });
   const [older, setOlder] = useState<Older>(() => nothing(key));
   const [loading, setLoading] = useState(false);
   const current = older.key === key ? older : nothing(key);
@@ -36,6 +35,7 @@ export function useOlderRuns(filters: Filters): OlderRuns {
     if (loading) return;
     setLoading(true);
     try {
+      const query = engineQuery(filters);
       const page = await listRuns(current.cursor === null ? query : { ...query, cursor: current.cursor });
       const rows = [...current.rows, ...page.runs.map(rowOfRecord)].slice(0, MAX_OLDER);
       const cursor = rows.length < MAX_OLDER ? page.cursor : null;

@@ -17,6 +17,8 @@ const LOOKS: Readonly<Record<string, StatusLook>> = {
   cancelling: { symbol: "⊘", label: "cancelling", tone: "cancelled" },
   success: { symbol: "✓", label: "success", tone: "success" },
   succeeded: { symbol: "✓", label: "success", tone: "success" },
+  /** It succeeded as a whole, and tasks of it failed. */
+  partial: { symbol: "!", label: "success", tone: "backoff" },
   completed: { symbol: "✓", label: "completed", tone: "cleanup" },
   error: { symbol: "✕", label: "error", tone: "error" },
   failed: { symbol: "✕", label: "failed", tone: "error" },

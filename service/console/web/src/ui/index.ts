@@ -1,6 +1,6 @@
 export { announce } from "./announce";
 export { Button } from "./Button";
-export { StatusChip } from "./Chip";
+export { CountChip, StatusChip } from "./Chip";
 export { CopyButton } from "./CopyButton";
 export { ErrorNote } from "./ErrorNote";
 export { type ControlProps, Field } from "./Field";
