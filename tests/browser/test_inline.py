@@ -37,10 +37,9 @@ def test_it_is_run_again_in_the_background(visitor: Visitor, service: Service) -
     page = latest(visitor, "Latest runs")
     Waterfall(page).wait_for_end("exhausted")
     expect(page.get_by_role("button", name="Cancel run")).to_have_count(0)
-    page.get_by_text("Parameters", exact=True).click()
     expect(page.get_by_label("Parameters as JSON")).to_contain_text('"max_retries": 1')
 
-    page.get_by_role("button", name="Run again").click()
+    page.get_by_role("button", name="Run again", exact=True).click()
     expect(page).to_have_url(re.compile(r"/runs/[0-9a-f]{8}-"))
     Waterfall(page).wait_for_end("exhausted")
     record = service.get(f"/runs/{page.url.rsplit('/', 1)[1]}").body
@@ -59,7 +58,7 @@ def test_while_it_runs_it_says_who_can_cancel_it(visitor: Visitor, service: Serv
     run.disconnect()
     Waterfall(page).wait_for_end("cancelled")
     expect(page.get_by_text(REASON)).to_have_count(0)
-    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    expect(page.get_by_role("button", name="Run again", exact=True)).to_be_visible()
 
 
 def test_of_which_nothing_is_known_it_can_not_be_run_again(visitor: Visitor, service: Service) -> None:
@@ -67,4 +66,4 @@ def test_of_which_nothing_is_known_it_can_not_be_run_again(visitor: Visitor, ser
     visitor.expect_problem("404")
     page = visitor.open(f"/runs/{trace_id}-{'9' * 16}")
     expect(page.get_by_text("What this run was started with is no longer known")).to_be_visible()
-    expect(page.get_by_role("button", name="Run again")).to_have_count(0)
+    expect(page.get_by_role("button", name="Run again", exact=True)).to_have_count(0)

@@ -26,7 +26,7 @@ LASTING = {"tasks": 1, "duration": 300, "failure_rate": 0}
 
 _WATCH_ROWS = """() => {
     window.changed = [];
-    const isClock = node => node.dataset?.runningSince !== undefined;
+    const isClock = node => node.matches?.('[data-running-since], [data-waiting-until]');
     new MutationObserver(found => changed.push(
         ...found.filter(each => each.type === 'attributes' || !isClock(each.target)).map(each => each.type)
     )).observe(document.querySelector('.span-rows'), { subtree: true, childList: true, attributes: true });

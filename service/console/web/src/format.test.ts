@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import {
+  formatAgo,
   formatCount,
+  formatCountdown,
   formatDuration,
   formatNumber,
   formatRatio,
@@ -27,6 +29,18 @@ test.each([
   [90_000, "1 d 1 h"],
 ])("%s seconds are %s", (seconds, text) => {
   expect(formatDuration(seconds)).toBe(text);
+});
+
+test.each([
+  [-3, "0.0 s", "just now"],
+  [0.84, "0.8 s", "just now"],
+  [9.97, "10 s", "9 s ago"],
+  [125, "2 min 5 s", "2 min ago"],
+  [7300, "2 h 2 min", "2 h ago"],
+  [200_000, "2 d 8 h", "2 d ago"],
+])("of %s seconds %s are left, and it was %s", (seconds, left, ago) => {
+  expect(formatCountdown(seconds)).toBe(left);
+  expect(formatAgo(seconds)).toBe(ago);
 });
 
 test("a value is written in its unit", () => {

@@ -15,6 +15,10 @@ export function formatDuration(seconds: number | null | undefined): string {
   return length < 59.995 ? `${length.toFixed(2)} s` : formatElapsed(length);
 }
 
+/** What is left of a time: in tenths while that is a difference, since milliseconds could not be read. */
+export const formatCountdown = (left: number): string =>
+  left < 9.95 ? `${Math.max(left, 0).toFixed(1)} s` : formatElapsed(left);
+
 /** The same in whole seconds, for what still goes on. */
 export function formatElapsed(length: number): string {
   const whole = Math.round(length);
@@ -24,6 +28,14 @@ export function formatElapsed(length: number): string {
   if (minutes < 1440) return pair(Math.floor(minutes / 60), "h", minutes % 60, "min");
   const hours = Math.round(length / 3600);
   return pair(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+/** How long ago, in the largest unit: `12 s ago`, `3 min ago`. */
+export function formatAgo(length: number): string {
+  if (length < 1) return "just now";
+  if (length < 60) return `${Math.floor(length)} s ago`;
+  if (length < 3600) return `${Math.floor(length / 60)} min ago`;
+  return length < 172_800 ? `${Math.floor(length / 3600)} h ago` : `${Math.floor(length / 86_400)} d ago`;
 }
 
 const pair = (large: number, largeUnit: string, small: number, smallUnit: string): string =>

@@ -1,7 +1,8 @@
-import { Suspense, useEffect, useState } from "react";
-import { ToggleButton, ToggleButtonGroup } from "react-aria-components";
+import { Suspense, useEffect } from "react";
+import { type Selection, ToggleButton, ToggleButtonGroup } from "react-aria-components";
 import { useAlertHistory } from "../alerts/useAlertHistory";
 import type { Step } from "../charts/points";
+import { navigate, useLocation } from "../router";
 import { reloadHistory, useHistory } from "../store";
 import { ErrorNote, lazyPart } from "../ui";
 import "./metrics.css";
@@ -11,14 +12,29 @@ const ChartFigure = lazyPart(async () => (await import("../charts/ChartFigure"))
 /** The coarse points are counted by the service only: they are read anew as often as there is one more. */
 const COARSE_MS = 10_000;
 
-const RANGES: readonly { readonly step: Step; readonly label: string }[] = [
-  { step: 1, label: "15 min" },
-  { step: 10, label: "3 h" },
+interface Range {
+  /** In the address. */
+  readonly name: string;
+  readonly step: Step;
+  readonly label: string;
+}
+
+const RANGES: readonly [Range, ...Range[]] = [
+  { name: "15m", step: 1, label: "15 min" },
+  { name: "3h", step: 10, label: "3 h" },
 ];
+
+/** The first range needs no words. */
+function pathOfRange(chosen: Selection): string {
+  const range = RANGES.find(({ step }) => chosen !== "all" && chosen.has(step)) ?? RANGES[0];
+  return range === RANGES[0] ? "/metrics" : `/metrics?range=${range.name}`;
+}
 
 /** What the service measures about itself. */
 export function MetricsPage() {
-  const [step, setStep] = useState<Step>(1);
+  const { search } = useLocation();
+  const wanted = new URLSearchParams(search).get("range");
+  const { step } = RANGES.find(({ name }) => name === wanted) ?? RANGES[0];
   const { history, error } = useHistory();
   const { periods } = useAlertHistory();
 
@@ -40,11 +56,11 @@ export function MetricsPage() {
           className="toggle-group"
           selectionMode="single"
           disallowEmptySelection
-          selectedKeys={[String(step)]}
-          onSelectionChange={(keys) => setStep(keys.has("10") ? 10 : 1)}
+          selectedKeys={[step]}
+          onSelectionChange={(keys) => navigate(pathOfRange(keys), { replace: true })}
         >
           {RANGES.map((range) => (
-            <ToggleButton key={range.step} id={String(range.step)} className="toggle">
+            <ToggleButton key={range.step} id={range.step} className="toggle">
               {range.label}
             </ToggleButton>
           ))}

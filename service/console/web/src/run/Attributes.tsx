@@ -1,3 +1,5 @@
+import { Fragment } from "react";
+
 /** The exception's own attributes are shown as what they are, above all others. */
 const SHOWN_ELSEWHERE = new Set(["exception.message", "exception.stacktrace", "exception.type"]);
 
@@ -9,16 +11,29 @@ export function Attributes({ attributes }: { attributes: Readonly<Record<string,
     <dl className="attributes">
       {known.map(([name, value]) => (
         <div key={name}>
-          <dt>{name}</dt>
-          <dd>{textOf(value)}</dd>
+          <dt>
+            <Dotted name={name} />
+          </dt>
+          <dd title={String(value)}>{textOf(value)}</dd>
         </div>
       ))}
     </dl>
   );
 }
 
+/** A name that breaks between its words only. */
+function Dotted({ name }: { name: string }) {
+  return name.split(/(?<=[._])/).map((part, index) => (
+    <Fragment key={index}>
+      {index > 0 && <wbr />}
+      {part}
+    </Fragment>
+  ));
+}
+
+/** A number in as many digits as a reader can use; all of them are in the JSON. */
 export function textOf(value: unknown): string {
-  // 0.30000000000000004 tells a reader less than 0.3.
-  if (typeof value === "number") return String(Number(value.toPrecision(12)));
+  if (typeof value === "number")
+    return String(Math.abs(value) < 1000 ? Number(value.toPrecision(4)) : Number(value.toFixed(1)));
   return typeof value === "string" ? value : JSON.stringify(value);
 }

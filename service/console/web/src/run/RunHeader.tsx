@@ -4,7 +4,7 @@ import { cancelRun, startRun } from "../api/runs";
 import type { RunInput, RunRecord } from "../api/types";
 import { navigate, runPath } from "../router";
 import { TaskChips } from "../runs/TaskChips";
-import { failuresText, shownStatus } from "../runs/tasks";
+import { failuresText, shownStatus, totalTasks } from "../runs/tasks";
 import { watchRun } from "../store";
 import { Button, ErrorNote, StatusChip } from "../ui";
 import type { RunFacts } from "./facts";
@@ -52,7 +52,7 @@ export function RunHeader({ title, facts, record, input, onRecord }: RunHeaderPr
           />
         </span>
       )}
-      {facts.tasks && (
+      {facts.tasks && totalTasks(facts.tasks) > 1 && (
         <span className="run-counts" data-testid="run-counts">
           <TaskChips tasks={facts.tasks} />
         </span>
@@ -63,11 +63,17 @@ export function RunHeader({ title, facts, record, input, onRecord }: RunHeaderPr
           <Button isDisabled={busy} onPress={() => void again(input)}>
             Run again
           </Button>
+          <Button onPress={() => navigate(formPath(input))}>Edit and run again</Button>
         </div>
       )}
       <ErrorNote message={error} />
     </header>
   );
+}
+
+/** The start form, filled in with what this run was started with. */
+function formPath({ workflow, params }: RunInput): string {
+  return `/?${new URLSearchParams({ workflow, params: JSON.stringify(params) })}`;
 }
 
 function CancelButton({ facts, busy, onCancel }: { facts: RunFacts; busy: boolean; onCancel: () => void }) {

@@ -1,6 +1,7 @@
 import { useMemo, useRef, useState } from "react";
 import { formatCount } from "../format";
-import { currentLocation, navigate, runPath } from "../router";
+import { currentLocation, Link, navigate, runPath } from "../router";
+import { lastRunsPath } from "../runs/back";
 import { useRun, useTrace, useWatchedRun } from "../store";
 import { Waterfall, type WaterfallHandle } from "../waterfall/Waterfall";
 import { addressOf } from "./address";
@@ -10,11 +11,13 @@ import { factsOf, findRunSpan, spansOf } from "./facts";
 import { RunNotes } from "./RunNotes";
 import { RunHeader } from "./RunHeader";
 import { RunInput } from "./RunInput";
+import { RunReason } from "./RunReason";
 import { RunSummaryList } from "./RunSummaryList";
 import { SpanDetails } from "./SpanDetails";
 import { TraceJson } from "./TraceJson";
 import { useInlineInput } from "./input";
 import { useRecord } from "./record";
+import { waitingOf, whyOf } from "./why";
 import "./run.css";
 
 /** One run, or one trace, with its waterfall. `id` is a run's id, `TRACE-SPAN` of an inline run, or a trace's id. */
@@ -39,10 +42,13 @@ export function RunPage({ id }: { id: string }) {
     () => findRunSpan(spans, id, address.kind === "inline" ? address.spanId : null),
     [spans, id, address],
   );
-  const facts = useMemo(
-    () => factsOf(summary, record, root, spansOf(spans, address.kind === "trace" ? null : root)),
-    [summary, record, root, spans, address],
+  const inside = useMemo(
+    () => spansOf(spans, address.kind === "trace" ? null : root),
+    [spans, root, address],
   );
+  const facts = useMemo(() => factsOf(summary, record, root, inside), [summary, record, root, inside]);
+  const why = useMemo(() => whyOf(facts, inside), [facts, inside]);
+  const waiting = useMemo(() => waitingOf(inside), [inside]);
   const origin = useMemo(() => spans.reduce((least, span) => Math.min(least, span.start), Infinity), [spans]);
   const selected = spans.find((span) => span.id === selectedId);
 
@@ -60,7 +66,11 @@ export function RunPage({ id }: { id: string }) {
 
   return (
     <div className="run-page">
+      <p className="run-back">
+        <Link href={lastRunsPath()}>← Runs</Link>
+      </p>
       <RunHeader title={title} facts={facts} record={record} input={input} onRecord={known.put} />
+      <RunReason why={why} waiting={waiting} />
       <RunNotes
         address={address}
         known={known}
@@ -70,7 +80,13 @@ export function RunPage({ id }: { id: string }) {
         traceId={traceId}
         spans={spans}
       />
-      <RunSummaryList facts={facts} record={record} traceId={traceId} />
+      <RunSummaryList
+        runId={address.kind === "trace" ? null : id}
+        facts={facts}
+        record={record}
+        traceId={traceId}
+      />
+      {input && <RunInput input={input} record={record} />}
       {trace.truncated && (
         <p className="run-banner" role="note">
           {formatCount(spans.length)} of {formatCount(trace.total)} spans are shown: the outermost ones.
@@ -81,6 +97,7 @@ export function RunPage({ id }: { id: string }) {
           <Waterfall
             handle={waterfall}
             spans={spans}
+            cancelRequestedAt={facts.cancelRequestedAt}
             selectedId={selectedId}
             initialId={selectedId ?? (address.kind === "inline" ? address.spanId : null)}
             onSelect={select}
@@ -107,7 +124,6 @@ export function RunPage({ id }: { id: string }) {
           )}
         </div>
       )}
-      {input && <RunInput input={input} record={record} />}
       {traced && (
         <>
           <Disclosure title="Events">

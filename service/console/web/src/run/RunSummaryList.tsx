@@ -3,17 +3,20 @@ import type { RunRecord } from "../api/types";
 import { formatDuration, formatNumber, formatTime, parseTime, plural } from "../format";
 import { useLinks } from "../store";
 import { CopyButton } from "../ui";
+import { Ago } from "./Ago";
 import type { RunFacts } from "./facts";
 import { grafanaTrace, traceqlOfTrace } from "./traceql";
 
 interface RunSummaryListProps {
+  /** null for a trace that is looked at as such. */
+  runId: string | null;
   facts: RunFacts;
   record: RunRecord | null;
   traceId: string | null;
 }
 
 /** Times, attempts and identity of a run. */
-export function RunSummaryList({ facts, record, traceId }: RunSummaryListProps) {
+export function RunSummaryList({ runId, facts, record, traceId }: RunSummaryListProps) {
   const { startedAt, endedAt, delivery } = facts;
   const waited = record?.queue_wait_seconds;
   return (
@@ -21,7 +24,11 @@ export function RunSummaryList({ facts, record, traceId }: RunSummaryListProps) 
       {record && startedAt === null && (
         <Fact name="Submitted">{formatTime(parseTime(record.submitted_at))}</Fact>
       )}
-      {startedAt !== null && <Fact name="Started">{formatTime(startedAt)}</Fact>}
+      {startedAt !== null && (
+        <Fact name="Started">
+          {formatTime(startedAt)}, <Ago time={startedAt} />
+        </Fact>
+      )}
       {endedAt !== null && <Fact name="Ended">{formatTime(endedAt)}</Fact>}
       {startedAt !== null && endedAt !== null && (
         <Fact name="Duration">{formatDuration(endedAt - startedAt)}</Fact>
@@ -41,6 +48,12 @@ export function RunSummaryList({ facts, record, traceId }: RunSummaryListProps) 
         </Fact>
       )}
       {record?.worker && <Fact name="Worker">{record.worker}</Fact>}
+      {runId && (
+        <Fact name="Run">
+          <code>{runId}</code>
+          <CopyButton label="Copy" description="Copy the run id" text={() => runId} />
+        </Fact>
+      )}
       {traceId && <TraceFact traceId={traceId} />}
     </dl>
   );

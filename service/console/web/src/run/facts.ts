@@ -20,6 +20,8 @@ export interface RunFacts {
   /** Seconds spent waiting between attempts, of all its operations together; null as above. */
   backoff: number | null;
   cancelCause: string | null;
+  /** When the service was asked to cancel it. */
+  cancelRequestedAt: number | null;
   delivery: number | null;
 }
 
@@ -84,6 +86,7 @@ export function factsOf(
     error: summary?.error ?? (record && errorsOfRecord(record).error) ?? root?.error ?? null,
     backoff: counted(backoffs.reduce((sum, span) => sum + ((span.end ?? span.start) - span.start), 0)),
     cancelCause: summary?.cancel_cause ?? root?.cancel_cause ?? null,
+    cancelRequestedAt: summary?.cancel_requested_at ?? timeOf(record?.cancel_requested_at),
     delivery: typeof delivery === "number" && delivery > 0 ? delivery : null,
   };
 }

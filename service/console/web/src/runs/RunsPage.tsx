@@ -1,8 +1,9 @@
-import { memo } from "react";
+import { memo, useEffect } from "react";
 import { formatCount, plural } from "../format";
 import { currentLocation, Link, navigate, runPath, useLocation } from "../router";
 import { statusLook } from "../theme/status";
 import { Button, ErrorNote, Field, Panel } from "../ui";
+import { rememberRunsPath } from "./back";
 import { Facet, type FacetChoice } from "./Facet";
 import { FAILURES, type Filters, filterPath, matches, readFilters, STATUSES, traceIdOf } from "./filters";
 import { LENGTHS, localOf, textOfLocal } from "./range";
@@ -31,6 +32,7 @@ export function RunsPage() {
   const shown = useShownRuns(filters);
   const older = useOlderRuns(filters);
   const traceId = traceIdOf(filters.text);
+  useEffect(() => rememberRunsPath(`/runs${search}`), [search]);
   const here = new Set(shown.all.map((row) => row.id));
   const olderRows = useStableList(older.rows.filter((row) => !here.has(row.id) && matches(row, filters)));
 

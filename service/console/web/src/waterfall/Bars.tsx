@@ -1,5 +1,7 @@
 import { memo, type CSSProperties } from "react";
 import type { Span } from "../api/types";
+import { formatNumber } from "../format";
+import { boundsOf, plannedOf } from "./bounds";
 import type { SpanNode } from "./lanes";
 import { isFrame, markOf, statusOf, toneOf } from "./status";
 
@@ -30,15 +32,45 @@ const Bar = memo(function Bar({ span, origin, thin = false }: BarProps) {
   );
 });
 
+/** How long a wait is to go on: only an outline, since it may be cancelled. */
+function Ghost({ span, origin }: BarProps) {
+  return plannedOf(span).map(({ at }) => (
+    <i
+      key={at}
+      className="ghost tone-backoff"
+      style={
+        { "--start": (span.start - origin).toFixed(6), "--end": (at - origin).toFixed(6) } as CSSProperties
+      }
+    />
+  ));
+}
+
+/** Ticks at the times by which a span has to end. */
+function Ticks({ span, origin }: BarProps) {
+  return boundsOf(span).map(({ kind, at }) => (
+    <i
+      key={kind}
+      className={`tick tick-${kind}`}
+      title={`${kind} of ${formatNumber(at - span.start)} s`}
+      style={{ "--start": (at - origin).toFixed(6) } as CSSProperties}
+    />
+  ));
+}
+
 /** A span's lane: the span itself, and over it its attempts, the backoff between them, and cleanup. */
 export function Bars({ node, origin }: { node: SpanNode; origin: number }) {
   const thin = isFrame(node.span) || node.segments.some((segment) => segment.kind === "attempt");
   return (
     <>
+      <Ghost span={node.span} origin={origin} />
+      {node.segments.map((segment) => (
+        <Ghost key={segment.id} span={segment} origin={origin} />
+      ))}
       <Bar span={node.span} origin={origin} thin={thin} />
       {node.segments.map((segment) => (
         <Bar key={segment.id} span={segment} origin={origin} />
       ))}
+      <Ticks span={node.span} origin={origin} />
     </>
   );
 }

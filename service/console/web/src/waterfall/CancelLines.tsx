@@ -15,7 +15,7 @@ export function CancelLines({ requests, origin }: { requests: readonly CancelReq
           data-time={time}
           style={{ "--start": (time - origin).toFixed(6) } as CSSProperties}
         >
-          <span>⊘ cancel: {cause}</span>
+          <span>⊘ cancel{cause !== null && `: ${cause}`}</span>
         </div>
       ))}
     </div>

@@ -1,11 +1,12 @@
 import { useEffect, useRef, useState } from "react";
 import { Slider, SliderThumb, SliderTrack } from "react-aria-components";
+import type { Span } from "../api/types";
 import { formatDuration } from "../format";
 import { flatten, EXPANDED } from "./rows";
 import type { SpanNode } from "./lanes";
-import { toneOf, isFrame } from "./status";
+import { toneOf, isFailed, isFrame } from "./status";
 import { sharesOf, windowOfShares } from "./time";
-import { totalOf, type Extent } from "./timeline";
+import { elapsedOf, totalOf, type Extent } from "./timeline";
 import { useZoom, type Zoom } from "./zoom";
 
 const REDRAW_MS = 400;
@@ -26,7 +27,7 @@ export function Minimap({ roots, extent, zoom }: MinimapProps) {
   useEffect(() => {
     const element = canvas.current;
     if (!element) return;
-    const draw = () => drawSpans(element, roots, extent.start, total);
+    const draw = () => drawSpans(element, roots, extent, total);
     draw();
     const observer = new ResizeObserver(draw);
     observer.observe(element);
@@ -88,7 +89,7 @@ function useTotal(extent: Extent): number {
 function drawSpans(
   canvas: HTMLCanvasElement,
   roots: readonly SpanNode[],
-  start: number,
+  extent: Extent,
   total: number,
 ): void {
   const context = canvas.getContext("2d");
@@ -96,19 +97,26 @@ function drawSpans(
   const width = (canvas.width = canvas.clientWidth * devicePixelRatio);
   const height = (canvas.height = canvas.clientHeight * devicePixelRatio);
   const rows = flatten(roots, EXPANDED);
-  const thickness = Math.max(1, Math.min(THICKEST * devicePixelRatio, height / rows.length - 1));
+  const pixel = Math.ceil(devicePixelRatio);
+  const now = extent.start + elapsedOf(extent);
+  const thickness = Math.floor(Math.max(pixel, Math.min(THICKEST * pixel, height / rows.length - pixel)));
   const style = getComputedStyle(canvas);
   const colors = new Map<string, string>();
   const scale = width / Math.max(total, 1e-4);
   context.clearRect(0, 0, width, height);
-  rows.forEach(({ node: { span } }, index) => {
+  const draw = ({ span, index }: { span: Span; index: number }) => {
     const tone = toneOf(span);
     if (!colors.has(tone)) colors.set(tone, style.getPropertyValue(`--${tone}`));
     context.fillStyle = colors.get(tone) ?? "";
     context.globalAlpha = isFrame(span) ? 0.4 : 1;
-    const left = (span.start - start) * scale;
-    const right = ((span.end ?? start + total) - start) * scale;
-    const top = (index / rows.length) * (height - thickness);
-    context.fillRect(left, top, Math.max(right - left, 1), thickness);
-  });
+    // In whole pixels: half of one would be a mixture of colours.
+    const left = Math.min(Math.floor((span.start - extent.start) * scale), width - pixel);
+    const right = Math.ceil(((span.end ?? now) - extent.start) * scale);
+    const top = Math.round((index / rows.length) * (height - thickness));
+    context.fillRect(left, top, Math.max(right - left, pixel), thickness);
+  };
+  // Hundreds of rows share a line of pixels: what failed is drawn over what did not.
+  const spans = rows.map(({ node }, index) => ({ span: node.span, index }));
+  spans.filter(({ span }) => !isFailed(span)).forEach(draw);
+  spans.filter(({ span }) => isFailed(span)).forEach(draw);
 }

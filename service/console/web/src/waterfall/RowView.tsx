@@ -1,6 +1,7 @@
 import { memo, type MouseEvent } from "react";
 import { Bars } from "./Bars";
-import { attemptsOf } from "./lanes";
+import { plannedOf } from "./bounds";
+import { attemptsOf, type SpanNode } from "./lanes";
 import type { Row } from "./rows";
 import { statusOf, symbolOf } from "./status";
 import { detailOf, durationText, labelOf, rowText, whyOf } from "./text";
@@ -56,7 +57,7 @@ export const RowView = memo(function RowView(props: RowViewProps) {
         >
           {row.expanded === null ? "" : row.expanded ? "▾" : "▸"}
         </span>
-        <Name row={row} />
+        <Name row={row} origin={origin} />
       </div>
       <div role="gridcell" className="span-duration">
         {span.end === null ? <Clock since={span.start - origin} /> : durationText(span)}
@@ -68,7 +69,7 @@ export const RowView = memo(function RowView(props: RowViewProps) {
   );
 });
 
-function Name({ row: { node } }: { row: Row }) {
+function Name({ row: { node }, origin }: { row: Row; origin: number }) {
   const { span } = node;
   const status = statusOf(span);
   const attempts = attemptsOf(node);
@@ -88,8 +89,22 @@ function Name({ row: { node } }: { row: Row }) {
           ×{attempts}
         </span>
       )}
+      <NextAttempt node={node} origin={origin} />
       {why && <span className={`span-why status-${status}`}>{why}</span>}
     </>
+  );
+}
+
+/** When a retry that waits goes on, and with which attempt; the timeline writes the time. */
+function NextAttempt({ node, origin }: { node: SpanNode; origin: number }) {
+  const [wait] = node.segments.flatMap(plannedOf);
+  if (wait === undefined) return null;
+  const most = node.span.max_attempts;
+  return (
+    <span className="span-next">
+      next attempt in <span data-waiting-until={wait.at - origin} />, {attemptsOf(node) + 1}
+      {most !== null && ` of ${most}`}
+    </span>
   );
 }
 

@@ -7,6 +7,7 @@ import {
   useRef,
   type Ref,
 } from "react";
+import { formatCount, plural } from "../format";
 import type { Row } from "./rows";
 import { RowView } from "./RowView";
 import { useViewport } from "./viewport";
@@ -25,6 +26,8 @@ export interface SpanGridHandle {
 
 interface SpanGridProps {
   rows: readonly Row[];
+  /** Spans of the trace, also those without a row. */
+  total: number;
   rowHeight: number;
   origin: number;
   activeId: string | null;
@@ -42,7 +45,7 @@ interface SpanGridProps {
  * ten times a second while a trace grows.
  */
 export function SpanGrid(props: SpanGridProps) {
-  const { rows, rowHeight, origin, activeId, selectedId, onPress, onToggle, handle } = props;
+  const { rows, total, rowHeight, origin, activeId, selectedId, onPress, onToggle, handle } = props;
   const box = useRef<HTMLDivElement>(null);
   const viewport = useViewport(box, rows, rowHeight);
   const { scrollTo } = viewport;
@@ -91,31 +94,43 @@ export function SpanGrid(props: SpanGridProps) {
     else shown.push(row);
   }
   return (
-    <div
-      ref={box}
-      role="treegrid"
-      aria-label="Spans"
-      aria-rowcount={rows.length}
-      className="span-grid"
-      onScroll={viewport.onScroll}
-    >
-      <div role="rowgroup" className="span-rows" style={{ height: rows.length * rowHeight }}>
-        {shown.map(({ row, index }) => (
-          <RowView
-            key={row.node.span.id}
-            row={row}
-            index={index + 1}
-            top={index * rowHeight}
-            origin={origin}
-            active={row.node.span.id === activeId}
-            selected={row.node.span.id === selectedId}
-            onPress={onPress}
-            onToggle={onToggle}
-          />
-        ))}
+    <>
+      <div
+        ref={box}
+        role="treegrid"
+        aria-label="Spans"
+        aria-rowcount={rows.length}
+        className="span-grid"
+        onScroll={viewport.onScroll}
+      >
+        <div role="rowgroup" className="span-rows" style={{ height: rows.length * rowHeight }}>
+          {shown.map(({ row, index }) => (
+            <RowView
+              key={row.node.span.id}
+              row={row}
+              index={index + 1}
+              top={index * rowHeight}
+              origin={origin}
+              active={row.node.span.id === activeId}
+              selected={row.node.span.id === selectedId}
+              onPress={onPress}
+              onToggle={onToggle}
+            />
+          ))}
+        </div>
       </div>
-    </div>
+      <p className="span-count" data-testid="span-count">
+        {countText(rows.length, total, viewport)}
+      </p>
+    </>
   );
+}
+
+/** `Rows 1 to 20 of 1 003`, and of how many spans those are. */
+function countText(rows: number, total: number, { from, to }: { from: number; to: number }): string {
+  const all = rows === total ? "" : `; ${plural(total, "span")} in all`;
+  if (to - from >= rows) return `${plural(rows, "row")}${all}`;
+  return `Rows ${formatCount(from + 1)} to ${formatCount(to)} of ${formatCount(rows)}${all}`;
 }
 
 /** The axis and the minimap above must end where the lanes end: left of the scroll bar. */

@@ -1,5 +1,6 @@
 import type { KeyboardEvent, RefObject } from "react";
 import { Input, SearchField, ToggleButton, ToggleButtonGroup } from "react-aria-components";
+import { formatCount } from "../format";
 import { Button } from "../ui";
 import type { Filter, Only } from "./filter";
 import { useZoom, type Zoom } from "./zoom";
@@ -16,10 +17,11 @@ interface ToolbarProps {
   search: RefObject<HTMLInputElement | null>;
   /** How many rows there are, for who can't see them. */
   count: number;
+  counts: Readonly<Record<Only, number>>;
 }
 
 export function Toolbar(props: ToolbarProps) {
-  const { filter, onFilter, onCollapse, onExpand, onHelp, onFound, zoom, search, count } = props;
+  const { filter, onFilter, onCollapse, onExpand, onHelp, onFound, zoom, search, count, counts } = props;
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === "Enter") onFound();
   };
@@ -45,10 +47,10 @@ export function Toolbar(props: ToolbarProps) {
           All
         </ToggleButton>
         <ToggleButton id="errors" className="toggle">
-          Errors
+          Errors {formatCount(counts.errors)}
         </ToggleButton>
         <ToggleButton id="retries" className="toggle">
-          Retries
+          Retries {formatCount(counts.retries)}
         </ToggleButton>
       </ToggleButtonGroup>
       <Button onPress={onCollapse}>Collapse all</Button>
@@ -94,6 +96,10 @@ function Legend() {
       <span>
         <i className="legend-cancel" />
         cancel
+      </span>
+      <span>
+        <i className="legend-tick" />
+        limit
       </span>
     </div>
   );

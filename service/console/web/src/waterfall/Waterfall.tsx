@@ -16,7 +16,7 @@ import { Minimap } from "./Minimap";
 import type { Row } from "./rows";
 import { SpanGrid, type SpanGridHandle } from "./SpanGrid";
 import { zoomTo } from "./time";
-import { Timeline, totalOf } from "./timeline";
+import { elapsedOf, type Extent, Timeline, totalOf } from "./timeline";
 import { Toolbar } from "./Toolbar";
 import { useSpanTree } from "./useSpanTree";
 import { Zoom } from "./zoom";
@@ -35,6 +35,8 @@ export interface WaterfallHandle {
 
 interface WaterfallProps {
   spans: readonly Span[];
+  /** When somebody asked for the run to be cancelled, as far as that is known before its spans say it. */
+  cancelRequestedAt: number | null;
   selectedId: string | null;
   /** A span to scroll to once it is there. */
   initialId: string | null;
@@ -44,8 +46,9 @@ interface WaterfallProps {
   handle: Ref<WaterfallHandle>;
 }
 
-export function Waterfall({ spans, selectedId, initialId, onSelect, onDetails, handle }: WaterfallProps) {
-  const tree = useSpanTree(spans);
+export function Waterfall(props: WaterfallProps) {
+  const { spans, cancelRequestedAt, selectedId, initialId, onSelect, onDetails, handle } = props;
+  const tree = useSpanTree(spans, cancelRequestedAt);
   const { rows, extent, nodes } = tree;
   const [zoom] = useState(() => new Zoom());
   const [typed] = useState(() => new TypeAhead());
@@ -183,6 +186,7 @@ export function Waterfall({ spans, selectedId, initialId, onSelect, onDetails, h
         zoom={zoom}
         search={search}
         count={rows.length}
+        counts={tree.counts}
       />
       <Minimap roots={tree.roots} extent={extent} zoom={zoom} />
       <div className="waterfall-stage">
@@ -198,6 +202,7 @@ export function Waterfall({ spans, selectedId, initialId, onSelect, onDetails, h
           origin={extent.start}
           activeId={activeId}
           selectedId={selectedId}
+          total={tree.total}
           onPress={onPress}
           onToggle={onToggle}
         />
@@ -222,16 +227,16 @@ function indexOfActive(
   return 0;
 }
 
-function windowOf(span: Span, extent: { start: number; end: number | null; latest: number }) {
-  const total = totalOf(extent);
-  return zoomTo(span.start - extent.start, span.end === null ? total : span.end - extent.start, total);
+function windowOf(span: Span, extent: Extent) {
+  const end = span.end === null ? elapsedOf(extent) : span.end - extent.start;
+  return zoomTo(span.start - extent.start, end, totalOf(extent));
 }
 
 function useTimeline(
   root: { current: HTMLElement | null },
   axis: { current: HTMLElement | null },
   zoom: Zoom,
-  extent: { start: number; end: number | null; latest: number },
+  extent: Extent,
 ) {
   const timeline = useRef<Timeline>(null);
   useEffect(() => {

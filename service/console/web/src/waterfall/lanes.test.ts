@@ -59,4 +59,23 @@ describe("cancelRequests", () => {
       { time: 7, cause: "request" },
     ]);
   });
+
+  it("is there from the request on, which the service knows before any span says it", () => {
+    const running = span({ id: "t", end: null });
+    expect(cancelRequests([running], 5)).toEqual([{ time: 5, cause: "request" }]);
+    const ended = span({ id: "t", events: [requested(5.3, "request")] });
+    expect(cancelRequests([ended], 5)).toEqual([{ time: 5, cause: "request" }]);
+    const others = span({ id: "o", events: [requested(4, "request"), requested(6, "deadline")] });
+    expect(cancelRequests([ended, others], 5).map(({ time }) => time)).toEqual([4, 5, 6]);
+  });
+
+  it("is there from a cleanup's start on where nothing else tells of it yet", () => {
+    const cleanup = span({ id: "c", parent: "t", kind: "cleanup", start: 5, end: null });
+    const other = span({ ...cleanup, id: "d", start: 5.002 });
+    const task = span({ id: "t", end: null });
+    expect(cancelRequests([task, cleanup, other])).toEqual([{ time: 5, cause: null }]);
+    expect(cancelRequests([task, cleanup, other], 4.9)).toEqual([{ time: 4.9, cause: "request" }]);
+    const ended = { ...task, end: 6, events: [requested(5, "sibling")] };
+    expect(cancelRequests([ended, { ...cleanup, end: 6 }])).toEqual([{ time: 5, cause: "sibling" }]);
+  });
 });

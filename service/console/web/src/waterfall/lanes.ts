@@ -10,7 +10,8 @@ export interface SpanNode {
 
 export interface CancelRequest {
   time: number;
-  cause: string;
+  /** null while only a cleanup tells of it, which does not know. */
+  cause: string | null;
 }
 
 const SEGMENTS = new Set<Span["kind"]>(["attempt", "backoff", "cleanup"]);
@@ -40,23 +41,38 @@ export function attemptsOf(node: SpanNode): number {
   return node.segments.filter((span) => span.kind === "attempt").length;
 }
 
-/** When somebody asked for an end, and why; a request that reached many spans counts once. */
-export function cancelRequests(spans: readonly Span[]): CancelRequest[] {
-  const requests: CancelRequest[] = [];
+/**
+ * When somebody asked for an end, and why; a request that reached many spans counts once.
+ *
+ * A span says so only when it has ended, after its cleanup. Before that the service may know that it was `asked` to
+ * cancel the run, and a cleanup that has begun says it too.
+ */
+export function cancelRequests(spans: readonly Span[], asked: number | null = null): CancelRequest[] {
+  const requests: CancelRequest[] = asked === null ? [] : [{ time: asked, cause: "request" }];
   for (const span of spans) {
     for (const event of span.events) {
       if (event.name !== CANCEL_REQUESTED) continue;
       const cause = String(event.attributes["resilience.cancel.cause"] ?? span.cancel_cause ?? "unknown");
-      requests.push({ time: event.time, cause });
+      // What is cancelled for the same reason after the service was asked to is cancelled because of it.
+      if (asked === null || cause !== "request" || event.time < asked)
+        requests.push({ time: event.time, cause });
     }
   }
+  requests.push(...cleanupsBegun(spans, asked));
   requests.sort((one, other) => one.time - other.time);
-  const last = new Map<string, number>();
+  const last = new Map<string | null, number>();
   return requests.filter(({ time, cause }) => {
     const before = last.get(cause);
     last.set(cause, time);
     return before === undefined || time - before > SAME_CANCEL;
   });
+}
+
+/** Cleanups that go on, for cancels that nobody has told the cause of yet. */
+function cleanupsBegun(spans: readonly Span[], asked: number | null): CancelRequest[] {
+  return spans
+    .filter((span) => span.kind === "cleanup" && span.end === null && (asked === null || span.start < asked))
+    .map((span) => ({ time: span.start, cause: null }));
 }
 
 function byStart(one: SpanNode, other: SpanNode): number {

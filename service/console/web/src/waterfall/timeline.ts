@@ -1,4 +1,4 @@
-import { formatDuration } from "../format";
+import { formatCountdown, formatDuration } from "../format";
 import { now } from "../store/clock";
 import { ticks, visibleWindow } from "./time";
 import type { Zoom } from "./zoom";
@@ -9,7 +9,11 @@ export interface Extent {
   end: number | null;
   /** The latest time that is known of the trace. */
   latest: number;
+  /** When what still runs must have ended, or is to go on: limits, deadlines, ends of waits. */
+  ahead: readonly number[];
 }
+
+export const NOTHING: Extent = { start: 0, end: 0, latest: 0, ahead: [] };
 
 const FRAME_MS = 50;
 const CALM_FRAME_MS = 500;
@@ -21,7 +25,7 @@ const LABEL_WIDTH = 60;
  * and `--now`, in seconds since the trace's start), so neither a tick nor a zoom renders anything in React.
  */
 export class Timeline {
-  #extent: Extent = { start: 0, end: 0, latest: 0 };
+  #extent: Extent = NOTHING;
   #frame = 0;
   #painted = -Infinity;
   readonly #calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -61,15 +65,19 @@ export class Timeline {
 
   paint(): void {
     const total = totalOf(this.#extent);
+    const elapsed = elapsedOf(this.#extent);
     const { from, to } = visibleWindow(this.zoom.get(), total);
     const style = this.root.style;
-    style.setProperty("--now", total.toFixed(6));
+    style.setProperty("--now", elapsed.toFixed(6));
     style.setProperty("--from", from.toFixed(6));
     style.setProperty("--span", (to - from).toFixed(6));
     this.#paintAxis(from, to);
     if (this.#extent.end !== null) return;
     for (const clock of this.root.querySelectorAll<HTMLElement>("[data-running-since]")) {
-      clock.textContent = formatDuration(Math.max(total - Number(clock.dataset.runningSince), 0));
+      clock.textContent = formatDuration(Math.max(elapsed - Number(clock.dataset.runningSince), 0));
+    }
+    for (const clock of this.root.querySelectorAll<HTMLElement>("[data-waiting-until]")) {
+      clock.textContent = formatCountdown(Number(clock.dataset.waitingUntil) - elapsed);
     }
   }
 
@@ -88,6 +96,16 @@ export class Timeline {
 }
 
 /** How long the trace is by now, in seconds. Never shorter than what is known: other processes have their own clocks. */
-export function totalOf({ start, end, latest }: Extent): number {
+export function elapsedOf({ start, end, latest }: Extent): number {
   return (end ?? Math.max(now(), latest)) - start;
+}
+
+/** The time that is shown: what is ahead as well, as far as it leaves half of the width to what has happened. */
+export function totalOf(extent: Extent): number {
+  const elapsed = elapsedOf(extent);
+  if (extent.end !== null) return elapsed;
+  return extent.ahead.reduce(
+    (total, time) => Math.max(total, Math.min(time - extent.start, 2 * elapsed)),
+    elapsed,
+  );
 }

@@ -1,10 +1,11 @@
 import { useDeferredValue, useMemo, useState } from "react";
 import type { Span } from "../api/types";
-import { isFiltering, matches, prune, type Filter } from "./filter";
+import { isFiltering, matches, prune, type Filter, type Only } from "./filter";
 import { buildTree, cancelRequests, type CancelRequest, type SpanNode } from "./lanes";
 import { COLLAPSED, EXPANDED, flatten, revealed, toggled, type Expansion, type Row } from "./rows";
+import { boundsOf, plannedOf } from "./bounds";
 import { isFailed, isFrame } from "./status";
-import type { Extent } from "./timeline";
+import { NOTHING, type Extent } from "./timeline";
 
 export interface SpanTree {
   roots: readonly SpanNode[];
@@ -12,6 +13,9 @@ export interface SpanTree {
   rows: readonly Row[];
   extent: Extent;
   requests: readonly CancelRequest[];
+  /** How many spans there are, and how many of them each choice of the filter is about. */
+  total: number;
+  counts: Readonly<Record<Only, number>>;
   filter: Filter;
   setFilter: (filter: Filter) => void;
   toggle: (id: string) => void;
@@ -28,7 +32,7 @@ export interface SpanTree {
 const EVERYTHING: Filter = { only: "all", query: "" };
 
 /** The spans of a trace as rows, with what a reader opened, closed and filtered. Survives every live update. */
-export function useSpanTree(spans: readonly Span[]): SpanTree {
+export function useSpanTree(spans: readonly Span[], cancelRequestedAt: number | null): SpanTree {
   const [filter, setFilter] = useState(EVERYTHING);
   const [expansion, setExpansion] = useState<Expansion>(EXPANDED);
   // What a filter finds is shown open; closing rows of it leaves the unfiltered tree as it was.
@@ -42,15 +46,19 @@ export function useSpanTree(spans: readonly Span[]): SpanTree {
     return new Map(flatten(roots, EXPANDED).map(({ node }) => [node.span.id, node] as const));
   }, [roots]);
   const extent = useMemo(() => extentOf(spans), [spans]);
-  const requests = useMemo(() => cancelRequests(spans), [spans]);
+  const requests = useMemo(() => cancelRequests(spans, cancelRequestedAt), [spans, cancelRequestedAt]);
   const found = useMemo(() => prune(roots, applied), [roots, applied]);
   const rows = useMemo(
     () => flatten(found, filtering ? foundExpansion : expansion),
     [found, filtering, foundExpansion, expansion],
   );
 
+  const counts = useMemo(() => countsOf(nodes), [nodes]);
+
   return {
     roots,
+    total: nodes.size,
+    counts,
     nodes,
     rows,
     extent,
@@ -88,6 +96,16 @@ export function useSpanTree(spans: readonly Span[]): SpanTree {
   };
 }
 
+/** Of retries the operations count, not all the spans that the filter shows of them. */
+function countsOf(nodes: ReadonlyMap<string, SpanNode>): Record<Only, number> {
+  const all = [...nodes.values()];
+  return {
+    all: all.length,
+    errors: all.filter(({ span }) => isFailed(span)).length,
+    retries: all.filter(({ segments }) => segments.some(({ kind }) => kind === "backoff")).length,
+  };
+}
+
 /** Failed, and not just because something inside failed. */
 function isCulprit({ span, children }: SpanNode): boolean {
   return isFailed(span) && !(isFrame(span) && children.some((child) => isFailed(child.span)));
@@ -97,11 +115,13 @@ function extentOf(spans: readonly Span[]): Extent {
   let start = Infinity;
   let latest = -Infinity;
   let running = false;
+  const ahead = new Set<number>();
   for (const span of spans) {
     start = Math.min(start, span.start);
     latest = Math.max(latest, span.end ?? span.start);
     running ||= span.end === null;
+    if (span.end === null) for (const { at } of [...boundsOf(span), ...plannedOf(span)]) ahead.add(at);
   }
-  if (spans.length === 0) return { start: 0, end: 0, latest: 0 };
-  return { start, end: running ? null : latest, latest };
+  if (spans.length === 0) return NOTHING;
+  return { start, end: running ? null : latest, latest, ahead: [...ahead] };
 }

@@ -8,6 +8,9 @@ interface Viewport {
   /** The rows to render: from `first` up to, not including, `last`. */
   first: number;
   last: number;
+  /** The rows in sight: from `from` up to, not including, `to`. */
+  from: number;
+  to: number;
   height: number;
   onScroll: () => void;
   scrollTo: (index: number) => void;
@@ -65,10 +68,13 @@ export function useViewport(
   );
 
   const visible = Math.ceil(height / rowHeight) + 1;
+  const from = Math.max(Math.min(firstVisible, rows.length - Math.floor(height / rowHeight)), 0);
   const first = Math.max(Math.min(firstVisible, rows.length - visible) - OVERSCAN, 0);
   return {
     first,
     last: Math.min(firstVisible + visible + OVERSCAN, rows.length),
+    from,
+    to: Math.min(from + Math.max(Math.ceil(height / rowHeight), 1), rows.length),
     height,
     onScroll,
     scrollTo,
