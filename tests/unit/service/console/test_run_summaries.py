@@ -59,7 +59,7 @@ def test_a_background_run_from_its_start_to_its_end() -> None:
     root = start(tracer, "POST /workflows/{workflow}/runs")
     run = workflow(tracer, "retry", "run-1", root)
     assert run.start_time is not None
-    begun = {
+    begun: dict[str, Any] = {
         "id": "run-1",
         "kind": "background",
         "workflow": "retry",
@@ -196,7 +196,7 @@ def test_one_operation_inside_another_of_its_name_is_none_more() -> None:
     runs = RunSummaries()
     tracer = own_tracer_into(runs)
     run = workflow(tracer)
-    call = {semconv.OPERATION: "call"}
+    call: dict[str, str | int] = {semconv.OPERATION: "call"}
     retry = start(tracer, "retry call", run, call)
     trial = attempt(tracer, retry, 1)
     end(start(tracer, "timeout call", trial, call), "error")
