@@ -64,7 +64,9 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="How long a shutdown waits for spans to be exported.",
     )
-    max_traces: int = Field(500, ge=1, le=100_000, description="Traces that /traces remembers.")
+    max_traces: int = Field(
+        500, ge=1, le=100_000, description="Traces that /traces remembers; plain successes make room first."
+    )
     max_spans: int = Field(200_000, ge=1, le=10_000_000, description="Spans that /traces remembers.")
 
     attempts: Literal["spans", "events"] = Field(

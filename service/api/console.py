@@ -86,6 +86,7 @@ class ConsoleRoutes:
         trace = self._spans.trace(int(trace_id, 16))
         if trace is None:
             raise no_trace(self._spans, trace_id)
+        self._spans.look(trace.trace_id)
         document = {"seq": seq, **trace_members(trace)}
         return await _json_response(document, "spans", lambda: map(span_json, trace.spans))
 

@@ -42,6 +42,7 @@ class TraceRoutes:
         spans = self._store.get(int(trace_id, 16))
         if spans is None:
             raise no_trace(self._store, trace_id)
+        self._store.look(int(trace_id, 16))
         if as_text:
             return web.Response(text=await asyncio.to_thread(render_trace, spans, time.time_ns()))
         return await _otlp_response(spans)

@@ -1,7 +1,7 @@
 """What a process with an API tells its page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import Final
 
 from opentelemetry.sdk.trace import SpanProcessor
 
@@ -12,21 +12,21 @@ from service.console.span_store import SpanStore
 from service.console.stream import StreamHub
 
 
-@dataclass(frozen=True, slots=True)
 class Console:
     """The live parts.
 
     Attributes:
-        spans: The last traces.
+        spans: The traces that are kept.
         runs: The runs of this process.
         inputs: What its inline runs were started with.
         hub: Whoever has news publishes them there.
     """
 
-    spans: SpanStore
-    runs: RunSummaries = field(default_factory=RunSummaries)
-    inputs: RunInputs = field(default_factory=RunInputs)
-    hub: StreamHub = field(default_factory=StreamHub)
+    def __init__(self, spans: SpanStore) -> None:
+        self.spans: Final = spans
+        self.runs: Final = RunSummaries(spans.__contains__)
+        self.inputs: Final = RunInputs(spans.__contains__)
+        self.hub: Final = StreamHub()
 
     @property
     def span_processors(self) -> Sequence[SpanProcessor]:

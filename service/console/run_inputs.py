@@ -2,9 +2,10 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
@@ -31,11 +32,23 @@ def started_with(params: str) -> Iterator[None]:
         _given.reset(token)
 
 
-class RunInputs(SpanProcessor):
-    """The inputs of the last inline runs, by the ids that the summaries give them. Thread-safe."""
+@dataclass(frozen=True, slots=True)
+class _Input:
+    trace_id: int
+    workflow: str
+    params: str
 
-    def __init__(self) -> None:
-        self._inputs: OrderedDict[str, tuple[str, str]] = OrderedDict()
+
+class RunInputs(SpanProcessor):
+    """The inputs of the last inline runs, by the ids that the summaries give them. Thread-safe.
+
+    Args:
+        has_trace: Whether a trace is kept: the inputs of its runs stay as long, within ``MAX_KEPT``.
+    """
+
+    def __init__(self, has_trace: Callable[[int], bool] = lambda _: False) -> None:
+        self._has_trace = has_trace
+        self._inputs: OrderedDict[str, _Input] = OrderedDict()
         self._lock = Lock()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -46,12 +59,14 @@ class RunInputs(SpanProcessor):
         _given.set(None)  # for this run's task: what runs inside was given something else
         workflow = str((span.attributes or {}).get(semconv.WORKFLOW, semconv.OTHER))
         with self._lock:
-            self._inputs[inline_run_id(span.get_span_context())] = workflow, params
+            context = span.get_span_context()
+            self._inputs[inline_run_id(context)] = _Input(context.trace_id, workflow, params)
             if len(self._inputs) > MAX_KEPT:
-                self._inputs.popitem(last=False)
+                gone = (each for each, known in self._inputs.items() if not self._has_trace(known.trace_id))
+                del self._inputs[next(gone, next(iter(self._inputs)))]
 
     def get(self, run_id: str) -> dict[str, Any] | None:
         """``workflow`` and ``params`` as JSON, or None if they are not known (any more)."""
         with self._lock:
             known = self._inputs.get(run_id)
-        return None if known is None else {"workflow": known[0], "params": json.loads(known[1])}
+        return None if known is None else {"workflow": known.workflow, "params": json.loads(known.params)}

@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -56,9 +56,13 @@ class RunSummaries(SpanProcessor):
     Attempts are counted as the metrics count them: what is not retried is one, once it has ended; those that are
     events are known when their retry has ended. At the end tasks and attempts are those of the run's answer,
     where its span says them.
+
+    Args:
+        has_trace: Whether a trace is kept: its runs stay as long as it does, within ``MAX_ENDED``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, has_trace: Callable[[int], bool] = lambda _: False) -> None:
+        self._has_trace = has_trace
         self._running: dict[str, RunSummary] = {}
         self._ended: OrderedDict[str, RunSummary] = OrderedDict()
         self._places: dict[int, _Place] = {}
@@ -160,7 +164,12 @@ class RunSummaries(SpanProcessor):
             del self._running[run.id]
             self._ended[run.id] = run
             if len(self._ended) > MAX_ENDED:
-                self._ended.popitem(last=False)
+                self._ended.pop(self._first_to_go())
+
+    def _first_to_go(self) -> str:
+        """The oldest that nobody can open any more."""
+        gone = (each.id for each in self._ended.values() if not self._has_trace(int(each.trace_id, 16)))
+        return next(gone, next(iter(self._ended)))
 
     def _note(self, run: RunSummary) -> None:
         if self._watchers and self._is_current(run):

@@ -1,4 +1,4 @@
-"""The last traces, kept in this process: fed when a span starts and when it ends."""
+"""Traces, kept in this process: fed when a span starts and when it ends."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterator, Sequence
@@ -11,6 +11,7 @@ from typing import Final
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
+from service.console.retention import RetentionOrder, is_notable
 from service.console.trace_levels import TraceLevels
 
 MAX_UNSAMPLED: Final = 10_000
@@ -49,7 +50,10 @@ class _Trace:
 
 
 class SpanStore(SpanProcessor):
-    """A bounded store of traces; the oldest finished one goes first, a running one never. Thread-safe.
+    """A bounded store of traces. Thread-safe.
+
+    A plain success goes first, then what failed, was retried or cancelled, then what was looked at, and last
+    what somebody watches; a running one never.
 
     Args:
         max_traces: Finished traces kept at most.
@@ -60,6 +64,7 @@ class SpanStore(SpanProcessor):
         self._max_traces = max_traces
         self._max_spans = max_spans
         self._traces: OrderedDict[int, _Trace] = OrderedDict()
+        self._order = RetentionOrder(max_traces)
         self._unsampled: OrderedDict[int, None] = OrderedDict()
         self._spans = 0
         self._watchers: Counter[int] = Counter()
@@ -79,7 +84,10 @@ class SpanStore(SpanProcessor):
             trace = self._traces.get(context.trace_id)
             if trace is None:
                 trace = self._traces[context.trace_id] = _Trace()
+                self._order.add(context.trace_id)
             trace.total += 1
+            if is_notable(span):  # also one that is not kept
+                self._order.note(context.trace_id)
             if context.trace_id in self._watchers:
                 self._changed.setdefault(context.trace_id, {})[context.span_id] = None
             if len(trace.spans) >= MAX_SPANS_PER_TRACE and not self._make_room(trace, span):
@@ -94,6 +102,8 @@ class SpanStore(SpanProcessor):
         context = span.context
         with self._lock:
             trace = self._traces.get(context.trace_id)
+            if trace is not None and is_notable(span):
+                self._order.note(context.trace_id)
             if trace is not None and context.span_id in trace.open:
                 trace.spans[context.span_id] = span
                 trace.open.discard(context.span_id)
@@ -110,6 +120,15 @@ class SpanStore(SpanProcessor):
     def was_unsampled(self, trace_id: int) -> bool:
         """Whether it is one of the last traces that were not sampled."""
         return trace_id in self._unsampled
+
+    def __contains__(self, trace_id: int) -> bool:
+        """Whether the trace is here."""
+        return trace_id in self._traces
+
+    def look(self, trace_id: int) -> None:
+        """Somebody has opened this trace: it stays longer."""
+        with self._lock:
+            self._order.look(trace_id)
 
     def get(self, trace_id: int) -> Sequence[ReadableSpan] | None:
         """The spans of one trace in the order of their starts, or None if it is not here (any more)."""
@@ -130,13 +149,15 @@ class SpanStore(SpanProcessor):
 
     @contextmanager
     def watching(self, trace_ids: Collection[int]) -> Iterator[None]:
-        """Changes are only collected of the traces that somebody watches."""
+        """Changes are only collected of the traces that somebody watches; they stay longest."""
         with self._lock:
             self._watchers.update(trace_ids)
         try:
             yield
         finally:
             with self._lock:
+                for trace_id in trace_ids:
+                    self._order.look(trace_id)
                 self._watchers -= Counter(trace_ids)  # leaves out what has come to 0
                 self._changed = {each: ids for each, ids in self._changed.items() if each in self._watchers}
 
@@ -169,7 +190,16 @@ class SpanStore(SpanProcessor):
 
     def _evict(self) -> None:
         while len(self._traces) > self._max_traces or self._spans > self._max_spans:
-            oldest = next((trace_id for trace_id, trace in self._traces.items() if not trace.open), None)
-            if oldest is None:
+            # Among few large traces the newest tenth may be most of the spans.
+            spare_newest = self._spans <= self._max_spans
+            gone = self._order.first(self._is_idle, spare_newest) or self._order.first(self._has_ended, False)
+            if gone is None:
                 return
-            self._spans -= len(self._traces.pop(oldest).spans)
+            self._order.remove(gone)
+            self._spans -= len(self._traces.pop(gone).spans)
+
+    def _has_ended(self, trace_id: int) -> bool:
+        return not self._traces[trace_id].open
+
+    def _is_idle(self, trace_id: int) -> bool:
+        return trace_id not in self._watchers and self._has_ended(trace_id)

@@ -190,3 +190,23 @@ async def test_the_oldest_trace_makes_room_and_is_then_unknown() -> None:
         async with serving(recorded, console) as api:
             ids = [(await api.run("retry", failure_rate=0)).json()["trace_id"] for _ in range(3)]
             assert [(await api.get(f"/traces/{each}")).status for each in ids] == [404, 200, 200]
+
+
+@pytest.mark.parametrize("path", ["/traces/{}", "/traces/{}?format=text", "/console/traces/{}"])
+async def test_a_trace_that_was_opened_and_one_with_a_failed_task_stay(path: str) -> None:
+    """Though the run said success, and successes came after it."""
+    console = Console(SpanStore(max_traces=3, max_spans=100))
+    with recording(span_processors=console.span_processors) as recorded:
+        async with serving(recorded, console) as api:
+            failed = await api.run("sequential", tasks=2, failure_rate=1)
+            opened = await api.run("sequential", tasks=1, failure_rate=0)
+            kept = [each.json()["trace_id"] for each in (failed, opened)]
+            assert (await api.get(path.format(kept[1]))).status == 200
+            others = [
+                (await api.run("sequential", tasks=1, failure_rate=0)).json()["trace_id"] for _ in range(5)
+            ]
+            assert failed.json()["outcome"] == "success"
+            assert [trace for trace in (*kept, *others) if int(trace, 16) in console.spans] == [
+                *kept,
+                others[-1],
+            ]
