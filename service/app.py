@@ -52,6 +52,7 @@ UNTRACED: Final = frozenset(
         "/docs/runbook",
         "/openapi.json",
         "/metrics",
+        "/health",
         "/health/live",
         "/health/ready",
         "/runs",

@@ -8,7 +8,9 @@ from aiohttp import web
 from service.api.problems import Problem
 from service.api.web import ASSETS
 
-OPEN = frozenset({"/", ASSETS, "/health/live", "/health/ready", "/docs", "/docs/runbook", "/openapi.json"})
+OPEN = frozenset(
+    {"/", ASSETS, "/health", "/health/live", "/health/ready", "/docs", "/docs/runbook", "/openapi.json"}
+)
 """Routes without a token, which say nothing about the runs: an orchestrator's probes have none, nor has the
 browser of somebody who opens the page, which then asks, or who follows a link of an alert or of the page."""
 

@@ -33,6 +33,8 @@ def render_docs(document: dict[str, Any]) -> str:
 
 def _operation(method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
     parts = [f"<h2>{method.upper()} {escape(path)}</h2><p>{escape(operation['summary'])}</p>"]
+    if parameters := operation.get("parameters"):
+        parts.append(_request_parameters(parameters))
     if body := operation.get("requestBody"):
         content = body["content"]["application/json"]
         name = content["schema"]["$ref"].rpartition("/")[2]
@@ -50,6 +52,27 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
     )
     parts.append(f"<table><tr><th>status</th><th>meaning</th></tr>{answers}</table>")
     return "".join(parts)
+
+
+def _request_parameters(parameters: list[dict[str, Any]]) -> str:
+    """What goes into the address or a header."""
+    rows = "".join(
+        f"<tr><td><code>{escape(each['name'])}</code></td><td>{escape(each['in'])}</td>"
+        f"<td>{_default(each)}</td><td>{escape(_bounds(each['schema']))}</td>"
+        f"<td>{escape(each.get('description', ''))}</td></tr>"
+        for each in parameters
+    )
+    return (
+        "<table><tr><th>parameter</th><th>in</th><th>default</th><th>bounds</th><th>meaning</th></tr>"
+        f"{rows}</table>"
+    )
+
+
+def _default(parameter: dict[str, Any]) -> str:
+    if parameter.get("required"):
+        return "required"
+    default = parameter["schema"].get("default")
+    return "" if default is None else f"<code>{escape(json.dumps(default))}</code>"
 
 
 def _quoted(text: str) -> str:
@@ -73,6 +96,9 @@ _BOUNDS = {
     "maximum": "<= {}",
     "minItems": "at least {} items",
     "maxItems": "at most {} items",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "pattern": "matches {}",
 }
 
 
@@ -83,7 +109,10 @@ def _bounds(schema: dict[str, Any]) -> str:
             return _bounds(alternative)
     if "enum" in schema:
         return " or ".join(schema["enum"])
-    return ", ".join(text.format(schema[key]) for key, text in _BOUNDS.items() if key in schema)
+    items = [_bounds(schema["items"])] if schema.get("type") == "array" else []
+    return ", ".join(
+        [*filter(None, items), *(text.format(schema[key]) for key, text in _BOUNDS.items() if key in schema)]
+    )
 
 
 class DocsRoutes:

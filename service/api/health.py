@@ -23,14 +23,18 @@ class HealthRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         """The routes to add to an application."""
-        return [web.get("/health/live", self.live), web.get("/health/ready", self.ready)]
+        return [
+            web.get("/health", self.ready),
+            web.get("/health/live", self.live),
+            web.get("/health/ready", self.ready),
+        ]
 
     async def live(self, request: web.Request) -> web.Response:
         """The process answers; true also while it drains."""
         return web.json_response({"status": "live"})
 
     async def ready(self, request: web.Request) -> web.Response:
-        """New runs are taken."""
+        """New runs are taken; who asks for no more than ``/health`` wants to know this."""
         if self._runs.draining:
             raise draining()
         document: dict[str, Any] = {"status": "ready", "runs_in_flight": self._runs.in_flight}

@@ -98,6 +98,7 @@ def _paths() -> dict[str, Any]:
         "/docs/runbook": {
             "get": get("getRunbook", "What to do about an alert, as a page.", media_types=("text/html",))
         },
+        "/health": {"get": get("getHealth", "The same as /health/ready.", failures=(503,))},
         "/health/live": {"get": get("getLive", "Whether the process lives.")},
         "/health/ready": {"get": get("getReady", "Whether new runs are taken.", failures=(503,))},
     }

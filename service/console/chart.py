@@ -6,7 +6,8 @@ from typing import Literal
 
 from service.console.totals import Change
 
-Colour = Literal["success", "error", "timeout", "cancelled", "backoff", "neutral"]
+Colour = Literal["success", "error", "timeout", "exhausted", "cancelled", "backoff", "neutral"]
+"""A meaning: which colour an outcome has the page knows, for its charts as for all else."""
 Unit = Literal["1/s", "s", "ratio", "count"]
 
 

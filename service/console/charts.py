@@ -41,7 +41,7 @@ _OUTCOME_COLOURS: Final[Mapping[str, Colour]] = {
     "success": "success",
     "error": "error",
     "timeout": "timeout",
-    "exhausted": "backoff",
+    "exhausted": "exhausted",
     "cancelled": "cancelled",
 }
 _CAUSE_COLOURS: Final[Mapping[str, Colour]] = {
@@ -49,7 +49,7 @@ _CAUSE_COLOURS: Final[Mapping[str, Colour]] = {
     "client_disconnect": "neutral",
     "sibling": "error",
     "deadline": "timeout",
-    "shutdown": "backoff",
+    "shutdown": "cancelled",
 }
 _QUANTILES: Final[Mapping[float, Colour]] = {0.5: "neutral", 0.95: "backoff", 0.99: "error"}
 

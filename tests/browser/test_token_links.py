@@ -78,3 +78,14 @@ def test_the_json_of_a_trace_is_shown_and_downloaded(
     document = Call(service.port, "GET", f"/traces/{TRACE}", headers=BEARER).answer().body
     assert json.loads((tmp_path / "trace.json").read_text()) == document
     assert [request.url for request in visitor.requests if TOKEN in request.url] == []
+
+
+def test_open_tabs_share_the_token_and_it_goes_with_the_last(page: Page, visitor: Visitor) -> None:
+    """As the dialog and the documents say: a link opened in another tab asks for nothing."""
+    other = visitor.open("/runs")
+    is_live(other)
+    page.close()
+    expect(other.get_by_role("dialog")).to_have_count(0)
+    other.close()
+    stranger = visitor.open("/")
+    expect(stranger.get_by_role("dialog")).to_contain_text("forgotten when the last is closed")

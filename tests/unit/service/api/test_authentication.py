@@ -72,7 +72,7 @@ async def test_without_it_every_request_is_refused(api: Api, given: str | None) 
 
 async def test_probes_and_readers_of_what_was_shipped_need_none(api: Api) -> None:
     """They learn nothing about the runs; nor does who opens the page."""
-    for path in ("/", "/health/live", "/health/ready", "/docs", "/docs/runbook", "/openapi.json"):
+    for path in ("/", "/health", "/health/live", "/health/ready", "/docs", "/docs/runbook", "/openapi.json"):
         for method in ("GET", "HEAD"):
             assert (await api.call(method, path)).status == 200
 

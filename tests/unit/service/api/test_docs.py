@@ -66,6 +66,18 @@ async def test_it_shows_every_operation_parameter_default_and_status(api: Api) -
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():
             assert f"<h2>{method.upper()} {path}</h2><p>{operation['summary']}</p>" in text
+            shown_here = text.partition(f"<h2>{method.upper()} {path}</h2>")[2].partition("<h2>")[0]
+            for parameter in operation.get("parameters", ()):
+                name, place, schema = parameter["name"], parameter["in"], parameter["schema"]
+                row = shown_here.partition(f"<tr><td><code>{name}</code></td><td>{place}</td>")[2]
+                row = row.partition("</tr>")[0]
+                assert ("<td>required</td>" in row) == parameter.get("required", False)
+                wanted = [*schema.get("enum", ()), *schema.get("items", {}).get("enum", ())]
+                wanted += [
+                    schema[key] for key in ("default", "maximum", "maxItems", "pattern") if key in schema
+                ]
+                assert [str(each) for each in wanted if str(each) not in row] == []
+                assert row, f"{name} of {method} {path} is not shown"
             for status in operation["responses"]:
                 assert f"<td>{status}</td>" in text
             if "requestBody" in operation:

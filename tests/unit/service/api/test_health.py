@@ -26,6 +26,12 @@ async def test_ready_says_how_many_runs_are_in_flight(api: Api) -> None:
     assert (await api.get("/health/ready")).json() == {"status": "ready", "runs_in_flight": 0}
 
 
+async def test_health_alone_is_whether_it_is_ready(api: Api) -> None:
+    """What a person tries first, and what the documents call all of it."""
+    answer = await api.get("/health")
+    assert (answer.status, answer.json()) == (200, {"status": "ready", "runs_in_flight": 0})
+
+
 async def test_while_draining_it_is_live_but_not_ready(api: Api) -> None:
     """A load balancer sends nothing more, an orchestrator does not kill it."""
     await api.runs.drain(0)

@@ -17,6 +17,7 @@ from tests.support.known import is_known, table
 from tests.support.promql import metric_uses
 
 CHARTS = charts(read_definition())
+OUTCOMES = {"success", "error", "timeout", "exhausted", "cancelled"}
 RULES = ROOT / "deploy/prometheus/rules"
 
 
@@ -30,6 +31,13 @@ def test_each_key_is_there_once() -> None:
     keys = [series.key for chart in CHARTS for series in chart.series]
     assert sorted(keys) == sorted(set(keys))
     assert len({chart.id for chart in CHARTS}) == len(CHARTS) == 9
+
+
+def test_an_outcome_is_drawn_as_itself() -> None:
+    """Which colour that is only the page knows: an exhausted retry was red in badges, brown in charts."""
+    outcomes = [series for chart in CHARTS for series in chart.series if series.label in OUTCOMES]
+    assert {series.label for series in outcomes} == OUTCOMES
+    assert [series.label for series in outcomes] == [series.colour for series in outcomes]
 
 
 def test_the_promql_names_series_and_labels_that_exist(chart: Chart) -> None:

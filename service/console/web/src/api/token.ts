@@ -1,4 +1,4 @@
-/** The API token: asked for when the service wants one, kept for this tab's session and never in an address. */
+/** The API token: asked for when the service wants one, shared by the open tabs, gone with the last, and never in an address. */
 
 import { addressFor } from "./root";
 

@@ -175,7 +175,7 @@ export interface Snapshot {
   readonly links: Links;
 }
 
-export type SeriesColor = "success" | "error" | "timeout" | "cancelled" | "backoff" | "neutral";
+export type SeriesColor = Outcome | "backoff" | "neutral";
 export type Unit = "1/s" | "s" | "ratio" | "count";
 export type Points = readonly (number | null)[];
 

@@ -33,7 +33,7 @@ export function TokenDialog() {
           <h2 id="token-title">API token</h2>
           <Field
             label="Token"
-            hint="The value of RETRYSCOPE_API_TOKEN. It is kept until this tab is closed."
+            hint="The value of RETRYSCOPE_API_TOKEN. All open tabs on this service use it; it is forgotten when the last is closed."
             error={request.refused ? "The service did not accept this token." : undefined}
           >
             {(control) => (

@@ -1,5 +1,6 @@
 import type { ChartData } from "../api/types";
 import { formatValue } from "../format";
+import { toneOf } from "../theme/status";
 import { dashesOf } from "./option";
 import { latestValue, type Step } from "./points";
 
@@ -8,7 +9,7 @@ export function Legend({ chart, step }: { readonly chart: ChartData; readonly st
   return (
     <ul className="legend" aria-label={`${chart.title} now`}>
       {chart.series.map((series, index) => (
-        <li key={series.key} className={`tone-${series.color}`}>
+        <li key={series.key} className={`tone-${toneOf(series.color)}`}>
           <svg width="26" height="8" aria-hidden="true">
             <line
               x1="0"

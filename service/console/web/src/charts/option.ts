@@ -1,10 +1,11 @@
-import type { ChartData, History, SeriesColor } from "../api/types";
+import type { ChartData, History } from "../api/types";
 import { formatClock, formatValue } from "../format";
+import { type Tone, toneOf } from "../theme/status";
 import type { Band } from "./bands";
 import type { EChartsCoreOption } from "./engine";
 import { pointsOf, shownWindow, type Step } from "./points";
 
-export type Palette = Readonly<Record<SeriesColor | "fg" | "dim" | "line" | "panel", string>>;
+export type Palette = Readonly<Record<Tone | "fg" | "dim" | "line" | "panel", string>>;
 
 /** Lines are told apart by their dashes too; the legend draws the same. */
 export const DASHES: readonly (readonly number[])[] = [[], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2, 1, 2, 1, 2]];
@@ -66,7 +67,7 @@ export function chartOption({ chart, history, step, bands, palette, small }: Dra
       type: "line",
       name: series.label,
       data: lines[index]?.map(([time, each]) => [time * 1000, each]),
-      color: palette[series.color],
+      color: palette[toneOf(series.color)],
       lineStyle: { width: 2, type: dashesOf(index).length === 0 ? "solid" : dashesOf(index) },
       showSymbol: false,
       silent: true,

@@ -10,6 +10,8 @@ export function readPalette(): Palette {
     timeout: color("timeout"),
     cancelled: color("cancelled"),
     backoff: color("backoff"),
+    cleanup: color("cleanup"),
+    running: color("running"),
     neutral: color("neutral"),
     fg: color("fg"),
     dim: color("dim"),

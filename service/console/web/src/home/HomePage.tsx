@@ -1,9 +1,11 @@
-import { useRuns } from "../store";
+import { useRef } from "react";
+import { useRuns, useTraffic } from "../store";
 import { Panel } from "../ui";
 import { HeldList } from "../runs/HeldList";
 import { formatCount } from "../format";
 import { Link } from "../router";
 import { AlertBanner } from "./AlertBanner";
+import { PresetPanel } from "./PresetPanel";
 import { SmallCharts } from "./SmallCharts";
 import { StartPanel } from "./StartPanel";
 import { TrafficPanel } from "./TrafficPanel";
@@ -11,6 +13,8 @@ import "./home.css";
 
 const IN_FLIGHT_SHOWN = 12;
 const LATEST_SHOWN = 12;
+/** Of a run on a wide page, in pixels. */
+const ROW_HEIGHT = 34;
 
 /** Where a newcomer begins: start a workflow, watch what runs. */
 export function HomePage() {
@@ -18,38 +22,46 @@ export function HomePage() {
     <>
       <h1>Start and watch</h1>
       <AlertBanner />
+      <PresetPanel />
       <div className="home">
-        <div className="home-side">
-          <StartPanel />
-          <TrafficPanel />
-        </div>
         <div className="home-main">
           <LiveRuns />
           <SmallCharts />
+        </div>
+        <div className="home-side">
+          <StartPanel />
+          <TrafficPanel />
         </div>
       </div>
     </>
   );
 }
 
+/** Rows that have been needed since something runs or the traffic is on: what is below stays where it is. */
+function useReservedRows(count: number): number {
+  const most = useRef(0);
+  const traffic = useTraffic();
+  most.current = count === 0 && traffic?.on !== true ? 0 : Math.max(most.current, count);
+  return most.current;
+}
+
 function LiveRuns() {
   const { inFlight, ended, generation } = useRuns();
   const more = inFlight.length - IN_FLIGHT_SHOWN;
+  const reserved = useReservedRows(Math.min(inFlight.length, IN_FLIGHT_SHOWN));
   return (
     <>
-      <Panel
-        title="In flight"
-        className="in-flight"
-        aside={<span className="dim">{formatCount(inFlight.length)}</span>}
-      >
-        <HeldList
-          key={generation}
-          label="Runs in flight"
-          runs={inFlight}
-          limit={IN_FLIGHT_SHOWN}
-          cancel
-          empty="Nothing runs. Start a workflow, or switch the traffic on."
-        />
+      <Panel title="In flight" aside={<span className="dim">{formatCount(inFlight.length)}</span>}>
+        <div style={{ minHeight: reserved * ROW_HEIGHT }}>
+          <HeldList
+            key={generation}
+            label="Runs in flight"
+            runs={inFlight}
+            limit={IN_FLIGHT_SHOWN}
+            cancel
+            empty="Nothing runs. Start a workflow, or switch the traffic on."
+          />
+        </div>
         {more > 0 && (
           <p className="dim">
             and <Link href="/runs?status=running">{formatCount(more)} more</Link>

@@ -72,12 +72,17 @@ function forgetOldest(): void {
   if (byId.size <= MAX_ENDED * 1.2) return;
   const all = [...byId.values()];
   const ended = all.filter((run) => run.state === "ended").sort((one, other) => endOf(other) - endOf(one));
-  for (const run of ended.slice(MAX_ENDED)) byId.delete(run.id);
+  // As in the service: plain successes go first.
+  const kept = [...ended.filter((run) => !isPlain(run)), ...ended.filter(isPlain)];
+  for (const run of kept.slice(MAX_ENDED)) byId.delete(run.id);
   if (all.length - ended.length <= MAX_IN_FLIGHT) return;
   const inFlight = all
     .filter((run) => run.state !== "ended")
     .sort((one, other) => other.started_at - one.started_at);
   for (const run of inFlight.slice(MAX_IN_FLIGHT)) byId.delete(run.id);
 }
+
+const isPlain = (run: RunSummary): boolean =>
+  run.outcome === "success" && run.retries === 0 && run.failures === 0;
 
 const endOf = (run: RunSummary): number => run.ended_at ?? run.started_at;

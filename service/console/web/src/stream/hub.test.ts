@@ -192,6 +192,17 @@ test("a refused token is asked for, and an accepted one is given to the other pa
   expect(other.received).toContainEqual({ type: "token", token: "right" });
 });
 
+test("with the last page goes the token", async () => {
+  service.token = "right";
+  const [one, other] = [new Page(), new Page()];
+  await one.want([], "right");
+  await service.last.hello(1);
+  hub.receive(one.send, { type: "bye" });
+  await other.want();
+  expect(other.connection).toBe("unauthorized");
+  expect(other.received).not.toContainEqual({ type: "token", token: "right" });
+});
+
 test("without pages there is no stream", async () => {
   const page = new Page();
   await page.want();

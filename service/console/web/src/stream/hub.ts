@@ -192,6 +192,7 @@ export class StreamHub {
 
   private stop(): void {
     this.closeAll();
+    this.token = null;
     this.state = "connecting";
   }
 

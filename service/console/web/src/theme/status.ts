@@ -1,4 +1,4 @@
-import type { RunSummary } from "../api/types";
+import type { RunSummary, SeriesColor } from "../api/types";
 
 /** How something stands, as a symbol, a word and a colour: never by colour alone. */
 export interface StatusLook {
@@ -27,6 +27,7 @@ const LOOKS: Readonly<Record<string, StatusLook>> = {
   timeout: { symbol: "◷", label: "timeout", tone: "timeout" },
   timed_out: { symbol: "◷", label: "timed out", tone: "timeout" },
   cancelled: { symbol: "⊘", label: "cancelled", tone: "cancelled" },
+  backoff: { symbol: "…", label: "backoff", tone: "backoff" },
   ended: { symbol: "■", label: "ended", tone: "neutral" },
   firing: { symbol: "▲", label: "firing", tone: "error" },
   pending: { symbol: "△", label: "pending", tone: "backoff" },
@@ -37,6 +38,9 @@ const LOOKS: Readonly<Record<string, StatusLook>> = {
 
 export const statusLook = (status: string): StatusLook =>
   LOOKS[status] ?? { symbol: "•", label: status, tone: "neutral" };
+
+/** The colour of an outcome, wherever it is drawn. */
+export const toneOf = (meaning: SeriesColor): Tone => LOOKS[meaning]?.tone ?? "neutral";
 
 /** One word for a run: its outcome once it has ended, its state before. */
 export const runStatus = (run: Pick<RunSummary, "state" | "outcome">): string =>
