@@ -21,7 +21,7 @@ RIGHT = {
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/workflow", "/workflows/", "/workflows/retry/", "/metrics/", "/health"],
+    ["/nothing", "/workflow", "/workflows/", "/workflows/retry/", "/metrics/", "/healthz"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_a_path_that_is_not_there(api: Api, method: str, path: str) -> None:
