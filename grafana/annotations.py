@@ -1,22 +1,27 @@
 """What happened, drawn across every panel: alerts that fired, processes that started."""
 
+from collections.abc import Sequence
+
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery
 
 from grafana.promql import JOB
 from grafana.variables import PROMETHEUS
+from service.slo.promql import largest
 
 
-def firing_alerts(*matchers: str) -> AnnotationQuery:
-    """Times during which an alert of the job fired."""
+def firing_alerts(names: Sequence[str], *matchers: str) -> AnnotationQuery:
+    """Times during which one of these alerts of the job fired: each once, whatever it was about."""
+    about = f'alertname=~"{"|".join(names)}"'
+    found = JOB.select("ALERTS", 'alertstate="firing"', about, *matchers)
     return (
         AnnotationQuery()
         .name("Firing alerts")
         .datasource(PROMETHEUS)
         .enable(True)
         .icon_color("red")
-        .expr(JOB.select("ALERTS", 'alertstate="firing"', *matchers))
+        .expr(largest(found, "alertname", "severity"))
         .title_format("{{alertname}}")
-        .text_format("{{severity}} {{workflow}} {{operation}} {{instance}}")
+        .text_format("{{severity}}")
         .tag_keys("severity")
         .step("10s")
     )

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 Colours = Mapping[str, str]
 
 BLUE, RED, DARK_RED, ORANGE, PURPLE = "blue", "red", "dark-red", "orange", "purple"
-GREEN = "green"
+GREEN, GREY = "green", "#6e7681"
 
 OUTCOMES: Colours = {
     "success": BLUE,
@@ -31,8 +31,8 @@ CANCEL_CAUSES: Colours = {
     "shutdown": "dark-purple",
 }
 RUN_STATES: Colours = {
-    "queued": "light-blue",
-    "running": "dark-blue",
+    "queued": "yellow",
+    "running": "green",
     "cancelling": "light-purple",
     "succeeded": BLUE,
     "failed": RED,

@@ -15,6 +15,7 @@ from grafana.panels import Panel
 from grafana.variables import Variable, datasources
 
 Rows = Sequence[tuple[str, Sequence[Panel]]]
+"""Headings, and the panels under each; without a heading there is no line for it."""
 
 
 def dashboard(
@@ -24,7 +25,8 @@ def dashboard(
     *,
     variables: Iterable[Variable],
     rows: Rows,
-    alerts: Sequence[str] = (),
+    alerts: Sequence[str],
+    about: Sequence[str] = (),
 ) -> Dashboard:
     """A dashboard of the family.
 
@@ -34,7 +36,8 @@ def dashboard(
         description: Which questions it answers.
         variables: Besides the data sources.
         rows: Titles, and the panels under them.
-        alerts: Further matchers of the alerts that are drawn.
+        alerts: Names of those that are drawn across its panels: the ones that its panels are about.
+        about: Further matchers of these alerts.
     """
     built = (
         Dashboard(title)
@@ -48,10 +51,11 @@ def dashboard(
         .readonly()
         .variables([*datasources(), *variables])
         .link(navigation.siblings())
-        .annotations([annotations.firing_alerts(*alerts), annotations.starts()])
+        .annotations([annotations.firing_alerts(alerts, *about), annotations.starts()])
     )
     for heading, panels in rows:
-        built = built.with_row(Row(heading))
+        if heading:
+            built = built.with_row(Row(heading))
         for panel in panels:
             built = built.with_panel(panel)
     return built

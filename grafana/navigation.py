@@ -3,8 +3,11 @@
 from grafana_foundation_sdk.builders.dashboard import DashboardLink
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 
+from grafana import thresholds
+
 TAG = "retryscope"
 
+OVERVIEW = "retryscope-overview"
 WORKFLOWS = "retryscope-workflows"
 RETRIES = "retryscope-retries"
 CANCELLATIONS = "retryscope-cancellations"
@@ -13,6 +16,11 @@ SERVICE = "retryscope-service"
 LIBRARY = "retryscope-library"
 
 _KEPT = "${datasource:queryparam}&${tracesource:queryparam}&${job:queryparam}"
+
+
+def runbook() -> DashboardLink:
+    """From a row with a column `Heading` to that part of the runbook."""
+    return DashboardLink("Runbook").url(f"{thresholds.RUNBOOK}#${{__data.fields.Heading}}").target_blank(True)
 
 
 def siblings() -> DashboardLink:

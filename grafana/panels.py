@@ -5,6 +5,7 @@ Every panel says what it means and what to do about it, has a unit, and says in 
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from grafana_foundation_sdk.builders import common, heatmap, stat, table, timeseries
@@ -17,22 +18,35 @@ from grafana_foundation_sdk.models.common import (
     LegendDisplayMode,
     LegendPlacement,
     SortOrder,
+    TableCellHeight,
     TooltipDisplayMode,
     VisibilityMode,
 )
 from grafana_foundation_sdk.models.dashboard import (
+    DashboardRangeMapOptions,
+    DashboardSpecialValueMapOptions,
     DataTransformerConfig,
     DynamicConfigValue,
+    RangeMap,
+    SpecialValueMap,
+    SpecialValueMatch,
     Threshold,
     ThresholdsMode,
+    ValueMapping,
+    ValueMappingResult,
 )
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat, QueryEditorMode
 
-from grafana.colours import GREEN, Colours, fixed
+from grafana.colours import GREEN, GREY, Colours, fixed
 from grafana.variables import PROMETHEUS
 
 NO_TRAFFIC = "No traffic in this time range"
+PER_SECOND = "suffix:/s"
+"""Grafana's `ops` repeats "ops/s" at each tick, and its `cps` reads "c/s"."""
+RATES = {PER_SECOND, "reqps"}
+MOST_LINES = 10
+"""Of one panel: as many names as fit beside it. There may be 200 operations."""
 
 Panel = timeseries.Panel | stat.Panel | heatmap.Panel | table.Panel
 P = TypeVar("P", timeseries.Panel, stat.Panel, heatmap.Panel, table.Panel)
@@ -44,6 +58,14 @@ def query(expression: str, legend: str, *, exemplar: bool = False) -> Dataquery:
     """An expression over the panel's time range."""
     target = _query(expression).range().legend_format(legend)
     return target.exemplar(True) if exemplar else target
+
+
+def current(expression: str, legend: str) -> Dataquery:
+    """An expression of which one number, the last one, is shown.
+
+    Where it has no value it is NaN: else Grafana would show the last value that there was, however old.
+    """
+    return query(f"{expression.rstrip()}\nor vector(NaN)", legend)
 
 
 def overall(expression: str, legend: str) -> Dataquery:
@@ -72,6 +94,29 @@ def _steps(steps: Steps) -> ThresholdsConfig:
     return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(thresholds)
 
 
+def without_value(text: str, colour: str | None = None) -> ValueMapping:
+    """What stands in the place of a value that is not there, in a colour that says neither good nor bad."""
+    result = ValueMappingResult(text=text, color=colour, index=0)
+    return SpecialValueMap(
+        options=DashboardSpecialValueMapOptions(match=SpecialValueMatch.NULL_AND_NAN, result=result)
+    )
+
+
+def below_zero(text: str, colour: str) -> ValueMapping:
+    """A word for everything below 0."""
+    result = ValueMappingResult(text=text, color=colour, index=1)
+    return RangeMap(options=DashboardRangeMapOptions(from_val=None, to=-0.000001, result=result))
+
+
+def _room(unit: str, lines: Steps | None) -> float | None:
+    """How far an axis reaches at least: thresholds do not stretch it, and 0 alone would go up to 10000 %."""
+    if lines:
+        return round(1.2 * max(lines), 4) or None
+    if unit in RATES:
+        return 1
+    return 0.05 if unit == "percentunit" else None
+
+
 def trend(
     title: str,
     *targets: Dataquery,
@@ -84,6 +129,8 @@ def trend(
     links: Sequence[DashboardLink] = (),
     lines: Steps | None = None,
     bottom: float | None = 0,
+    height: int = 8,
+    legend: common.VizLegendOptions | None = None,
 ) -> timeseries.Panel:
     """Lines over time.
 
@@ -99,30 +146,59 @@ def trend(
         links: Where a click on a value leads.
         lines: Dashed lines at these values, as where an alert fires.
         bottom: Where the axis begins; None lets the data say.
+        height: In rows of the grid.
+        legend: Another one than names beside the panel, the highest first.
     """
-    panel = described(timeseries.Panel(), title, means=means, do=do, empty=empty, width=width, height=8)
+    panel = described(timeseries.Panel(), title, means=means, do=do, empty=empty, width=width, height=height)
     panel = (
         panel.datasource(PROMETHEUS)
         .targets(list(targets))
         .unit(unit)
-        .fill_opacity(10)
+        .fill_opacity(0)
         .show_points(VisibilityMode.AUTO)
-        .legend(
-            common.VizLegendOptions()
-            .display_mode(LegendDisplayMode.TABLE)
-            .placement(LegendPlacement.BOTTOM)
-            .calcs(["mean", "max", "lastNotNull"])
-            .show_legend(True)
+        .legend(legend or names_beside())
+        .tooltip(
+            common.VizTooltipOptions()
+            .mode(TooltipDisplayMode.MULTI)
+            .sort(SortOrder.DESCENDING)
+            .hide_zeros(True)
         )
-        .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING))
         .data_links(list(links))
     )
+    room = _room(unit, lines)
+    if room is not None and bottom is not None:
+        panel = panel.axis_soft_max(room)
     for legend, colour in (colours or {}).items():
         panel = panel.override_by_name(legend, [fixed(colour)])
     if lines:
         style = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
         panel = panel.thresholds(_steps(lines)).thresholds_style(style)
     return panel if bottom is None else panel.min(bottom)
+
+
+def names_beside() -> common.VizLegendOptions:
+    """Names at the right, the highest first: there is room for all of them, at the bottom for two."""
+    return (
+        common.VizLegendOptions()
+        .display_mode(LegendDisplayMode.TABLE)
+        .placement(LegendPlacement.RIGHT)
+        .width(300)
+        .calcs(["max", "last"])
+        .sort_by("Max")
+        .sort_desc(True)
+        .show_legend(True)
+    )
+
+
+def names_below() -> common.VizLegendOptions:
+    """A line of few names under a narrow panel."""
+    return (
+        common.VizLegendOptions()
+        .display_mode(LegendDisplayMode.LIST)
+        .placement(LegendPlacement.BOTTOM)
+        .calcs([])
+        .show_legend(True)
+    )
 
 
 def number(
@@ -133,21 +209,42 @@ def number(
     do: str,
     unit: str,
     width: int = 4,
+    height: int = 4,
     empty: str = NO_TRAFFIC,
+    unknown: str = "no traffic",
+    words: Sequence[ValueMapping] = (),
     steps: Steps | None = None,
+    curve: bool = True,
     links: Sequence[DashboardLink] = (),
 ) -> stat.Panel:
-    """One number, its background coloured by ``steps``."""
-    panel = described(stat.Panel(), title, means=means, do=do, empty=empty, width=width, height=4)
-    mode = BigValueColorMode.BACKGROUND if steps else BigValueColorMode.VALUE
+    """One number, its background coloured by ``steps``.
+
+    Args:
+        title: Of the panel.
+        target: Its query.
+        means: What it means.
+        do: What to do about it.
+        unit: Grafana's id of the unit.
+        width: Of 24.
+        height: In rows of the grid.
+        empty: What no value means.
+        unknown: The same in two words, as large as the number would be.
+        words: Words for some values.
+        steps: Colours of the background.
+        curve: Whether the time range is drawn behind it.
+        links: Where a click leads.
+    """
+    panel = described(stat.Panel(), title, means=means, do=do, empty=empty, width=width, height=height)
+    mode = BigValueColorMode.BACKGROUND_SOLID if steps else BigValueColorMode.VALUE
     return (
         panel.datasource(PROMETHEUS)
         .with_target(target)
         .unit(unit)
         .thresholds(_steps(steps or {}))
         .color_mode(mode)
-        .graph_mode(BigValueGraphMode.AREA)
-        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .graph_mode(BigValueGraphMode.AREA if curve else BigValueGraphMode.NONE)
+        .mappings([without_value(unknown, GREY), *words])
+        .reduce_options(common.ReduceDataOptions().calcs(["last"]))
         .data_links(list(links))
     )
 
@@ -182,8 +279,8 @@ def distribution(
     return (
         panel.datasource(PROMETHEUS)
         .with_target(query(buckets, "{{le}}", exemplar=exemplar).format(PromQueryFormat.HEATMAP))
-        .unit("ops")
-        .cell_values(heatmap.CellValues().unit("ops"))
+        .unit(PER_SECOND)
+        .cell_values(heatmap.CellValues().unit(PER_SECOND))
         .calculate(False)
         .y_axis(heatmap.YAxisConfig().unit(unit))
         .color(colours.exponent(0.5).fill("dark-blue"))
@@ -194,44 +291,92 @@ def distribution(
     )
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of numbers.
+
+    Attributes:
+        expression: Its values, by the labels that make a row.
+        unit: Grafana's id of the unit.
+        steps: Colours of the cell.
+        words: Words for some values.
+    """
+
+    expression: str
+    unit: str
+    steps: Steps | None = None
+    words: Sequence[ValueMapping] = ()
+
+
 def rows(
     title: str,
-    columns: Mapping[str, tuple[str, str]],
+    columns: Mapping[str, Column],
     *,
     by: Mapping[str, str],
+    worst_by: str,
     means: str,
     do: str,
     width: int = 24,
     height: int = 8,
     empty: str = NO_TRAFFIC,
+    hidden: Sequence[str] = (),
     links: Mapping[str, Sequence[DashboardLink]] | None = None,
 ) -> table.Panel:
-    """A table with a row per label set.
+    """A table with a row per label set, in pages of as many rows as there is room for.
 
     Args:
         title: Of the panel.
-        columns: Expression and unit by heading.
+        columns: By heading.
         by: Heading of each label that makes a row.
+        worst_by: Heading of the column whose greatest value comes first.
         means: What it means.
         do: What to do about it.
         width: Of 24.
         height: In rows of the grid.
         empty: What it says instead of data.
+        hidden: Headings of columns that only links use.
         links: Where a click on a column's cell leads, by heading.
     """
     panel = described(table.Panel(), title, means=means, do=do, empty=empty, width=width, height=height)
-    panel = panel.datasource(PROMETHEUS).unit("short")
+    panel = panel.datasource(PROMETHEUS).unit("short").mappings([without_value("-")])
+    panel = panel.sort_by([common.TableSortByFieldState().display_name(worst_by).desc(True)])
+    panel = in_pages(panel)
     names: dict[str, str] = dict(by)
     # One query has one letter; the merged table names its values after them.
-    for letter, (heading, (expression, unit)) in zip("ABCDEFGHIJKL", columns.items(), strict=False):
-        panel = panel.with_target(latest(expression).ref_id(letter))
-        panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="unit", value=unit)])
+    for letter, (heading, column) in zip("ABCDEFGHIJKL", columns.items(), strict=False):
+        panel = panel.with_target(latest(column.expression).ref_id(letter))
+        panel = panel.override_by_name(heading, _shown(column))
         names[f"Value #{letter}" if len(columns) > 1 else "Value"] = heading
     for heading, targets in (links or {}).items():
         value = [{"title": link.build().title, "url": link.build().url} for link in targets]
         panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="links", value=value)])
+    for heading in hidden:
+        panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="custom.hidden", value=True)])
     # `joinByField` would need one label; `merge` takes all that are equal.
-    shape = {"excludeByName": {"Time": True}, "renameByName": names}
+    order = {name: place for place, name in enumerate(names)}
+    shape = {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names}
     return panel.with_transformation(DataTransformerConfig(id_val="merge", options={})).with_transformation(
         DataTransformerConfig(id_val="organize", options=shape)
     )
+
+
+def in_pages(panel: table.Panel) -> table.Panel:
+    """The table with small rows, and further pages instead of rows below its edge."""
+    footer = common.TableFooterOptions().show(False).enable_pagination(True)
+    return panel.cell_height(TableCellHeight.SM).footer(footer)
+
+
+def _shown(column: Column) -> list[DynamicConfigValue]:
+    properties = [DynamicConfigValue(id_val="unit", value=column.unit)]
+    if column.steps:
+        steps = [{"color": step.color, "value": step.value} for step in _steps(column.steps).build().steps]
+        properties += [
+            DynamicConfigValue(id_val="thresholds", value={"mode": "absolute", "steps": steps}),
+            DynamicConfigValue(
+                id_val="custom.cellOptions", value={"type": "color-background", "mode": "basic"}
+            ),
+        ]
+    if column.words:
+        words = [without_value("-"), *column.words]
+        properties.append(DynamicConfigValue(id_val="mappings", value=words))
+    return properties

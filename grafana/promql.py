@@ -8,6 +8,9 @@ so that no panel is empty because of its zoom.
 from instrumentation.semconv import Metric
 from service.slo.promql import summed
 
+ENGINE = "runs"
+"""What the engine's own calls say for a workflow; it is none, and has no runs."""
+
 
 class Scope:
     """The matchers that every selector of a dashboard has, which are its variables.
@@ -54,7 +57,8 @@ class Scope:
 
 
 JOB = Scope('job="$job"')
-WORKFLOWS = Scope('job="$job"', 'workflow=~"$workflow"')
+RECORDED = Scope('job="$job"', 'workflow=~"$workflow"')
+WORKFLOWS = Scope('job="$job"', 'workflow=~"$workflow"', f'workflow!="{ENGINE}"')
 OPERATIONS = Scope('job="$job"', 'workflow=~"$workflow"', 'operation=~"$operation"')
 INSTANCES = Scope('job="$job"', 'instance=~"$instance"')
 
@@ -67,6 +71,18 @@ def rate(selector: str) -> str:
 def total(selector: str) -> str:
     """Increase in the time range of the dashboard: for one number, not for a curve."""
     return f"increase({selector}[$__range])"
+
+
+def worst(expression: str, *by: str, most: int) -> str:
+    """Of the series, those with the greatest values in the time range: the same ones at each point of it."""
+    value = expression.strip()
+    greatest = f"max_over_time(({value})[$__range:$__rate_interval] @ end())"
+    return f"({value})\nand on ({', '.join(by)})\ntopk({most}, {greatest})"
+
+
+def named(expression: str, label: str, nothing: str) -> str:
+    """The series with a name where the label has no value: Grafana would show "Value" for an empty legend."""
+    return f'label_replace({expression}, "{label}", "{nothing}", "{label}", "")'
 
 
 def mean(total: str, count: str) -> str:

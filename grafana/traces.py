@@ -10,13 +10,17 @@ from urllib.parse import quote
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.builders.dashboard import DashboardLink
 from grafana_foundation_sdk.builders.tempo import Dataquery
+from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 from grafana_foundation_sdk.models.tempo import SearchTableType
 
-from grafana.panels import described
+from grafana.panels import described, in_pages, without_value
 from grafana.variables import TEMPO
 from instrumentation import semconv
 
 NO_TRACES = "No such trace in this time range"
+
+BREAKS_LINKS = frozenset('"%&#+\\')
+"""What names of workflows and operations must not have in them, if links to traces are to work."""
 
 LABELS = {
     "workflow": semconv.WORKFLOW,
@@ -32,6 +36,8 @@ LABELS = {
 IN_WORKFLOWS = f'span.{semconv.WORKFLOW} =~ "${{workflow:pipe}}"'
 IN_OPERATIONS = f'span.{semconv.OPERATION} =~ "${{operation:pipe}}"'
 FAILED = f'span.{semconv.OUTCOME} =~ "error|timeout|exhausted"'
+NOT_ATTEMPT = f'name !~ "{semconv.SPAN_ATTEMPT} .*"'
+"""An attempt that failed may have been repaired by the next one; its span has an outcome, too."""
 IS_WORKFLOW = f'name =~ "{semconv.SPAN_WORKFLOW} .*"'
 
 
@@ -48,6 +54,12 @@ def has(attribute: str, value: str) -> str:
 def of_series(*labels: str, conditions: tuple[str, ...] = (), title: str = "Traces") -> DashboardLink:
     """From a series to its traces: the values of its labels are filled in."""
     filled = (has(LABELS[label], f"${{__field.labels.{label}}}") for label in labels)
+    return explore(title, *conditions, *filled)
+
+
+def of_row(title: str, *labels: str, conditions: tuple[str, ...] = ()) -> DashboardLink:
+    """From a table's row to its traces; ``labels`` are the columns' headings in lower case."""
+    filled = (has(LABELS[label], f"${{__data.fields.{label.title()}}}") for label in labels)
     return explore(title, *conditions, *filled)
 
 
@@ -71,15 +83,37 @@ def explore(title: str, *conditions: str) -> DashboardLink:
 
 
 def _encoded(text: str) -> str:
-    """Percent-encoded, but for the variables, which Grafana fills in and encodes.
+    """Percent-encoded, but for the variables, which Grafana fills in.
 
-    Above all `&&`: as it is, it would end the parameter.
+    Above all `&&`: as it is, it would end the parameter. Grafana encodes what it fills in for `${name}`, but
+    not for `${name:pipe}`: in names of workflows and operations the characters of `BREAKS_LINKS` end it.
     """
     parts = re.split(r"(\$\{[^}]+\})", text)
     return "".join(part if part.startswith("${") else quote(part, safe="") for part in parts)
 
 
-def search(title: str, *conditions: str, shown: tuple[str, ...], means: str, do: str) -> table.Panel:
+HEADINGS = {
+    semconv.WORKFLOW: "Workflow",
+    semconv.OPERATION: "Operation",
+    semconv.OUTCOME: "Outcome",
+    semconv.ERROR_TYPE: "Error",
+    semconv.CANCEL_CAUSE: "Cause",
+    semconv.CANCEL_REASON: "Reason",
+    semconv.CANCEL_LOCATION: "Asked from",
+    semconv.RETRY_ATTEMPTS: "Attempts",
+    semconv.RETRY_BACKOFF: "Waited",
+    semconv.RETRY_GIVEUP_REASON: "Gave up for",
+    semconv.TIMEOUT_LIMIT: "Limit",
+    semconv.RUN_ID: "Run",
+    semconv.RUN_DELIVERY: "Delivery",
+    semconv.RUN_QUEUE_WAIT: "Queued for",
+}
+"""Of the columns of lists of traces: the attributes' own names have no room."""
+
+
+def search(
+    title: str, *conditions: str, shown: tuple[str, ...], means: str, do: str, height: int = 10
+) -> table.Panel:
     """A list of traces.
 
     Args:
@@ -88,8 +122,9 @@ def search(title: str, *conditions: str, shown: tuple[str, ...], means: str, do:
         shown: Attributes of the matching spans, as columns.
         means: What it means.
         do: What to do about it.
+        height: In rows of the grid.
     """
-    panel = described(table.Panel(), title, means=means, do=do, empty=NO_TRACES, width=24, height=9)
+    panel = described(table.Panel(), title, means=means, do=do, empty=NO_TRACES, width=24, height=height)
     selected = ", ".join(f"span.{name}" for name in shown)
     target = (
         Dataquery()
@@ -100,4 +135,7 @@ def search(title: str, *conditions: str, shown: tuple[str, ...], means: str, do:
         .limit(20)
         .spss(3)
     )
+    for name in shown:
+        panel = panel.override_by_name(name, [DynamicConfigValue(id_val="displayName", value=HEADINGS[name])])
+    panel = in_pages(panel.mappings([without_value("-")]))
     return panel.datasource(TEMPO).with_target(target).unit("none")

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.builders.dashboard import DatasourceVariable, QueryV
 from grafana_foundation_sdk.models.common import DataSourceRef
 from grafana_foundation_sdk.models.dashboard import VariableOption, VariableRefresh, VariableSort
 
-from grafana.promql import JOB, WORKFLOWS, Scope
+from grafana.promql import JOB, RECORDED, Scope
 
 PROMETHEUS = DataSourceRef(type_val="prometheus", uid="${datasource}")
 TEMPO = DataSourceRef(type_val="tempo", uid="${tracesource}")
@@ -35,14 +35,14 @@ def job(sample: str) -> QueryVariable:
     return _query("job", "Job", f"label_values({sample}, job)")
 
 
-def workflow(sample: str) -> QueryVariable:
+def workflow(sample: str, *matchers: str) -> QueryVariable:
     """Workflows of the job."""
-    return _several("workflow", "Workflow", JOB, sample)
+    return _several("workflow", "Workflow", JOB, sample, *matchers)
 
 
 def operation(sample: str) -> QueryVariable:
     """Operations of the workflows."""
-    return _several("operation", "Operation", WORKFLOWS, sample)
+    return _several("operation", "Operation", RECORDED, sample)
 
 
 def instance(sample: str) -> QueryVariable:
@@ -50,9 +50,9 @@ def instance(sample: str) -> QueryVariable:
     return _several("instance", "Instance", JOB, sample)
 
 
-def _several(name: str, label: str, scope: Scope, sample: str) -> QueryVariable:
+def _several(name: str, label: str, scope: Scope, sample: str, *matchers: str) -> QueryVariable:
     # `.*` and not `.+`: in a link's address a plus sign is a space.
-    query = f"label_values({scope.select(sample)}, {name})"
+    query = f"label_values({scope.select(sample, *matchers)}, {name})"
     return _query(name, label, query).multi(True).include_all(True).all_value(".*").current(_all())
 
 

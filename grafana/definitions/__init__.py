@@ -1,8 +1,9 @@
 """The dashboards, one module each."""
 
-from grafana.definitions import cancellations, library, retries, runs, service, workflows
+from grafana.definitions import cancellations, library, overview, retries, runs, service, workflows
 
 DASHBOARDS = (
+    overview.build,
     workflows.build,
     retries.build,
     cancellations.build,

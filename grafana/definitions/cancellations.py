@@ -5,11 +5,12 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink
 from grafana import navigation, thresholds, traces, variables
 from grafana.colours import ORANGE, PURPLE, RED
 from grafana.dashboard import dashboard
-from grafana.panels import Panel, number, query
+from grafana.panels import Panel, current, number
 from grafana.promql import OPERATIONS
 from grafana.questions import cancellations, operations
+from grafana.questions.by_operation import BY
 from instrumentation import semconv
-from service.slo.promql import summed
+from service.slo.promql import largest
 
 
 def build() -> Dashboard:
@@ -20,41 +21,47 @@ def build() -> Dashboard:
         "Timeouts, cancellations and cleanup",
         "What runs out of time, what is cancelled and by whom, is it cleaned up, and does anything hang?",
         variables=[variables.job(sample), variables.workflow(sample), variables.operation(sample)],
-        alerts=['workflow=~"$workflow|"', 'operation=~"$operation|"'],
+        alerts=["TimeoutRatioHigh", "CancellationSpike", "Stalled"],
+        about=['workflow=~"$workflow|"', 'operation=~"$operation|"'],
         rows=[
-            ("Now", [timeouts(), attempt_timeouts(), cancelled(), unclean(), slowest_cleanup(), running()]),
+            (
+                "Now",
+                [
+                    operations.worst_timeouts(),
+                    attempt_timeouts(),
+                    cancelled(),
+                    unclean(),
+                    slowest_cleanup(),
+                    operations.in_flight_now(),
+                ],
+            ),
             ("Timeouts", [cancellations.timeout_ratio(), cancellations.attempt_timeout_ratio()]),
             (
                 "Cancellations",
-                [cancellations.cancelled_runs(), cancellations.causes(), cancellations.cancelled_share()],
+                [cancellations.causes(), cancellations.cancelled_runs(), cancellations.cancelled_share()],
             ),
-            ("Cleanup", [cancellations.cleanups(), cancellations.cleanup_duration()]),
-            ("In flight", [operations.in_flight(), operations.duration()]),
+            (
+                "Cleanup, and what is in flight",
+                [
+                    cancellations.cleanups(),
+                    cancellations.cleanup_duration(),
+                    cancellations.cleanup_distribution(),
+                    operations.in_flight(),
+                ],
+            ),
+            ("Durations", [operations.duration(), operations.heatmap()]),
             ("Traces", [stopped()]),
         ],
-    )
-
-
-def timeouts() -> Panel:
-    """Timeout ratio of operations, together."""
-    return number(
-        "Operations timing out now",
-        query(cancellations.timeout_ratio_of(), "share"),
-        means="Operations that reach their own limit, over those that are not cancelled.",
-        do="Look below which operation it is, and compare its limit with its p99.",
-        unit="percentunit",
-        steps={0.01: ORANGE, 0.05: RED},
-        links=[_ended("Timeouts", "timeout")],
     )
 
 
 def attempt_timeouts() -> Panel:
     """Timeout ratio of attempts, together."""
     return number(
-        "Attempts timing out now",
-        query(cancellations.attempt_timeout_ratio_of(), "share"),
-        means="Attempts that reach their own limit, over those that are not cancelled; TimeoutRatioHigh"
-        " looks at them operation by operation.",
+        "Attempt timeouts",
+        current(largest(cancellations.attempt_timeout_ratio_of(*BY)), "worst"),
+        means="Of the operation whose attempts time out most, the part that does, over those that are not"
+        " cancelled; TimeoutRatioHigh looks at it.",
         do="Higher than that of the operations: retries hide a slow call.",
         unit="percentunit",
         steps={thresholds.TIMEOUT_RATIO: ORANGE, 4 * thresholds.TIMEOUT_RATIO: RED},
@@ -65,8 +72,8 @@ def attempt_timeouts() -> Panel:
 def cancelled() -> Panel:
     """Share of cancelled workflow runs, together."""
     return number(
-        "Runs cancelled now",
-        query(cancellations.cancelled_runs_share_of(), "share"),
+        "Runs cancelled",
+        current(cancellations.cancelled_runs_share_of(), "share"),
         means="Runs of workflows that someone outside stops, over all. No failures, but work thrown away;"
         " CancellationSpike looks at them workflow by workflow.",
         do="Look at the causes below.",
@@ -79,14 +86,22 @@ def cancelled() -> Panel:
 def unclean() -> Panel:
     """Share of cleanups that do not complete, together."""
     return number(
-        "Cleanups not completed now",
-        query(cancellations.cleanup_failures_of(), "share"),
+        "Unclean now",
+        current(cancellations.cleanup_failures_of(), "share"),
         means="Cleanups that fail or are cut off at their deadline, over all.",
         do="Each leaves something behind: open its trace and undo it.",
         unit="percentunit",
         empty="Nothing was cleaned up in this time range",
+        unknown="no cleanup",
         steps={0.001: ORANGE, 0.05: RED},
-        links=[traces.explore("Cleanups", *cancellations.SCOPE, cancellations.CLEANUP)],
+        links=[
+            traces.explore(
+                "Cleanups that did not complete",
+                *cancellations.SCOPE,
+                cancellations.CLEANUP,
+                f'span.{semconv.CLEANUP_OUTCOME} != "completed"',
+            )
+        ],
     )
 
 
@@ -94,24 +109,13 @@ def slowest_cleanup() -> Panel:
     """p95 of cleanups, together."""
     return number(
         "Cleanup p95 now",
-        query(OPERATIONS.quantile(0.95, semconv.CLEANUP_DURATION), "p95"),
+        current(OPERATIONS.quantile(0.95, semconv.CLEANUP_DURATION), "p95"),
         means="19 of 20 cancelled operations need less than this to clean up.",
         do="A drain at shutdown must be longer than this (RETRYSCOPE_DRAIN_SECONDS).",
         unit="s",
         empty="Nothing was cleaned up in this time range",
+        unknown="no cleanup",
         links=[traces.explore("Cleanups", *cancellations.SCOPE, cancellations.CLEANUP)],
-    )
-
-
-def running() -> Panel:
-    """In flight, together."""
-    return number(
-        "In flight now",
-        query(summed(OPERATIONS.gauge(semconv.OPERATIONS_IN_FLIGHT)), "in flight"),
-        means="Operations that have started and not ended.",
-        do="If it only climbs, something hangs: it has no timeout.",
-        unit="short",
-        links=[traces.explore("Traces", *cancellations.SCOPE)],
     )
 
 
@@ -120,6 +124,7 @@ def stopped() -> Panel:
     return traces.search(
         "Timed out or cancelled",
         *cancellations.SCOPE,
+        traces.NOT_ATTEMPT,
         f'span.{semconv.OUTCOME} =~ "timeout|cancelled"',
         shown=(
             semconv.OPERATION,

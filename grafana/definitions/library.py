@@ -19,9 +19,21 @@ def build() -> Dashboard:
         "Every operation of any service that uses the library: rate, errors, duration, retries, timeouts,"
         " cancellations, cleanup.",
         variables=[variables.job(sample), variables.workflow(sample), variables.operation(sample)],
-        alerts=['workflow=~"$workflow|"', 'operation=~"$operation|"'],
+        alerts=["RetryStorm", "TimeoutRatioHigh"],
+        about=['workflow=~"$workflow|"', 'operation=~"$operation|"'],
         rows=[
-            ("All operations", [operations.table()]),
+            (
+                "Now",
+                [
+                    operations.worst_failure_ratio(),
+                    operations.worst_amplification(),
+                    operations.worst_timeouts(),
+                    operations.rate_now(),
+                    operations.slowest_now(),
+                    operations.in_flight_now(),
+                    operations.table(),
+                ],
+            ),
             (
                 "Rate, errors, duration",
                 [
@@ -63,6 +75,7 @@ def failed_traces() -> Panel:
         "Failed operations",
         traces.IN_WORKFLOWS,
         traces.IN_OPERATIONS,
+        traces.NOT_ATTEMPT,
         traces.FAILED,
         shown=(semconv.OPERATION, semconv.OUTCOME, semconv.ERROR_TYPE, semconv.RETRY_ATTEMPTS),
         means="The newest traces in which an operation failed for good.",

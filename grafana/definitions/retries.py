@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana import navigation, thresholds, traces, variables
 from grafana.colours import ORANGE, RED
 from grafana.dashboard import dashboard
-from grafana.panels import Panel, number, query
+from grafana.panels import PER_SECOND, Panel, current, number
 from grafana.promql import OPERATIONS
 from grafana.questions import retries
 from instrumentation import semconv
@@ -21,7 +21,8 @@ def build() -> Dashboard:
         "Retries and backoff",
         "What do retries cost, what do they repair, and where do they give up?",
         variables=[variables.job(sample), variables.workflow(sample), variables.operation(sample)],
-        alerts=['workflow=~"$workflow|"', 'operation=~"$operation|"'],
+        alerts=["RetryStorm"],
+        about=['workflow=~"$workflow|"', 'operation=~"$operation|"'],
         rows=[
             ("Now", [amplification(), alert_view(), per_success(), waiting(), giving_up(), refused()]),
             (
@@ -51,12 +52,12 @@ def build() -> Dashboard:
 def amplification() -> Panel:
     """Attempts per operation, together."""
     return number(
-        "Amplification now",
-        query(retries.amplification_of(), "amplification"),
-        means="Attempts per operation, all chosen ones together.",
-        do="Above 1.2, look below which operation it is.",
+        "Mean amplification",
+        current(retries.amplification_of(), "amplification"),
+        means="Attempts per operation, all chosen ones together; the worst one is beside it.",
+        do="If it is coloured, many operations are repeated: what do they have in common?",
         unit="short",
-        steps={1.2: ORANGE, thresholds.AMPLIFICATION: RED},
+        steps={0.75 * thresholds.AMPLIFICATION: ORANGE, thresholds.AMPLIFICATION: RED},
         links=[traces.explore("Traces", *retries.SCOPE)],
     )
 
@@ -64,13 +65,14 @@ def amplification() -> Panel:
 def alert_view() -> Panel:
     """The worst amplification, as RetryStorm sees it."""
     return number(
-        "Worst amplification, 5 minutes",
-        query(largest(OPERATIONS.select(recording.ATTEMPTS_PER_OPERATION)), "worst"),
+        "Worst amplification",
+        current(largest(OPERATIONS.select(recording.ATTEMPTS_PER_OPERATION)), "worst"),
         means="Attempts per operation of the worst operation, as recorded for the alert RetryStorm.",
         do="Above the alert's threshold: slow the retries down, then repair what is called.",
         unit="short",
         empty="No recorded value: no traffic for 5 minutes, or the rules file is not loaded",
-        steps={1.2: ORANGE, thresholds.AMPLIFICATION: RED},
+        unknown="none recorded",
+        steps={0.75 * thresholds.AMPLIFICATION: ORANGE, thresholds.AMPLIFICATION: RED},
         links=[traces.explore("Traces", *retries.SCOPE)],
     )
 
@@ -78,13 +80,14 @@ def alert_view() -> Panel:
 def per_success() -> Panel:
     """Attempts per success, together."""
     return number(
-        "Attempts per success now",
-        query(retries.attempts_per_success_of(), "attempts"),
+        "Attempts a success",
+        current(retries.attempts_per_success_of(), "attempts"),
         means="Attempts that a successful operation takes, on average.",
         do="Above 1.5, repair what is called: the first attempt should be the usual one. No value: none"
         " succeeds.",
         unit="short",
         empty=retries.NO_SUCCESS,
+        unknown="no success",
         steps={1.5: ORANGE, 2.5: RED},
         links=[traces.explore("Successes", *retries.SCOPE, traces.has(semconv.OUTCOME, "success"))],
     )
@@ -93,8 +96,8 @@ def per_success() -> Panel:
 def waiting() -> Panel:
     """Share of time lost waiting, together."""
     return number(
-        "Time lost waiting now",
-        query(retries.waiting_share_of(), "share"),
+        "Time lost waiting",
+        current(retries.waiting_share_of(), "share"),
         means="Of the time that operations take, the part that is spent asleep between attempts.",
         do="Above a half, callers wait for nothing most of the time: fail earlier, or shorten the delays.",
         unit="percentunit",
@@ -107,7 +110,7 @@ def giving_up() -> Panel:
     """Share of operations that give up, together."""
     return number(
         "Giving up now",
-        query(retries.exhausted_share_of(), "share"),
+        current(retries.exhausted_share_of(), "share"),
         means="Operations whose retry gives up, over all that end.",
         do="Look at the reasons below; the traces show the last attempt's error.",
         unit="percentunit",
@@ -120,11 +123,11 @@ def refused() -> Panel:
     """Give-ups because of the budget, together."""
     giveups = OPERATIONS.counter(semconv.RETRY_GIVEUPS, 'reason="budget"')
     return number(
-        "Refused by the budget now",
-        query(summed(giveups), "refused"),
+        "Budget refused",
+        current(summed(giveups), "refused"),
         means="Retries a second that a retry budget refused; 0 also where there is no budget.",
         do="Above 0 the brake works: look for what fails behind it.",
-        unit="ops",
+        unit=PER_SECOND,
         steps={0.001: ORANGE},
         links=[traces.explore("Refused", *retries.SCOPE, traces.has(semconv.RETRY_GIVEUP_REASON, "budget"))],
     )

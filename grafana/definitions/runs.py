@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana import navigation, traces, variables
 from grafana.colours import ORANGE, RED, RUN_STATES
 from grafana.dashboard import dashboard
-from grafana.panels import Panel, distribution, number, overall, query, trend
+from grafana.panels import PER_SECOND, Panel, current, distribution, number, overall, query, trend
 from grafana.promql import JOB, WORKFLOWS, total
 from grafana.questions import pools
 from instrumentation import semconv
@@ -24,7 +24,8 @@ def build() -> Dashboard:
         "Runs and queue",
         "Are background runs taken in time, do they end well, and are any delivered again or lost?",
         variables=[variables.job(sample), variables.workflow(sample)],
-        alerts=['workflow=~"$workflow|"'],
+        alerts=["Stalled", "ConcurrencySaturated"],
+        about=['workflow=~"$workflow|"'],
         rows=[
             ("Now", [active(), depth(), waiting(), failing(), lost(), again()]),
             ("Runs", [states(), failure_ratio(), duration(), in_flight()]),
@@ -45,7 +46,7 @@ def active() -> Panel:
     """Runs of the engine."""
     return number(
         "Active now",
-        query(largest(JOB.gauge(semconv.RUNS_ACTIVE)), "active"),
+        current(largest(JOB.gauge(semconv.RUNS_ACTIVE)), "active"),
         means="Background runs that are queued or running, of the whole engine and all workflows.",
         do="Near RETRYSCOPE_MAX_ACTIVE_RUNS new ones get 429: add workers.",
         unit="short",
@@ -57,7 +58,7 @@ def depth() -> Panel:
     """Runs that wait."""
     return number(
         "Queued now",
-        query(largest(JOB.gauge(semconv.RUN_QUEUE_DEPTH)), "queued"),
+        current(largest(JOB.gauge(semconv.RUN_QUEUE_DEPTH)), "queued"),
         means="Background runs that wait for a worker, of the whole engine.",
         do="If it grows while workers are at their limit, add workers; if they are idle, look at the engine.",
         unit="short",
@@ -69,11 +70,12 @@ def waiting() -> Panel:
     """p95 of the wait in the queue."""
     return number(
         "Queue wait p95 now",
-        query(WORKFLOWS.quantile(0.95, semconv.RUN_QUEUE_WAIT_DURATION), "p95"),
+        current(WORKFLOWS.quantile(0.95, semconv.RUN_QUEUE_WAIT_DURATION), "p95"),
         means="19 of 20 background runs start sooner than this after they were submitted.",
         do="Seconds are too many: add workers, or raise RETRYSCOPE_WORKER_CONCURRENCY.",
         unit="s",
         empty="No background run started in this time range",
+        unknown="no run started",
         steps={1.0: ORANGE, 10.0: RED},
         links=[traces.explore("Runs that waited", *SCOPE, f"span.{semconv.RUN_QUEUE_WAIT} > 1")],
     )
@@ -83,11 +85,12 @@ def failing() -> Panel:
     """Failure ratio of all chosen workflows together."""
     return number(
         "Failing now",
-        query(failure_ratio_of(), "failure ratio"),
+        current(failure_ratio_of(), "failure ratio"),
         means="Background runs that end failed or lost, over those that end and were not cancelled.",
         do="Click for the failed traces; the record of a run has its error.",
         unit="percentunit",
         empty=NO_RUNS,
+        unknown="no run ended",
         steps={0.01: ORANGE, 0.05: RED},
         links=[traces.explore("Failed runs", *SCOPE, traces.FAILED)],
     )
@@ -130,7 +133,7 @@ def states() -> Panel:
         query(summed(WORKFLOWS.counter(semconv.RUNS), "state"), "{{state}}"),
         means="Background runs that reach a state, a second. In a steady state as many are queued as end.",
         do="More queued than ended for long: the queue grows. lost: a run kills its worker.",
-        unit="ops",
+        unit=PER_SECOND,
         colours=RUN_STATES,
         links=[traces.of_series(conditions=SCOPE, title="Runs")],
     )
@@ -231,7 +234,7 @@ def redeliveries() -> Panel:
         " run still under way in the same worker; that the engine had lost and got again.",
         do="Outside a deploy, look why workers end, and whether the redelivery time is too short. Joined"
         " ones: the worker's event loop stands still. Handed over again: Redis lost what it had accepted.",
-        unit="ops",
+        unit=PER_SECOND,
         links=[traces.of_series("workflow", conditions=(f"span.{semconv.RUN_DELIVERY} > 1",))],
     )
 
@@ -243,7 +246,7 @@ def late_results() -> Panel:
         query(summed(WORKFLOWS.counter(semconv.RUN_LATE_RESULTS), "workflow"), "{{workflow}}"),
         means="Results a second of a delivery that another one had overtaken: the work was done twice.",
         do="Raise RETRYSCOPE_REDELIVERY_SECONDS above the longest freeze, and make the work idempotent.",
-        unit="ops",
+        unit=PER_SECOND,
         links=[traces.of_series("workflow", conditions=(f"span.{semconv.RUN_DELIVERY} > 1",))],
     )
 

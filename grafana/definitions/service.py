@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana import navigation, thresholds, traces, variables
 from grafana.colours import ORANGE, RED
 from grafana.dashboard import dashboard
-from grafana.panels import Panel, number, query, trend
+from grafana.panels import PER_SECOND, Panel, current, number, query, trend
 from grafana.promql import INSTANCES
 from grafana.questions import http, pools, process, telemetry
 from instrumentation import semconv
@@ -20,13 +20,14 @@ def build() -> Dashboard:
         "Service and process",
         "Is the service up, what do its clients see, is a process or a pool full, and is telemetry lost?",
         variables=[variables.job(sample), variables.instance(sample)],
-        alerts=['instance=~"$instance|"'],
+        alerts=["ServiceDown", "EventLoopLagHigh", "ConcurrencySaturated", "TelemetryDropped"],
+        about=['instance=~"$instance|"'],
         rows=[
             ("Now", [up(), requests(), failures(), lag(), fullest(), youngest(), process.processes()]),
             ("HTTP", [http.requests(), http.answers(), http.failure_ratio(), http.duration()]),
             ("Saturation", [process.loop_lag(), pools.share(INSTANCES)]),
             ("Telemetry and alerts", [telemetry.losses(INSTANCES), notifications()]),
-            ("Process", [process.processor(), process.memory(), process.files()]),
+            ("Process", [process.processor(), process.memory(), process.files(), process.collections()]),
         ],
     )
 
@@ -34,12 +35,13 @@ def build() -> Dashboard:
 def up() -> Panel:
     """Share of the targets that answer."""
     return number(
-        "Processes that answer",
-        query(f"avg({INSTANCES.select('up')})", "up"),
+        "Processes up",
+        current(f"avg({INSTANCES.select('up')})", "up"),
         means="Of the processes that Prometheus knows, the part that answers its scrapes.",
         do="Below 1 see the table below for which one; ServiceDown fires after a while.",
         unit="percentunit",
         empty="Prometheus knows no such process",
+        unknown="none known",
         steps={-1.0: RED, 1.0: "green"},
     )
 
@@ -48,7 +50,7 @@ def requests() -> Panel:
     """Rate of requests."""
     return number(
         "Requests now",
-        query(summed(INSTANCES.count(semconv.HTTP_SERVER_DURATION)), "requests"),
+        current(summed(INSTANCES.count(semconv.HTTP_SERVER_DURATION)), "requests"),
         means="HTTP requests a second, scrapes and health checks included.",
         do="If clients ask and this falls, they do not reach the service.",
         unit="reqps",
@@ -60,7 +62,7 @@ def failures() -> Panel:
     """Share of failed answers."""
     return number(
         "Failed answers now",
-        query(http.failure_ratio_of(), "failed"),
+        current(http.failure_ratio_of(), "failed"),
         means="Answers of 500 and above over all.",
         do="See below which route it is.",
         unit="percentunit",
@@ -72,12 +74,13 @@ def failures() -> Panel:
 def lag() -> Panel:
     """p99 of the event loop's lag."""
     return number(
-        "Event-loop lag p99 now",
-        query(largest(INSTANCES.quantile(0.99, semconv.EVENT_LOOP_LAG, by=("instance",))), "p99"),
+        "Loop lag p99 now",
+        current(largest(INSTANCES.quantile(0.99, semconv.EVENT_LOOP_LAG, by=("instance",))), "p99"),
         means="How late the event loop is 1 of 100 times, of the process where it is latest.",
         do="See below which process it is: something blocks its loop.",
         unit="s",
         empty="The event loop's lag was not measured in this time range",
+        unknown="not measured",
         steps={0.4 * thresholds.LAG_SECONDS: ORANGE, thresholds.LAG_SECONDS: RED},
     )
 
@@ -86,7 +89,7 @@ def fullest() -> Panel:
     """The fullest pool."""
     return number(
         "Fullest pool now",
-        query(largest(pools.used(INSTANCES)), "used"),
+        current(largest(pools.used(INSTANCES)), "used"),
         means="Places taken over the limit, of the fullest pool of all processes.",
         do="See below which pool it is; at 1 it refuses or makes wait.",
         unit="percentunit",
@@ -99,7 +102,8 @@ def youngest() -> Panel:
     started = INSTANCES.select("process_start_time_seconds")
     return number(
         "Shortest uptime",
-        query(f"time() - max({started})", "uptime"),
+        current(f"time() - max({started})", "uptime"),
+        curve=False,
         means="Time since a process last started.",
         do="Short without a deploy: a process ended by itself; see the starts drawn on the panels.",
         unit="s",
@@ -114,7 +118,7 @@ def notifications() -> Panel:
         query(summed(INSTANCES.counter(semconv.ALERTS_IMPAIRED), "effect"), "{{effect}}"),
         means="Alerts a second that Alertmanager delivered to POST /alerts, and what did not arrive whole.",
         do="Firing alerts above and nothing here: look at Alertmanager's log, its token and its route.",
-        unit="cps",
+        unit=PER_SECOND,
         colours={
             "firing": RED,
             "resolved": "blue",

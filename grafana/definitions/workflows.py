@@ -7,18 +7,35 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana import navigation, thresholds, traces, variables
 from grafana.colours import GREEN, ORANGE, OUTCOMES, RED
 from grafana.dashboard import dashboard
-from grafana.panels import Panel, distribution, number, query, rows, trend
-from grafana.promql import JOB, WORKFLOWS
+from grafana.panels import (
+    PER_SECOND,
+    Column,
+    Panel,
+    below_zero,
+    current,
+    distribution,
+    number,
+    query,
+    rows,
+    trend,
+)
+from grafana.promql import ENGINE, WORKFLOWS
+from grafana.questions import alerts
 from instrumentation import semconv
 from service.slo import recording
 from service.slo.promql import COUNTED, FAILED, aggregated, largest, share, summed
 
 DURATION = semconv.WORKFLOW_DURATION
 BUDGET_STEPS = {-math.inf: RED, 0.0: ORANGE, 0.25: GREEN}
+FAILED_STEPS = {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}
+LOWEST = -1
+"""A budget overspent thirty times would squeeze all others into one line."""
 NO_RULES = "No recorded value: nothing ran in this window, or Prometheus has no rules file"
 NO_BUDGET = f"Not known yet: counted every {recording.TILE}, by the rules file that Prometheus has to have"
 STEPS = f"It moves in steps of {recording.TILE}: for what fails now look at the burn rate."
 SCOPE = (traces.IN_WORKFLOWS, traces.IS_WORKFLOW)
+ABOUT = ('workflow=~"$workflow|"',)
+SPENT = below_zero("spent", RED)
 
 
 def build() -> Dashboard:
@@ -28,8 +45,9 @@ def build() -> Dashboard:
         navigation.WORKFLOWS,
         "Workflows",
         "Do the workflows work, how fast, and how much may still fail? Start here when an alert fires.",
-        variables=[variables.job(sample), variables.workflow(sample)],
-        alerts=['workflow=~"$workflow|"'],
+        variables=[variables.job(sample), variables.workflow(sample, f'workflow!="{ENGINE}"')],
+        alerts=["FailureBudgetBurn", "Stalled"],
+        about=ABOUT,
         rows=[
             (
                 "Now",
@@ -39,8 +57,9 @@ def build() -> Dashboard:
                     slowest_now(),
                     budget_now(),
                     running_now(),
-                    alerts_now(),
-                    table(),
+                    alerts.number_firing(*ABOUT),
+                    table(width=15),
+                    alerts.firing(*ABOUT, width=9, height=9),
                 ],
             ),
             ("Rate, errors, duration", [outcomes(), failure_ratio(), duration(), heatmap()]),
@@ -57,19 +76,22 @@ def failure_ratio_of(*by: str) -> str:
 
 
 def remaining() -> str:
-    """What is left of the budget; where nothing is counted yet nobody knows, so it is not all of it."""
-    return WORKFLOWS.select(recording.BUDGET_REMAINING)
+    """What is left of the budget; where nothing is counted yet nobody knows, so it is not all of it.
+
+    Below 0 it is spent, and how far below does not matter.
+    """
+    return f"clamp_min({WORKFLOWS.select(recording.BUDGET_REMAINING)}, {LOWEST})"
 
 
 def failures_now() -> Panel:
     """Failure ratio of all chosen workflows together."""
     return number(
         "Failure ratio now",
-        query(failure_ratio_of(), "failure ratio"),
+        current(failure_ratio_of(), "failure ratio"),
         means="Of the workflows that ended now and were not cancelled, the part that failed.",
         do="If it is coloured, look in the table below which workflow it is.",
         unit="percentunit",
-        steps={thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED},
+        steps=FAILED_STEPS,
         links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
     )
 
@@ -78,10 +100,10 @@ def rate_now() -> Panel:
     """Rate of all chosen workflows together."""
     return number(
         "Rate now",
-        query(summed(WORKFLOWS.count(DURATION)), "rate"),
+        current(summed(WORKFLOWS.count(DURATION)), "rate"),
         means="Workflows that ended, a second.",
         do="If it fell to nothing while clients still ask, look at what is in flight and at the HTTP errors.",
-        unit="ops",
+        unit=PER_SECOND,
         links=[traces.explore("Traces", *SCOPE)],
     )
 
@@ -90,7 +112,7 @@ def slowest_now() -> Panel:
     """p95 of all chosen workflows together."""
     return number(
         "p95 now",
-        query(WORKFLOWS.quantile(0.95, DURATION), "p95"),
+        current(WORKFLOWS.quantile(0.95, DURATION), "p95"),
         means="19 of 20 workflows that end now are faster than this.",
         do="If it grows, compare with the time lost waiting between attempts.",
         unit="s",
@@ -101,13 +123,15 @@ def slowest_now() -> Panel:
 def budget_now() -> Panel:
     """The smallest budget left."""
     return number(
-        "Least error budget left",
-        query(aggregated("min", remaining()), "budget left"),
+        "Least budget left",
+        current(aggregated("min", remaining()), "budget left"),
         means="What is left of the failures that the SLO allows in its window, of the workflow that has"
         " least; below 0 the SLO is broken. " + STEPS,
         do="Below a quarter: no risky changes. Below 0: repair before anything else.",
         unit="percentunit",
         empty=NO_BUDGET,
+        unknown="unknown yet",
+        words=[SPENT],
         steps=BUDGET_STEPS,
         links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
     )
@@ -117,7 +141,7 @@ def running_now() -> Panel:
     """In flight of all chosen workflows together."""
     return number(
         "In flight now",
-        query(summed(WORKFLOWS.gauge(semconv.WORKFLOWS_IN_FLIGHT)), "in flight"),
+        current(summed(WORKFLOWS.gauge(semconv.WORKFLOWS_IN_FLIGHT)), "in flight"),
         means="Workflows that have started and not ended.",
         do="If it only climbs, something hangs: look at timeouts and cancellations.",
         unit="short",
@@ -125,42 +149,40 @@ def running_now() -> Panel:
     )
 
 
-def alerts_now() -> Panel:
-    """Firing alerts."""
-    firing = JOB.select("ALERTS", 'alertstate="firing"', 'workflow=~"$workflow|"')
-    return number(
-        "Alerts firing",
-        query(f"count({firing}) or vector(0)", "alerts"),
-        means="Alerts of this job that fire now.",
-        do="Open the alert's runbook: its address is in the notification.",
-        unit="short",
-        steps={1.0: RED},
-        links=[navigation.of_variables("Service and process", navigation.SERVICE)],
-    )
-
-
-def table() -> Panel:
-    """A row per workflow."""
+def columns() -> dict[str, Column]:
+    """What a table says about each workflow."""
     by = ("workflow",)
-    columns = {
-        "Ended": (summed(WORKFLOWS.count(DURATION), *by), "ops"),
-        "Failure ratio": (failure_ratio_of(*by), "percentunit"),
-        "p95": (WORKFLOWS.quantile(0.95, DURATION, by=by), "s"),
-        "Budget left": (aggregated("min", remaining(), *by), "percentunit"),
-        "In flight": (summed(WORKFLOWS.gauge(semconv.WORKFLOWS_IN_FLIGHT), *by), "short"),
+    return {
+        "Failed": Column(
+            failure_ratio_of(*by), "percentunit", {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}
+        ),
+        "Ended": Column(summed(WORKFLOWS.count(DURATION), *by), PER_SECOND),
+        "p95": Column(WORKFLOWS.quantile(0.95, DURATION, by=by), "s"),
+        "Budget left": Column(aggregated("min", remaining(), *by), "percentunit", BUDGET_STEPS, [SPENT]),
+        "In flight": Column(summed(WORKFLOWS.gauge(semconv.WORKFLOWS_IN_FLIGHT), *by), "short"),
     }
+
+
+def table(title: str = "Workflows", width: int = 24, height: int = 9) -> Panel:
+    """A row per workflow, the one that fails most first."""
+    by = ("workflow",)
     return rows(
-        "Workflows",
-        columns,
+        title,
+        columns(),
         by={"workflow": "Workflow"},
-        means="Every workflow with what ends, what fails, how long it takes and how much may still fail.",
-        do="Click a name to see only that workflow, its retries, or its timeouts.",
+        worst_by="Failed",
+        means="Every workflow with what fails, what ends, how long it takes and how much may still fail; the"
+        " one that fails most comes first.",
+        do="Click a name to see only that workflow, its retries, its timeouts, or its failed traces.",
+        width=width,
+        height=height,
         links={
             "Workflow": [
                 navigation.of_row("Only this workflow", navigation.WORKFLOWS, *by),
                 navigation.of_row("Its retries and backoff", navigation.RETRIES, *by),
                 navigation.of_row("Its timeouts and cancellations", navigation.CANCELLATIONS, *by),
                 navigation.of_row("Its background runs", navigation.RUNS, *by),
+                traces.of_row("Its failed traces", *by, conditions=(traces.IS_WORKFLOW, traces.FAILED)),
             ]
         },
     )
@@ -174,7 +196,7 @@ def outcomes() -> Panel:
         means="Workflows that ended, a second. `exhausted` gave up retrying, `timeout` ran past its"
         " deadline, `cancelled` was stopped from outside and is no failure.",
         do="When a failing colour grows, click it for its traces.",
-        unit="ops",
+        unit=PER_SECOND,
         colours=OUTCOMES,
         links=[traces.of_series("outcome", conditions=SCOPE)],
     )
@@ -201,10 +223,10 @@ def duration() -> Panel:
         "Duration",
         query(WORKFLOWS.quantile(0.5, DURATION), "p50"),
         query(WORKFLOWS.quantile(0.95, DURATION), "p95"),
-        query(WORKFLOWS.quantile(0.99, DURATION), "p99", exemplar=True),
-        means="Half of the workflows are faster than p50, 99 of 100 faster than p99. A diamond is one"
-        " workflow: click it for its trace.",
-        do="If p99 leaves p50 behind, open a diamond near it: attempts, waits and limits are in the trace.",
+        query(WORKFLOWS.quantile(0.99, DURATION), "p99"),
+        means="Half of the workflows are faster than p50, 99 of 100 faster than p99.",
+        do="If p99 leaves p50 behind, open a diamond of the distribution beside it: attempts, waits and"
+        " limits are in the trace.",
         unit="s",
         links=[traces.of_series(conditions=SCOPE)],
     )
@@ -232,18 +254,18 @@ def burn_rate() -> Panel:
     for burn in thresholds.BURN_RATES:
         failures = WORKFLOWS.select(recording.WORKFLOW.failure_ratio(burn.long))
         rate = f"{failures}\n/ on (job, workflow) {budget}"
-        targets.append(query(largest(rate, "workflow"), f"{burn.long} {{{{workflow}}}}"))
+        targets.append(query(largest(rate), f"worst of {burn.long}"))
     return trend(
         "Burn rate",
         *targets,
-        means="How many times faster than allowed the budget is used up, over the alert's long windows: at"
-        " 1 it lasts exactly as long as the SLO's window. The dashed lines are the factors at which"
+        means="How many times faster than allowed the worst workflow uses up its budget, over the alert's"
+        " long windows: at 1 it lasts as long as the SLO's window. The dashed lines are the factors at which"
         " FailureBudgetBurn fires, the highest one for the shortest window.",
         do="Above the highest line somebody is called now; between the lower ones repair it this week.",
         unit="short",
         empty=NO_RULES,
         lines={burn.factor: RED if burn.severity == "critical" else ORANGE for burn in thresholds.BURN_RATES},
-        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW, traces.FAILED), title="Failed")],
+        links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
     )
 
 
@@ -279,7 +301,7 @@ def recorded_failure_ratio() -> Panel:
     window = min(burn.short for burn in thresholds.BURN_RATES)
     ratios = WORKFLOWS.select(recording.WORKFLOW.failure_ratio(window))
     return trend(
-        f"Failure ratio over {window}, as alerts see it",
+        f"Failure ratio over {window}",
         query(largest(ratios, "workflow"), "{{workflow}}"),
         means="The recorded failure ratio: smoother than the one above, and the same at every zoom.",
         do="When this is back at 0, the alert resolves by itself.",

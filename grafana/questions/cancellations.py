@@ -1,14 +1,15 @@
 """What ran out of time, what was cancelled, and whether it was cleaned up."""
 
+from grafana_foundation_sdk.builders import common
+
 from grafana import thresholds, traces
 from grafana.colours import CANCEL_CAUSES, CLEANUP_OUTCOMES, ORANGE, PURPLE
-from grafana.panels import Panel, query, trend
+from grafana.panels import PER_SECOND, Panel, distribution, query, trend
 from grafana.promql import OPERATIONS, WORKFLOWS
+from grafana.questions.by_operation import BY, worst_operations
 from instrumentation import semconv
 from service.slo.promql import CANCELLED, COUNTED, TIMED_OUT, share, summed
 
-BY = ("workflow", "operation")
-LEGEND = "{{workflow}} / {{operation}}"
 SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)
 RUNS = (traces.IN_WORKFLOWS, traces.IS_WORKFLOW)
 CLEANUP = f'name =~ "{semconv.SPAN_CLEANUP} .*"'
@@ -52,7 +53,7 @@ def timeout_ratio() -> Panel:
     """Timeouts of operations."""
     return trend(
         "Operations that timed out",
-        query(timeout_ratio_of(*BY), LEGEND),
+        worst_operations(timeout_ratio_of(*BY)),
         means="Operations that reached their own limit, over those that were not cancelled.",
         do="Compare the limit with p99 of the duration: raise it, or make faster what is behind it.",
         unit="percentunit",
@@ -64,7 +65,7 @@ def attempt_timeout_ratio() -> Panel:
     """Timeouts of attempts."""
     return trend(
         "Attempts that timed out",
-        query(attempt_timeout_ratio_of(*BY), LEGEND),
+        worst_operations(attempt_timeout_ratio_of(*BY)),
         means="Attempts that reached their own limit, over those that were not cancelled; a retry may have"
         " repaired them. The dashed line is where TimeoutRatioHigh fires.",
         do="High here and low in the operations: retries hide a slow call. Raise the attempt's limit, or"
@@ -84,7 +85,6 @@ def cancelled_runs() -> Panel:
         " thrown away. The dashed line is where CancellationSpike fires.",
         do="Look at the causes: clients that hang up are often ones that time out before the service does.",
         unit="percentunit",
-        width=24,
         lines={thresholds.CANCELLED_SHARE: PURPLE},
         links=[
             traces.of_series(
@@ -98,7 +98,7 @@ def cancelled_share() -> Panel:
     """Share of cancelled operations."""
     return trend(
         "Cancelled operations",
-        query(cancelled_share_of(*BY), LEGEND),
+        worst_operations(cancelled_share_of(*BY)),
         means="Operations that someone outside stopped, over all: also parts of a run that goes on, such as"
         " the siblings of one that failed.",
         do="Look at the causes. High here and low in the runs: the workflow itself stops its parts.",
@@ -107,7 +107,7 @@ def cancelled_share() -> Panel:
     )
 
 
-def causes() -> Panel:
+def causes(width: int = 12, height: int = 8, legend: common.VizLegendOptions | None = None) -> Panel:
     """Cancellations by cause."""
     return trend(
         "Cancellations by cause",
@@ -116,7 +116,10 @@ def causes() -> Panel:
         " deadline further out, a shutdown.",
         do="client_disconnect: the client is less patient than the service. deadline: too little time left"
         " for this step. shutdown: raise the drain time.",
-        unit="ops",
+        unit=PER_SECOND,
+        width=width,
+        height=height,
+        legend=legend,
         colours=CANCEL_CAUSES,
         links=[
             traces.of_series(
@@ -137,7 +140,7 @@ def cleanups() -> Panel:
         " deadline.",
         do="Anything but completed leaves something behind, a lock, a hold, a row: open the trace and undo"
         " it.",
-        unit="ops",
+        unit=PER_SECOND,
         colours=CLEANUP_OUTCOMES,
         links=[
             traces.explore(
@@ -154,12 +157,25 @@ def cleanup_duration() -> Panel:
     """How long cleanups take."""
     cleanup = semconv.CLEANUP_DURATION
     return trend(
-        "Duration of cleanups",
-        query(OPERATIONS.quantile(0.95, cleanup, by=BY), f"p95 {LEGEND}", exemplar=True),
-        means="Time that a cancelled operation takes to stop. A shutdown and a disconnected client wait"
-        " for it. A diamond is one cleanup.",
+        "Cleanup p95",
+        worst_operations(OPERATIONS.quantile(0.95, cleanup, by=BY)),
+        means="19 of 20 cancelled operations stop sooner. A shutdown and a disconnected client wait for it.",
         do="Near the cleanup's deadline it will soon be cut off: do less in it, or raise the deadline.",
         unit="s",
         empty="Nothing was cleaned up in this time range",
         links=[traces.of_series(*BY, conditions=(CLEANUP,))],
+    )
+
+
+def cleanup_distribution() -> Panel:
+    """Distribution of the durations of cleanups."""
+    return distribution(
+        "Distribution of cleanups",
+        summed(OPERATIONS.buckets(semconv.CLEANUP_DURATION), "le"),
+        means="Cleanups that ended, a second, by how long they took. A diamond is one cleanup.",
+        do="A band at the deadline are cleanups that were cut off: click a diamond in it.",
+        unit="s",
+        empty="Nothing was cleaned up in this time range",
+        exemplar=True,
+        links=[traces.explore("Cleanups", *SCOPE, CLEANUP)],
     )

@@ -2,13 +2,15 @@
 
 from grafana import traces
 from grafana.panels import Panel, query, trend
-from grafana.promql import INSTANCES
+from grafana.promql import INSTANCES, named
 from instrumentation import semconv
 from service.slo.promql import share, summed
 
 DURATION = semconv.HTTP_SERVER_DURATION
 FAILED = 'http_response_status_code=~"5.."'
 IS_ROUTE = ("http_route",)
+NO_ROUTE = ("http_route", "no such path")
+STATUS = "http_response_status_code"
 
 
 def failure_ratio_of(*by: str) -> str:
@@ -21,8 +23,8 @@ def requests() -> Panel:
     """Requests by route."""
     return trend(
         "Requests by route",
-        query(summed(INSTANCES.count(DURATION), *IS_ROUTE), "{{http_route}}"),
-        means="Requests a second, by route; an empty name is a path that the service does not have.",
+        query(named(summed(INSTANCES.count(DURATION), *IS_ROUTE), *NO_ROUTE), "{{http_route}}"),
+        means="Requests a second, by route.",
         do="A route that grows alone points to one client; POST routes start work, GET routes only read.",
         unit="reqps",
         links=[traces.of_series(*IS_ROUTE)],
@@ -33,10 +35,8 @@ def answers() -> Panel:
     """Answers by status."""
     return trend(
         "Answers by status",
-        query(
-            summed(INSTANCES.count(DURATION), "http_response_status_code"), "{{http_response_status_code}}"
-        ),
-        means="Answers a second by status. No status: the client went away before its answer.",
+        query(named(summed(INSTANCES.count(DURATION), STATUS), STATUS, "no answer"), f"{{{{{STATUS}}}}}"),
+        means="Answers a second by status. `no answer`: the client went away before it.",
         do="429: a pool is full. 502 and 504: the workflow itself failed. 503: shutting down, or no"
         " engine. 500: a bug, with its exception in the trace.",
         unit="reqps",
@@ -49,7 +49,7 @@ def failure_ratio() -> Panel:
     """Failed answers by route."""
     return trend(
         "Failed answers by route",
-        query(failure_ratio_of(*IS_ROUTE), "{{http_route}}"),
+        query(named(failure_ratio_of(*IS_ROUTE), *NO_ROUTE), "{{http_route}}"),
         means="Answers of 500 and above over all. A client that went away is none of them.",
         do="On a workflow's route these are failed workflows: see the dashboard Workflows. Elsewhere it is"
         " a bug.",
@@ -61,10 +61,10 @@ def failure_ratio() -> Panel:
 def duration() -> Panel:
     """p95 by route."""
     return trend(
-        "Duration by route",
-        query(INSTANCES.quantile(0.95, DURATION, by=IS_ROUTE), "p95 {{http_route}}", exemplar=True),
+        "p95 by route",
+        query(named(INSTANCES.quantile(0.95, DURATION, by=IS_ROUTE), *NO_ROUTE), "{{http_route}}"),
         means="19 of 20 requests are answered sooner. Routes of inline workflows take as long as the"
-        " workflow. A diamond is one failed request.",
+        " workflow.",
         do="If /health or /metrics get slow, the event loop is blocked: look at its lag.",
         unit="s",
         links=[traces.of_series(*IS_ROUTE)],

@@ -1,15 +1,18 @@
 """Rate, errors and duration of operations, and what is in flight."""
 
-from grafana import navigation, traces
-from grafana.colours import OUTCOMES
-from grafana.panels import Panel, distribution, query, rows, trend
+from grafana import navigation, thresholds, traces
+from grafana.colours import ORANGE, OUTCOMES, RED
+from grafana.panels import PER_SECOND, Column, Panel, current, distribution, number, query, rows, trend
 from grafana.promql import OPERATIONS
+from grafana.questions.by_operation import BY, worst_operations
+from grafana.questions.cancellations import timeout_ratio_of
 from grafana.questions.retries import amplification_of
 from instrumentation import semconv
-from service.slo.promql import COUNTED, FAILED, share, summed
+from service.slo.promql import COUNTED, FAILED, largest, share, summed
 
-BY = ("workflow", "operation")
-LEGEND = "{{workflow}} / {{operation}}"
+FAILED_STEPS = {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}
+AMPLIFIED_STEPS = {0.75 * thresholds.AMPLIFICATION: ORANGE, thresholds.AMPLIFICATION: RED}
+SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)
 
 
 def failure_ratio_of(*by: str) -> str:
@@ -19,24 +22,36 @@ def failure_ratio_of(*by: str) -> str:
     return share(summed(failed, *by), summed(counted, *by))
 
 
-def table() -> Panel:
-    """A row per operation."""
+def columns() -> dict[str, Column]:
+    """What a table says about each operation."""
     duration = semconv.OPERATION_DURATION
-    columns = {
-        "Ended": (summed(OPERATIONS.count(duration), *BY), "ops"),
-        "Failure ratio": (failure_ratio_of(*BY), "percentunit"),
-        "Amplification": (amplification_of(*BY), "short"),
-        "p95": (OPERATIONS.quantile(0.95, duration, by=BY), "s"),
-        "In flight": (summed(OPERATIONS.gauge(semconv.OPERATIONS_IN_FLIGHT), *BY), "short"),
+    return {
+        "Failed": Column(failure_ratio_of(*BY), "percentunit", FAILED_STEPS),
+        "Ended": Column(summed(OPERATIONS.count(duration), *BY), PER_SECOND),
+        "Attempts each": Column(amplification_of(*BY), "short", AMPLIFIED_STEPS),
+        "p95": Column(OPERATIONS.quantile(0.95, duration, by=BY), "s"),
+        "In flight": Column(summed(OPERATIONS.gauge(semconv.OPERATIONS_IN_FLIGHT), *BY), "short"),
     }
+
+
+def table(title: str = "Operations", width: int = 24, height: int = 10) -> Panel:
+    """A row per operation, the one that fails most first."""
     return rows(
-        "Operations",
-        columns,
-        by={"workflow": "Workflow", "operation": "Operation"},
-        means="Every operation of the chosen workflows, with what ended, failed, was repeated and is"
-        " running.",
-        do="Sort by a column to find the worst one; click its name to see only that operation.",
-        links={"Operation": [navigation.of_row("Only this one", navigation.LIBRARY, *BY)]},
+        title,
+        columns(),
+        by={"operation": "Operation", "workflow": "Workflow"},
+        worst_by="Failed",
+        means="Every operation of the chosen workflows, with what failed, ended, was repeated and is"
+        " running; the one that fails most comes first.",
+        do="Click a name to see only that operation, or its failed traces.",
+        width=width,
+        height=height,
+        links={
+            "Operation": [
+                navigation.of_row("Only this one", navigation.LIBRARY, *BY),
+                traces.of_row("Failed traces", *BY, conditions=(traces.FAILED,)),
+            ]
+        },
     )
 
 
@@ -48,9 +63,9 @@ def outcomes() -> Panel:
         means="Operations that ended, a second. `exhausted` gave up retrying, `timeout` reached its own"
         " limit, `cancelled` was stopped from outside and is no failure.",
         do="When a failing colour grows, click it for its traces; the tables of errors and give-ups say why.",
-        unit="ops",
+        unit=PER_SECOND,
         colours=OUTCOMES,
-        links=[traces.of_series("outcome", conditions=(traces.IN_WORKFLOWS, traces.IN_OPERATIONS))],
+        links=[traces.of_series("outcome", conditions=SCOPE)],
     )
 
 
@@ -58,7 +73,7 @@ def failure_ratio() -> Panel:
     """Failure ratio by operation."""
     return trend(
         "Failure ratio",
-        query(failure_ratio_of(*BY), LEGEND),
+        worst_operations(failure_ratio_of(*BY)),
         means="Operations that ended as error, timeout or exhausted, over those that were not cancelled."
         " Errors that a retry repaired are not in it.",
         do="Find the operation that fails, open its traces and read the last attempt's exception.",
@@ -74,13 +89,12 @@ def duration() -> Panel:
         "Duration",
         query(OPERATIONS.quantile(0.5, metric), "p50"),
         query(OPERATIONS.quantile(0.95, metric), "p95"),
-        query(OPERATIONS.quantile(0.99, metric), "p99", exemplar=True),
-        means="Time of an operation with all its attempts and waits. A diamond is one operation: click it"
-        " for its trace.",
+        query(OPERATIONS.quantile(0.99, metric), "p99"),
+        means="Time of an operation with all its attempts and waits.",
         do="If p99 leaves p50 behind, compare with the time lost in backoff: slow calls and long waits"
         " look the same here.",
         unit="s",
-        links=[traces.of_series(conditions=(traces.IN_WORKFLOWS, traces.IN_OPERATIONS))],
+        links=[traces.of_series(conditions=SCOPE)],
     )
 
 
@@ -97,7 +111,7 @@ def heatmap() -> Panel:
         " diamond in it.",
         unit="s",
         exemplar=True,
-        links=[traces.of_series(conditions=(traces.IN_WORKFLOWS, traces.IN_OPERATIONS))],
+        links=[traces.of_series(conditions=SCOPE)],
     )
 
 
@@ -105,10 +119,85 @@ def in_flight() -> Panel:
     """Operations that have started and not ended."""
     return trend(
         "Operations in flight",
-        query(summed(OPERATIONS.gauge(semconv.OPERATIONS_IN_FLIGHT), *BY), LEGEND),
+        worst_operations(summed(OPERATIONS.gauge(semconv.OPERATIONS_IN_FLIGHT), *BY)),
         means="Operations that have started and not ended.",
         do="A line that only climbs, or stays up while nothing ends, is stuck: look at its traces, and"
         " give it a timeout.",
         unit="short",
         links=[traces.of_series(*BY)],
+    )
+
+
+def worst_failure_ratio() -> Panel:
+    """The failure ratio of the operation that fails most."""
+    return number(
+        "Worst failure ratio",
+        current(largest(failure_ratio_of(*BY)), "worst"),
+        means="Of the operation that fails most, the part that fails for good.",
+        do="If it is coloured, the first row of the table below says which operation it is.",
+        unit="percentunit",
+        steps=FAILED_STEPS,
+        links=[traces.explore("Failed traces", *SCOPE, traces.NOT_ATTEMPT, traces.FAILED)],
+    )
+
+
+def worst_amplification() -> Panel:
+    """The amplification of the operation that is repeated most."""
+    return number(
+        "Worst amplification",
+        current(largest(amplification_of(*BY)), "worst"),
+        means="Attempts per operation, of the one that is repeated most.",
+        do="Coloured: slow the retries down, then repair what is called.",
+        unit="short",
+        steps=AMPLIFIED_STEPS,
+        links=[traces.explore("Traces", *SCOPE)],
+    )
+
+
+def rate_now() -> Panel:
+    """Rate of all chosen operations together."""
+    return number(
+        "Rate now",
+        current(summed(OPERATIONS.count(semconv.OPERATION_DURATION)), "rate"),
+        means="Operations that end, a second.",
+        do="If it falls to nothing while work is asked for, look at what is in flight.",
+        unit=PER_SECOND,
+        links=[traces.explore("Traces", *SCOPE)],
+    )
+
+
+def slowest_now() -> Panel:
+    """p95 of the slowest operation."""
+    return number(
+        "Slowest p95 now",
+        current(largest(OPERATIONS.quantile(0.95, semconv.OPERATION_DURATION, by=BY)), "p95"),
+        means="p95 of the operation that takes longest.",
+        do="If it grows, sort the table below by p95.",
+        unit="s",
+        links=[traces.explore("Traces", *SCOPE)],
+    )
+
+
+def in_flight_now() -> Panel:
+    """In flight, together."""
+    return number(
+        "In flight now",
+        current(summed(OPERATIONS.gauge(semconv.OPERATIONS_IN_FLIGHT)), "in flight"),
+        means="Operations that have started and not ended.",
+        do="If it only climbs, something hangs: it has no timeout.",
+        unit="short",
+        links=[traces.explore("Traces", *SCOPE)],
+    )
+
+
+def worst_timeouts() -> Panel:
+    """The timeout ratio of the operation that times out most."""
+    return number(
+        "Worst timeouts",
+        current(largest(timeout_ratio_of(*BY)), "worst"),
+        means="Of the operation that times out most, the part that reaches its own limit.",
+        do="See below which operation it is, and compare its limit with its p95.",
+        unit="percentunit",
+        steps={0.01: ORANGE, 0.05: RED},
+        links=[traces.explore("Timeouts", *SCOPE, traces.has(semconv.OUTCOME, "timeout"))],
     )

@@ -2,9 +2,10 @@
 
 from grafana import thresholds, traces
 from grafana.colours import ORANGE, RED
-from grafana.panels import Panel, query, rows, trend
+from grafana.panels import PER_SECOND, Column, Panel, query, rows, trend
 from grafana.promql import INSTANCES, rate
 from instrumentation import semconv
+from service.slo.promql import summed
 
 BY = ("instance",)
 LEGEND = "{{instance}}"
@@ -32,9 +33,9 @@ def processor() -> Panel:
     return trend(
         "Processor",
         query(rate(INSTANCES.select("process_cpu_seconds_total")), LEGEND),
-        means="Processor seconds a second. asyncio uses one core: at 1 the process is full.",
-        do="Near 1 add processes; more threads or cores do not help this one.",
-        unit="short",
+        means="How much of one core it uses. asyncio uses one: at 100 % the process is full.",
+        do="Near 100 % add processes; more threads or cores do not help this one.",
+        unit="percentunit",
         lines={0.9: ORANGE},
         links=[traces.of_series()],
     )
@@ -69,6 +70,19 @@ def files() -> Panel:
     )
 
 
+def collections() -> Panel:
+    """Runs of the garbage collector."""
+    collected = rate(INSTANCES.select("python_gc_collections_total"))
+    return trend(
+        "Garbage collections",
+        query(summed(collected, "generation"), "generation {{generation}}"),
+        means="Runs of Python's garbage collector, a second, by generation.",
+        do="Generation 2 stops the process longest: if it climbs with the loop's lag, keep fewer objects.",
+        unit=PER_SECOND,
+        links=[traces.of_series()],
+    )
+
+
 def processes() -> Panel:
     """What runs, since when."""
     started = INSTANCES.select("process_start_time_seconds")
@@ -77,11 +91,12 @@ def processes() -> Panel:
     age = f"(time() - {started}) * on (instance) group_left (version, python_version) {info}"
     return rows(
         "Processes",
-        {"Uptime": (f"max by ({', '.join(by)}) ({age})", "s")},
+        {"Uptime": Column(f"max by ({', '.join(by)}) ({age})", "s")},
+        worst_by="Uptime",
         by={"instance": "Instance", "version": "Version", "python_version": "Python"},
         means="Every process that is scraped, what it runs, and for how long.",
         do="Different versions outside a deploy: one was left behind. A short uptime without a deploy: it"
         " ended by itself, and its last log lines say why.",
-        height=6,
+        height=5,
         empty="No process is scraped: is the service up, and does Prometheus know it?",
     )

@@ -2,13 +2,12 @@
 
 from grafana import thresholds, traces
 from grafana.colours import GIVEUP_REASONS, OUTCOMES
-from grafana.panels import Panel, distribution, query, trend
+from grafana.panels import PER_SECOND, Panel, distribution, query, trend
 from grafana.promql import OPERATIONS, mean
+from grafana.questions.by_operation import BY, worst_operations
 from instrumentation import semconv
 from service.slo.promql import share, summed
 
-BY = ("workflow", "operation")
-LEGEND = "{{workflow}} / {{operation}}"
 ATTEMPT = f'name =~ "{semconv.SPAN_ATTEMPT} .*"'
 NO_SUCCESS = "No operation succeeded in this time range"
 SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)
@@ -44,7 +43,7 @@ def amplification() -> Panel:
     """Attempts per operation."""
     return trend(
         "Amplification",
-        query(amplification_of(*BY), LEGEND),
+        worst_operations(amplification_of(*BY)),
         means="Attempts per operation: 1 is no retry at all, 3 is three times the load on whoever is"
         " called. The dashed line is where RetryStorm fires.",
         do="If it climbs with the failures, retries feed the fire: give the policy a budget, a longer"
@@ -59,7 +58,7 @@ def attempts_per_success() -> Panel:
     """Mean attempts of what succeeded."""
     return trend(
         "Attempts per success",
-        query(attempts_per_success_of(*BY), LEGEND),
+        worst_operations(attempts_per_success_of(*BY)),
         means="Attempts that a successful operation took, on average.",
         do="Above 1.5 the first attempt fails too often to be called a retry of exceptions: repair what is"
         " called. No value: none succeeded.",
@@ -87,7 +86,7 @@ def waiting_share() -> Panel:
     """Share of time lost waiting."""
     return trend(
         "Share of time lost waiting",
-        query(waiting_share_of(*BY), LEGEND),
+        worst_operations(waiting_share_of(*BY)),
         means="Of the time that operations took, the part that was spent asleep between attempts.",
         do="Where it is most of the time, shorten the delays or fail early: the caller waits for nothing.",
         unit="percentunit",
@@ -114,12 +113,11 @@ def attempts() -> Panel:
     """Attempts by outcome."""
     return trend(
         "Attempts by outcome",
-        query(summed(OPERATIONS.counter(semconv.ATTEMPTS), "outcome"), "{{outcome}}", exemplar=True),
-        means="Attempts a second, live also during long retry loops. A diamond is one attempt; its height"
-        " says nothing.",
+        query(summed(OPERATIONS.counter(semconv.ATTEMPTS), "outcome"), "{{outcome}}"),
+        means="Attempts a second, live also during long retry loops.",
         do="Click a failing colour for its traces, and compare with the operations: what a retry repaired"
         " is only here.",
-        unit="ops",
+        unit=PER_SECOND,
         colours=OUTCOMES,
         links=[traces.of_series("outcome", conditions=(*SCOPE, ATTEMPT), title="Attempts in traces")],
     )
@@ -146,12 +144,12 @@ def errors() -> Panel:
     failed = OPERATIONS.counter(semconv.ATTEMPTS, 'outcome=~"error|timeout"')
     return trend(
         "Failed attempts by error",
-        query(summed(failed, "error_type"), "{{error_type}}", exemplar=True),
+        query(summed(failed, "error_type"), "{{error_type}}"),
         means="What attempts failed of: the class of the error, `timeout` for an attempt's own limit,"
-        " `_OTHER` beyond 8 types. A diamond is one attempt; its height says nothing.",
+        " `_OTHER` beyond 8 types.",
         do="One new class after a deploy is a bug; many of the network are the other side. A class that no"
         " retry can repair belongs on the policy's list of not retryable ones.",
-        unit="ops",
+        unit=PER_SECOND,
         links=[traces.of_series("error_type", conditions=(*SCOPE, ATTEMPT))],
     )
 
@@ -160,12 +158,12 @@ def giveups() -> Panel:
     """Retries that gave up, by reason."""
     return trend(
         "Give-ups by reason",
-        query(summed(OPERATIONS.counter(semconv.RETRY_GIVEUPS), "reason"), "{{reason}}", exemplar=True),
+        query(summed(OPERATIONS.counter(semconv.RETRY_GIVEUPS), "reason"), "{{reason}}"),
         means="Retries that stopped trying, a second: out of attempts, past the deadline, out of retry"
-        " budget, or an error that is not retryable. A diamond is one operation; its height says nothing.",
+        " budget, or an error that is not retryable.",
         do="max_attempts: repair what is called. deadline: the delays do not fit into it. budget: the"
         " brake works, the cause is elsewhere. non_retryable: a bug or a wrong request.",
-        unit="ops",
+        unit=PER_SECOND,
         colours=GIVEUP_REASONS,
         links=[traces.of_series("reason", conditions=SCOPE)],
     )
@@ -175,7 +173,7 @@ def exhausted_share() -> Panel:
     """Share of operations whose retry gave up."""
     return trend(
         "Exhausted retries",
-        query(exhausted_share_of(*BY), LEGEND),
+        worst_operations(exhausted_share_of(*BY)),
         means="Operations whose retry gave up, over all that ended: what retrying could not repair.",
         do="Compare with the failed attempts: if both rise alike, retrying no longer helps, and costs only"
         " time.",
@@ -192,7 +190,7 @@ def budget() -> Panel:
     retried = summed(OPERATIONS.count(semconv.BACKOFF_DURATION), *BY)
     return trend(
         "Retries that the budget refused",
-        query(share(refused, f"({retried} + {refused})"), LEGEND),
+        worst_operations(share(refused, f"({retried} + {refused})")),
         means="Of the retries that were wanted, the part that a retry budget refused; 0 also where there"
         " is no budget, and no value where nothing is retried.",
         do="Above 0 the budget protects whoever is called. Raise it only if that one is healthy.",

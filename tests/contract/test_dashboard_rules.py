@@ -13,6 +13,8 @@ from tests.support.dashboards.plants import (
     defaults,
     exemplars_of,
     leads,
+    legend,
+    legends,
     moved,
     panel,
     queries_with,
@@ -20,7 +22,9 @@ from tests.support.dashboards.plants import (
     says,
     searches,
     selects,
+    unmapped,
     variable,
+    without,
 )
 
 NUMBER, TREND, HEATMAP, TABLE, BURN = (
@@ -233,12 +237,75 @@ FAULTS: dict[str, tuple[str, str, Plant]] = {
         replaces("FailureBudgetBurn", "Stalled", BURN),
     ),
     # exemplars
-    "no exemplars": ("exemplars", "0 queries", exemplars_of(2, False)),
     "no exemplars in a heatmap": ("exemplars", "0 queries", exemplars_of(0, False, HEATMAP)),
-    "each exemplar twice": ("exemplars", "2 queries", exemplars_of(0, True)),
-    "exemplars of a count": ("exemplars", "none to draw", exemplars_of(0, True, "Workflows by outcome")),
+    "exemplars on a curve of durations": ("exemplars", "none to draw", exemplars_of(2, True)),
+    "exemplars of a rate": ("exemplars", "none to draw", exemplars_of(0, True, "Workflows by outcome")),
     "exemplars of a ratio": ("exemplars", "none to draw", exemplars_of(0, True, "Failure ratio")),
     "exemplars in a number": ("exemplars", "none to draw", exemplars_of(0, True, "p95 now")),
+    # what can be read at a glance
+    "names at the bottom": ("legend", "'bottom'", legend(placement="bottom")),
+    "names by alphabet": ("legend", "sortBy is 'Name'", legend(sortBy="Name")),
+    "the lowest first": ("legend", "sortDesc", legend(sortDesc=False)),
+    "a mean beside the maximum": ("legend", "calcs", legend(calcs=["mean", "max", "lastNotNull"])),
+    "a list of names below a wide panel": ("legend", "has room", legend(displayMode="list")),
+    "a line for each of 200 operations": (
+        "few lines",
+        "10 operations",
+        both(asks(f"sum by (operation) (rate({COUNT}[$__rate_interval]))", TREND), legends("{{operation}}")),
+    ),
+    "other operations at each point": (
+        "few lines",
+        "10 operations",
+        both(asks("topk(10, sum by (operation) (x))", TREND), legends("{{operation}}")),
+    ),
+    "no value in the colour of health": ("no value", "looks like a value", unmapped(NUMBER)),
+    "an empty cell with a sentence": ("no value", "looks like a value", unmapped(TABLE)),
+    "no value in green": (
+        "no value",
+        "in green",
+        lambda d: defaults(d, NUMBER)["mappings"][0]["options"]["result"].update(color="green"),
+    ),
+    "a sentence in a small panel": (
+        "no value",
+        "few words",
+        lambda d: defaults(d, NUMBER)["mappings"][0]["options"]["result"].update(text="No traffic at all"),
+    ),
+    "an old value as the one now": (
+        "now",
+        "not the last value",
+        lambda d: panel(d, NUMBER)["options"]["reduceOptions"].update(calcs=["lastNotNull"]),
+    ),
+    "an old value where there is none now": ("now", "none now", asks("sum(up)")),
+    "a line of an alert beyond the axis": ("axes", "off an axis", without("axisSoftMax", BURN)),
+    "an axis up to 10000 %": ("axes", "ends anywhere", without("axisSoftMax", "Workflows by outcome")),
+    "rows below the edge": (
+        "tables",
+        "not seen",
+        lambda d: panel(d, TABLE)["options"].update(footer={"show": False}),
+    ),
+    "rows by alphabet": ("tables", "worst row", lambda d: panel(d, TABLE)["options"].pop("sortBy")),
+    "a series without a name": (
+        "empty labels",
+        "named Value",
+        lambda d: panel(d, TREND)["targets"][0].update(legendFormat="{{http_route}}"),
+    ),
+    "attempts among what failed": (
+        "finished",
+        "lists attempts",
+        searches('{ resource.service.name = "$job" && span.resilience.outcome = "error" }'),
+    ),
+    "every alert over every curve": (
+        "stripes",
+        "about anything",
+        lambda d: d["annotations"]["list"][0].update(
+            expr='max by (alertname, severity) (ALERTS{job="$job"})'
+        ),
+    ),
+    "one alert several times": (
+        "stripes",
+        "several times",
+        lambda d: d["annotations"]["list"][0].update(expr='ALERTS{job="$job", alertname=~"Stalled"}'),
+    ),
     # links
     "no tag": ("siblings", "tag", lambda d: d.update(tags=[])),
     "links that forget the time": ("siblings", "keeps", lambda d: d["links"][0].update(keepTime=False)),
@@ -279,7 +346,7 @@ FAULTS: dict[str, tuple[str, str, Plant]] = {
     "a panel with exemplars, but no traces": (
         "into traces",
         "no link",
-        lambda d: defaults(d, TREND).update(links=[]),
+        lambda d: defaults(d, HEATMAP).update(links=[]),
     ),
     # traces
     "an attribute that no span has": (

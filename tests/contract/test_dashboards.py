@@ -1,5 +1,6 @@
 """The committed dashboards are what Python builds, and keep the rules that Grafana does not enforce."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,9 +11,11 @@ import promql_parser
 import pytest
 import yaml
 
-from grafana import navigation
+from grafana import navigation, traces
 from grafana.__main__ import main
 from instrumentation import semconv
+from instrumentation.operation import declared
+from service import workflows as _declares_operations  # noqa: F401
 from tests.conftest import ROOT
 from tests.support.dashboards.check import check
 from tests.support.dashboards.model import Finding, Json, load, panels, provisioned, strings, variables
@@ -29,6 +32,7 @@ RULES = ROOT / "deploy" / "prometheus" / "rules"
 UIDS = (
     "retryscope-cancellations",
     "retryscope-library",
+    "retryscope-overview",
     "retryscope-retries",
     "retryscope-runs",
     "retryscope-service",
@@ -52,28 +56,79 @@ def dashboard(request: pytest.FixtureRequest) -> Json:
     return found
 
 
+def into(folder: Path) -> list[str]:
+    """Options to write both variants into folders of their own."""
+    for name in ("dashboards", "importable"):
+        (folder / name).mkdir()
+    return ["--output", str(folder / "dashboards"), "--importable", str(folder / "importable")]
+
+
 def test_what_is_committed_is_what_python_builds_byte_by_byte(tmp_path: Path) -> None:
-    """`make generate` writes it."""
-    assert main(["--output", str(tmp_path)]) == 0
-    built = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert {path.name: path.read_bytes() for path in FOLDER.glob("*.json")} == built
-    assert sorted(built) == [f"{uid}.json" for uid in UIDS]
+    """`make generate` writes it, once to be provisioned and once to be imported."""
+    assert main(into(tmp_path)) == 0
+    for name in ("dashboards", "importable"):
+        built = {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        committed = (ROOT / "grafana" / name).glob("*.json")
+        assert {path.name: path.read_bytes() for path in committed} == built
+        assert sorted(built) == [f"{uid}.json" for uid in UIDS]
 
 
 def test_two_processes_build_the_same_bytes(tmp_path: Path) -> None:
     """Nothing depends on the order of a set or on a hash."""
-    command = [sys.executable, "-m", "grafana", "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "grafana", *into(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, env={"PYTHONHASHSEED": "7"})
-    for path in tmp_path.iterdir():
-        assert path.read_bytes() == (FOLDER / path.name).read_bytes()
+    for path in tmp_path.rglob("*.json"):
+        assert path.read_bytes() == (ROOT / "grafana" / path.parent.name / path.name).read_bytes()
 
 
+@pytest.mark.parametrize("option", ["--output", "--importable"])
 def test_a_folder_that_does_not_exist_is_refused_by_name(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main(["--output", str(tmp_path / "nowhere")])
-    assert f"--output {tmp_path / 'nowhere'} is no folder" in capsys.readouterr().err
+        main([*into(tmp_path), option, str(tmp_path / "nowhere")])
+    assert f"{option} {tmp_path / 'nowhere'} is no folder" in capsys.readouterr().err
+
+
+def test_an_imported_dashboard_asks_for_each_data_source_and_is_otherwise_the_same(dashboard: Json) -> None:
+    """Grafana's import form asks for each input, and replaces `${NAME}` by the uid that is chosen."""
+    text = (ROOT / "grafana" / "importable" / f"{dashboard['uid']}.json").read_text()
+    inputs = {each["name"]: each for each in json.loads(text)["__inputs"]}
+    assert {name: each["pluginId"] for name, each in inputs.items()} == {
+        "DS_PROMETHEUS": "prometheus",
+        "DS_TEMPO": "tempo",
+    }
+    for name, each in inputs.items():
+        assert each["type"] == "datasource"
+        assert f"${{{name}}}" in text, "nothing needs it"
+        text = text.replace(f"${{{name}}}", each["pluginId"])
+    chosen = json.loads(text)
+    assert "${DS_" not in text
+    del chosen["__inputs"]
+    for variable in (*chosen["templating"]["list"], *dashboard["templating"]["list"]):
+        if variable["type"] == "datasource":
+            del variable["current"]["text"]
+    assert chosen == {**dashboard, "editable": True}
+
+
+def test_an_alert_is_drawn_on_the_dashboard_that_it_leads_to() -> None:
+    drawn = {
+        each["uid"]: next(a["expr"] for a in each["annotations"]["list"] if "ALERTS" in a["expr"])
+        for each in load(FOLDER)
+    }
+    for path in RULES.glob("*.yml"):
+        for group in yaml.safe_load(path.read_text())["groups"]:
+            for rule in (rule for rule in group["rules"] if "alert" in rule):
+                found = re.search(r"/d/([a-z-]+)", rule["annotations"]["dashboard_url"])
+                assert found
+                assert re.search(rf"\b{rule['alert']}\b", drawn[found[1]]), (rule["alert"], found[1])
+
+
+def test_names_that_the_service_declares_do_not_break_links_into_traces() -> None:
+    """Grafana fills in `${operation:pipe}` as it is."""
+    names = {text for each in declared() for text in (each.workflow, each.name)}
+    assert {"retry", "flaky_api_call", "Database Query"} <= names
+    assert [name for name in names if traces.BREAKS_LINKS & set(name)] == []
 
 
 def test_a_dashboard_keeps_every_rule(dashboard: Json) -> None:
@@ -94,7 +149,7 @@ QUESTIONS = {
     "share of time lost in backoff": "Share of time lost waiting",
     "attempt timeout ratio": "Attempts that timed out",
     "cancellations by cause": "Cancellations by cause",
-    "cleanup p95": "Duration of cleanups",
+    "cleanup p95": "Cleanup p95",
     "in flight": "Operations in flight",
     "exhausted retries": "Exhausted retries",
 }

@@ -32,6 +32,7 @@ PROCESS = {
     "process_open_fds": "gauge",
     "process_resident_memory_bytes": "gauge",
     "process_start_time_seconds": "gauge",
+    "python_gc_collections_total": "counter",
 }
 """Of prometheus_client's own collectors, what is used."""
 
@@ -48,7 +49,6 @@ VALUES: dict[str, frozenset[str]] = {
 
 DIAGNOSTIC = {
     "process_virtual_memory_bytes": "address space says nothing about the memory that is used",
-    "python_gc_collections": "for whoever suspects the garbage collector",
     "python_gc_objects_collected": "for whoever suspects the garbage collector",
     "python_gc_objects_uncollectable": "for whoever suspects the garbage collector",
     "python_info": "build info has the version of Python, beside that of the service",
@@ -72,7 +72,6 @@ class Series:
 
 
 IN_DOCUMENTS = {
-    "python_gc_collections_total": Series(TARGET | {"generation"}, "counter"),
     "scrape_samples_scraped": Series(TARGET, "gauge"),
 }
 """What only a document asks for, of prometheus_client's collectors and of what Prometheus makes itself."""
@@ -82,9 +81,11 @@ def table(rules: Path) -> dict[str, Series]:
     """Every name, the ones that the rules of a folder record included."""
     known = dict(_of_semconv())
     known |= {name: Series(TARGET, kind) for name, kind in PROCESS.items()} | IN_DOCUMENTS
+    known["python_gc_collections_total"] = Series(TARGET | {"generation"}, "counter")
     known["up"] = Series(TARGET, "gauge")
     alert = {"alertname", "alertstate", "severity", "long", "short", "pool"}
     known["ALERTS"] = Series(TARGET | alert | {"workflow", "operation"}, "gauge")
+    known["ALERTS_FOR_STATE"] = Series(known["ALERTS"].labels - {"alertstate"}, "gauge")
     for path in sorted(rules.glob("*.yml")):
         for group in yaml.safe_load(path.read_text())["groups"]:
             for rule in (rule for rule in group["rules"] if "record" in rule):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from tests.support.dashboards import alerts, navigation, queries, schema, structure
+from tests.support.dashboards import alerts, navigation, queries, readable, schema, structure
 from tests.support.dashboards.model import Finding, Json, Rule
 from tests.support.known import Series
 
@@ -53,6 +53,15 @@ def check(
         partial(navigation.filled_in, known=known),
         navigation.traceql,
         navigation.into_traces,
+        readable.names_beside_lines,
+        readable.few_lines,
+        readable.no_value,
+        readable.now,
+        readable.axes,
+        readable.tables,
+        readable.empty_labels,
+        readable.finished,
+        readable.stripes,
     )
     for each in checks:
         yield from each(dashboard)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from grafana import thresholds
 from instrumentation import semconv
 from tests.support.dashboards.model import (
     Finding,
@@ -23,7 +24,7 @@ CONDITION = re.compile(
     r' (?P<operator>=|!=|=~|!~|>|>=|<|<=) (?P<value>"[^"]*"|[\w.${}]+)'
 )
 FIELD = re.compile(r"\$\{__field\.labels\.(\w+)")
-COLUMN = re.compile(r'\$\{__data\.fields\["([^"]+)"\]')
+COLUMN = re.compile(r'\$\{__data\.fields(?:\["|\.)([^"}]+)')
 RESOURCE = {"service.name"}
 
 
@@ -48,7 +49,7 @@ def addresses(dashboard: Json, *, uids: Collection[str]) -> Iterator[Finding]:
         url = str(link.get("url") or "")
         parts = urlsplit(url)
         uid = parts.path.removeprefix("/d/")
-        if parts.path == "/explore":
+        if parts.path == "/explore" or url.startswith(f"{thresholds.RUNBOOK}#"):
             continue
         if parts.scheme or uid not in uids or uid == parts.path:
             yield Finding("addresses", where, f"{url or 'nothing'} leads nowhere")

@@ -85,3 +85,23 @@ def moved(title: str, **place: int) -> Plant:
 def exemplars_of(query: int, value: bool, title: str = "Duration") -> Plant:
     """The query asks for exemplars, or does not."""
     return lambda d: panel(d, title)["targets"][query].update(exemplar=value)
+
+
+def legend(title: str = "Duration", **values: Any) -> Plant:
+    """The panel's legend has this instead."""
+    return lambda d: panel(d, title)["options"]["legend"].update(values)
+
+
+def legends(text: str, title: str = "Duration") -> Plant:
+    """The panel's first query names its series so."""
+    return lambda d: panel(d, title)["targets"][0].update(legendFormat=text)
+
+
+def unmapped(title: str) -> Plant:
+    """The panel has no word for no value."""
+    return lambda d: defaults(d, title).update(mappings=[])
+
+
+def without(key: str, title: str) -> Plant:
+    """The panel's lines do without this."""
+    return lambda d: defaults(d, title)["custom"].pop(key)

@@ -91,7 +91,8 @@ def jobs(dashboard: Json) -> Iterator[Finding]:
 def rates(dashboard: Json, *, known: Table) -> Iterator[Finding]:
     """Counters are looked at by rate over $__rate_interval, nothing else is.
 
-    Or by increase over $__range, asked once: as a curve its windows would overlap.
+    Or by increase over $__range, asked once: as a curve its windows would overlap. What ranks series looks
+    back over the whole range, from its end.
     """
     for where, tree in parsed(dashboard):
         for node, parents in walk(tree):
@@ -105,8 +106,10 @@ def rates(dashboard: Json, *, known: Table) -> Iterator[Finding]:
             if calls & RATES and name in known and not is_counter:
                 yield Finding("rates", where, f"{name} is no counter, so it has no rate")
     for target in prometheus_targets(dashboard):
+        # Which operations are worst: asked once for the whole range, whatever the panel's step.
+        expression = re.sub(r"\[\$__range:\$__rate_interval\] @ end\(\)", "", target.expression)
         once = target.query.get("instant") is True and not target.query.get("range")
-        for call in WINDOWED.finditer(target.expression):
+        for call in WINDOWED.finditer(expression):
             function, window = call[1] or "a subquery", call[2]
             if (function, window) == ("increase", "$__range") and once:
                 continue
@@ -160,14 +163,14 @@ def legends(dashboard: Json, *, known: Table) -> Iterator[Finding]:
 
 
 def exemplars(dashboard: Json, *, known: Table) -> Iterator[Finding]:
-    """A panel in the unit of a series with exemplars asks for them, by one of its queries.
+    """A heatmap of a series with exemplars asks for them, and nothing else does.
 
-    Three quantiles of the same buckets would draw each diamond three times, and on a ratio, or in a table or
-    a number, the value of an exemplar means nothing.
+    On a rate, a ratio or a number the value of an exemplar means nothing, and on curves of durations diamonds
+    bury the curves.
     """
     wanted: dict[tuple[str, frozenset[str]], list[Target]] = {}
     for target in prometheus_targets(dashboard):
-        drawn = target.panel["type"] in ("timeseries", "heatmap")
+        drawn = target.panel["type"] == "heatmap"
         selectors = _selectors_with_exemplars(target, dashboard, known)
         if drawn and selectors:
             wanted.setdefault((target.panel["title"], selectors), []).append(target)
@@ -207,6 +210,8 @@ def _labels_of(node: parser.Expr, known: Table) -> frozenset[str]:
             return frozenset(node.modifier.labels) if node.modifier else frozenset()
         case parser.BinaryExpr():
             left, right = _labels_of(node.lhs, known), _labels_of(node.rhs, known)
+            if str(node.op) in ("and", "unless"):
+                return left
             modifier = node.modifier
             if (
                 modifier
@@ -218,8 +223,10 @@ def _labels_of(node: parser.Expr, known: Table) -> frozenset[str]:
             return left | right
         case parser.Call():
             inner = [_labels_of(argument, known) for argument in node.args]
+            texts = [each.val for each in node.args if isinstance(each, parser.StringLiteral)]
+            made = set(texts[:1]) if node.func.name in ("label_replace", "label_join") else set()
             removed = {"le"} if node.func.name == "histogram_quantile" else set()
-            return frozenset().union(*inner) - removed
+            return frozenset().union(*inner, made) - removed
         case parser.ParenExpr() | parser.UnaryExpr() | parser.SubqueryExpr():
             return _labels_of(node.expr, known)
         case parser.MatrixSelector():

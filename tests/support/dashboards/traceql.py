@@ -34,6 +34,8 @@ def _meets(condition: str, span: SpanData) -> bool:
             return str(found) == wanted
         case "!=":
             return found is not None and (wanted == "nil" or str(found) != wanted)
+        case "!~":
+            return found is not None and re.fullmatch(wanted, str(found)) is None
         case "=~":
             return found is not None and re.fullmatch(wanted, str(found)) is not None
         case comparison:

@@ -1,0 +1,63 @@
+"""The first dashboard: is anything wrong, where, since when, a trace of it: in one screen of 1280 x 800."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from grafana import navigation, thresholds, traces, variables
+from grafana.dashboard import dashboard
+from grafana.definitions import workflows
+from grafana.panels import PER_SECOND, Panel, names_below, query, trend
+from grafana.promql import OPERATIONS, worst
+from grafana.questions import alerts, cancellations, operations
+from grafana.questions.by_operation import BY, LEGEND
+from instrumentation import semconv
+from service.slo.promql import FAILED, summed
+
+ABOUT = workflows.ABOUT
+
+
+def build() -> Dashboard:
+    """Where somebody looks first who knows nothing yet."""
+    sample = f"{semconv.OPERATION_DURATION.name}_count"
+    return dashboard(
+        navigation.OVERVIEW,
+        "Overview",
+        "Is anything wrong, where, since when? Each name leads to its runbook, its dashboard and its traces.",
+        variables=[variables.job(sample), variables.workflow(sample), variables.operation(sample)],
+        alerts=thresholds.PAGING,
+        about=ABOUT,
+        rows=[
+            (
+                "",
+                [
+                    alerts.number_firing(*ABOUT),
+                    workflows.budget_now(),
+                    operations.worst_failure_ratio(),
+                    operations.worst_amplification(),
+                    operations.worst_timeouts(),
+                    workflows.rate_now(),
+                    alerts.firing(*ABOUT, width=10, height=6),
+                    workflows.table("Worst workflows", width=14, height=6),
+                    operations.table("Worst operations", width=12, height=8),
+                    failures(),
+                    cancellations.causes(width=6, height=8, legend=names_below()),
+                ],
+            ),
+            ("Traces", [workflows.failed_traces()]),
+        ],
+    )
+
+
+def failures() -> Panel:
+    """Failed operations over time: since when."""
+    failed = OPERATIONS.count(semconv.OPERATION_DURATION, FAILED)
+    return trend(
+        "Failures",
+        query(worst(summed(failed, *BY), *BY, most=3), LEGEND),
+        means="Operations that failed for good, a second: the three that failed most in the time range.",
+        do="The time at which a line leaves 0 is since when: what was deployed, or failed elsewhere, then?",
+        unit=PER_SECOND,
+        width=6,
+        height=8,
+        legend=names_below(),
+        links=[traces.of_series(*BY, conditions=(traces.FAILED,), title="Failed traces")],
+    )

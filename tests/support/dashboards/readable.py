@@ -1,0 +1,143 @@
+"""Rules about what can be read at a glance: names beside lines, what no value looks like, where axes end."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tests.support.dashboards.model import Finding, Json, panels, prometheus_targets, tempo_targets
+from tests.support.dashboards.queries import LEGEND
+
+RATES = {"suffix:/s", "reqps"}
+GREY = "#6e7681"
+MOST_LINES = 10
+MAY_BE_EMPTY = {"http_route", "http_response_status_code"}
+"""Labels without a value where there is no such path, or no answer."""
+
+
+def _of_type(dashboard: Json, kind: str) -> Iterator[Json]:
+    yield from (panel for panel in panels(dashboard) if panel["type"] == kind)
+
+
+def _defaults(panel: Json) -> Json:
+    found: Json = panel["fieldConfig"]["defaults"]
+    return found
+
+
+def names_beside_lines(dashboard: Json) -> Iterator[Finding]:
+    """Names are at the right, the highest first; or a line of a few names below a narrow panel."""
+    for panel in _of_type(dashboard, "timeseries"):
+        legend = panel["options"]["legend"]
+        if legend["displayMode"] == "list":
+            if panel["gridPos"]["w"] > 6 or legend["calcs"]:
+                yield Finding("legend", panel["title"], "a panel this wide has room for names beside it")
+            continue
+        wanted: dict[str, Any] = {
+            "placement": "right",
+            "calcs": ["max", "last"],
+            "sortBy": "Max",
+            "sortDesc": True,
+        }
+        for key, value in wanted.items():
+            if legend.get(key) != value:
+                yield Finding("legend", panel["title"], f"{key} is {legend.get(key)!r}, not {value!r}")
+
+
+def few_lines(dashboard: Json) -> Iterator[Finding]:
+    """A line per operation is one for each of the worst ones: there may be 200."""
+    for target in prometheus_targets(dashboard):
+        if target.panel["type"] != "timeseries" or "operation" not in LEGEND.findall(
+            target.query.get("legendFormat") or ""
+        ):
+            continue
+        limits = [int(most) for most in re.findall(r"topk\((\d+),", target.expression)]
+        if not limits or max(limits) > MOST_LINES or "@ end()" not in target.expression:
+            yield Finding("few lines", target.where, f"not the same {MOST_LINES} operations or fewer")
+
+
+def no_value(dashboard: Json) -> Iterator[Finding]:
+    """Nothing is neither good nor bad: a number says so in grey, a cell has a dash."""
+    for panel in panels(dashboard):
+        if panel["type"] not in ("stat", "table"):
+            continue
+        mappings = _defaults(panel).get("mappings") or []
+        found = [m["options"] for m in mappings if m["type"] == "special"]
+        results = [each["result"] for each in found if each["match"] == "null+nan"]
+        if not results:
+            yield Finding("no value", panel["title"], "no value looks like a value")
+            continue
+        text, colour = results[0].get("text") or "", results[0].get("color")
+        if panel["type"] == "table" and text != "-":
+            yield Finding("no value", panel["title"], f"an empty cell says {text!r}")
+        if panel["type"] == "stat" and (colour != GREY or not 0 < len(text) <= 14):
+            yield Finding("no value", panel["title"], f"{text!r} in {colour} is not a few words in grey")
+
+
+def now(dashboard: Json) -> Iterator[Finding]:
+    """A number is the last value of its range, and none where there is none any more."""
+    for panel in _of_type(dashboard, "stat"):
+        calcs = panel["options"]["reduceOptions"]["calcs"]
+        if calcs != ["last"]:
+            yield Finding("now", panel["title"], f"{calcs} is not the last value")
+        for target in panel["targets"]:
+            ends = target["expr"].rstrip().endswith("or vector(NaN)")
+            if not target.get("instant") and not ends:
+                yield Finding("now", panel["title"], "an old value stands where there is none now")
+
+
+def axes(dashboard: Json) -> Iterator[Finding]:
+    """An axis shows the line at which an alert fires, and ends near what is drawn where that is 0."""
+    for panel in _of_type(dashboard, "timeseries"):
+        defaults = _defaults(panel)
+        if defaults.get("min") is None:
+            continue
+        custom = defaults.get("custom", {})
+        room = custom.get("axisSoftMax", 0)
+        is_dashed = custom.get("thresholdsStyle", {}).get("mode") == "dashed"
+        steps = [step["value"] or 0 for step in defaults["thresholds"]["steps"]] if is_dashed else []
+        if steps and room <= max(steps):
+            yield Finding("axes", panel["title"], f"a line at {max(steps):g} is off an axis up to {room:g}")
+        if defaults.get("unit") in RATES | {"percentunit"} and not room:
+            yield Finding("axes", panel["title"], "an axis of zeros ends anywhere")
+
+
+def tables(dashboard: Json) -> Iterator[Finding]:
+    """Rows are sorted, and in pages instead of below the edge."""
+    for panel in _of_type(dashboard, "table"):
+        options = panel["options"]
+        if not (options.get("footer") or {}).get("enablePagination"):
+            yield Finding("tables", panel["title"], "rows below its edge are not seen")
+        sorted_by = options.get("sortBy") or []
+        if "expr" in panel["targets"][0] and not (sorted_by and sorted_by[0].get("desc")):
+            yield Finding("tables", panel["title"], "the worst row is anywhere")
+
+
+def empty_labels(dashboard: Json) -> Iterator[Finding]:
+    """A label without a value has a name in its place: Grafana would show "Value"."""
+    for target in prometheus_targets(dashboard):
+        for label in MAY_BE_EMPTY.intersection(LEGEND.findall(target.query.get("legendFormat") or "")):
+            if not re.search(rf'label_replace\(.*"{label}", ""\)', target.expression, re.DOTALL):
+                yield Finding("empty labels", target.where, f"a series without {label} is named Value")
+
+
+def finished(dashboard: Json) -> Iterator[Finding]:
+    """A list of what failed is not one of attempts that a later one repaired."""
+    for target in tempo_targets(dashboard):
+        query = str(target.query.get("query"))
+        if (
+            "resilience.outcome" in query
+            and " name " not in query.split("|")[0]
+            and 'exhausted"' not in query
+        ):
+            yield Finding("finished", target.panel["title"], f"it lists attempts too: {query}")
+
+
+def stripes(dashboard: Json) -> Iterator[Finding]:
+    """Of the alerts those are drawn that the dashboard is about, each once."""
+    for annotation in dashboard["annotations"]["list"]:
+        expression = annotation["expr"]
+        if "ALERTS" not in expression:
+            continue
+        if not re.search(r'alertname=~"[^"*+]+"', expression):
+            yield Finding("stripes", annotation["name"], "alerts about anything are drawn over its curves")
+        if not expression.startswith("max by (alertname, severity) ("):
+            yield Finding("stripes", annotation["name"], "one alert is drawn several times")
