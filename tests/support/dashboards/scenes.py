@@ -1,0 +1,124 @@
+"""The four states in which a dashboard has to be readable, as moments of one Prometheus' time.
+
+Time is compressed: a scrape each half a second instead of each 5 seconds, and rules at a fiftieth of their
+windows. "Five minutes after the last request" are 60 scrapes, as then.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from service.slo import recording
+from tests.support.dashboards.model import Json
+from tests.support.dashboards.traffic import drive
+from tests.support.polling import wait_until
+from tests.support.process import COMMAND, Service
+from tests.support.prometheus import SCRAPE_INTERVAL, Prometheus
+
+STATES: Final = ("empty", "full", "firing", "idle")
+IDLE_SCRAPES: Final = 60
+"""As many as there are in five minutes at the interval that is shipped."""
+SCALE: Final = 0.02
+INCIDENTS: Final = ("timeouts", "retry-storm", "failures")
+"""Kinds of traffic, one after the other; the last one goes on in the state `firing`, and fires the next."""
+_FIRING: Final = 'ALERTS{alertname="FailureBudgetBurn", alertstate="firing"}'
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A moment, and the traces that the service knew then.
+
+    Attributes:
+        at: Unix time in seconds.
+        traces: File with OTLP JSON.
+    """
+
+    at: float
+    traces: Path
+
+
+def compressed_rules() -> str:
+    """The shipped rules with short windows, each group evaluated with every scrape."""
+    options = ["--scale", str(SCALE), "--floor", str(4 * SCRAPE_INTERVAL)]
+    text = subprocess.run([COMMAND, "rules", *options], check=True, capture_output=True, text=True).stdout
+    rules = yaml.safe_load(text)
+    for group in rules["groups"]:
+        group["interval"] = f"{SCRAPE_INTERVAL * 1000:.0f}ms"
+    return yaml.safe_dump(rules, width=10_000)
+
+
+@contextmanager
+def traffic(service: Service, scenario: str, rate: float) -> Iterator[None]:
+    """The service's own traffic during the block."""
+    wanted = {"scenario": scenario, "rate": rate, "duration_seconds": 600}
+    answer = service.call("PUT", "/console/traffic", wanted).answer()
+    assert answer.status == 200, answer
+    yield
+    assert service.call("DELETE", "/console/traffic").answer().status == 200
+
+
+def play(service: Service, prometheus: Prometheus, folder: Path, *, scrapes: int) -> dict[str, Scene]:
+    """Drive the service through all states.
+
+    Args:
+        service: It has had no traffic yet.
+        prometheus: It scrapes the service, with :func:`compressed_rules`.
+        folder: For the traces.
+        scrapes: How long each kind of traffic lasts, at least.
+    """
+    scenes: dict[str, Scene] = {}
+
+    def remember(state: str, at: float | None = None) -> None:
+        file = folder / f"{state}.traces.json"
+        known = {"resourceSpans": []} if state == "empty" else service.get("/traces?limit=100").body
+        file.write_text(json.dumps(known))
+        scenes[state] = Scene(time.time() if at is None else at, file)
+
+    first = min(
+        float(value) for value in prometheus.query("min_over_time(timestamp(up)[10m:500ms])").values()
+    )
+    remember("empty", first - 1)
+    drive(service)
+    with traffic(service, "mixed", rate=5):
+        wait_for_scrapes(prometheus, scrapes)
+        wait_until(lambda: prometheus.query(recording.BUDGET_REMAINING, "workflow"), "the budget is counted")
+        remember("full")
+    for scenario in INCIDENTS:
+        with traffic(service, scenario, rate=6):
+            wait_for_scrapes(prometheus, scrapes)
+            if scenario == INCIDENTS[-1]:
+                wait_until(
+                    lambda: prometheus.query(_FIRING, "workflow", "long"), f"{_FIRING} fires", limit=180
+                )
+                remember("firing")
+    wait_for_scrapes(prometheus, IDLE_SCRAPES)
+    remember("idle")
+    return scenes
+
+
+def described(scenes: Mapping[str, Scene], seconds: float) -> Json:
+    """What the renderer reads.
+
+    Args:
+        scenes: By state.
+        seconds: Of the time range that is drawn.
+    """
+    states = {state: {"at": scene.at, "traces": str(scene.traces)} for state, scene in scenes.items()}
+    return {"scrape": SCRAPE_INTERVAL, "seconds": seconds, "states": states}
+
+
+def wait_for_scrapes(prometheus: Prometheus, number: float) -> None:
+    """Wait until Prometheus has scraped the service so many more times."""
+
+    def scrapes() -> float:
+        return sum(prometheus.query("count_over_time(up[1h])").values())
+
+    wanted = scrapes() + number
+    wait_until(lambda: scrapes() >= wanted, f"it was scraped {number:g} more times", limit=60 + 2 * number)
