@@ -44,8 +44,7 @@ from grafana.variables import PROMETHEUS
 NO_TRAFFIC = "No traffic in this time range"
 PER_SECOND = "suffix:/s"
 """Grafana's `ops` repeats "ops/s" at each tick, and its `cps` reads "c/s"."""
-RATES = {PER_SECOND, "reqps"}
-MOST_LINES = 10
+MOST_LINES = 8
 """Of one panel: as many names as fit beside it. There may be 200 operations."""
 
 Panel = timeseries.Panel | stat.Panel | heatmap.Panel | table.Panel
@@ -112,7 +111,7 @@ def _room(unit: str, lines: Steps | None) -> float | None:
     """How far an axis reaches at least: thresholds do not stretch it, and 0 alone would go up to 10000 %."""
     if lines:
         return round(1.2 * max(lines), 4) or None
-    if unit in RATES:
+    if unit == PER_SECOND:
         return 1
     return 0.05 if unit == "percentunit" else None
 
@@ -352,7 +351,9 @@ def rows(
         panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="links", value=value)])
     for heading in hidden:
         # One is what Grafana up to 12 calls it, the other what it calls it now.
-        off = [DynamicConfigValue(id_val=name, value=True) for name in ("custom.hidden", "custom.hideFrom.viz")]
+        off = [
+            DynamicConfigValue(id_val=name, value=True) for name in ("custom.hidden", "custom.hideFrom.viz")
+        ]
         panel = panel.override_by_name(heading, off)
     # `joinByField` would need one label; `merge` takes all that are equal.
     order = {name: place for place, name in enumerate(names)}

@@ -52,7 +52,7 @@ def build() -> Dashboard:
 def amplification() -> Panel:
     """Attempts per operation, together."""
     return number(
-        "Mean amplification",
+        "Mean attempts",
         current(retries.amplification_of(), "amplification"),
         means="Attempts per operation, all chosen ones together; the worst one is beside it.",
         do="If it is coloured, many operations are repeated: what do they have in common?",
@@ -65,7 +65,7 @@ def amplification() -> Panel:
 def alert_view() -> Panel:
     """The worst amplification, as RetryStorm sees it."""
     return number(
-        "Worst amplification",
+        "Worst attempts",
         current(largest(OPERATIONS.select(recording.ATTEMPTS_PER_OPERATION)), "worst"),
         means="Attempts per operation of the worst operation, as recorded for the alert RetryStorm.",
         do="Above the alert's threshold: slow the retries down, then repair what is called.",
@@ -80,7 +80,7 @@ def alert_view() -> Panel:
 def per_success() -> Panel:
     """Attempts per success, together."""
     return number(
-        "Attempts a success",
+        "Per success",
         current(retries.attempts_per_success_of(), "attempts"),
         means="Attempts that a successful operation takes, on average.",
         do="Above 1.5, repair what is called: the first attempt should be the usual one. No value: none"

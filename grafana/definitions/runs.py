@@ -69,7 +69,7 @@ def depth() -> Panel:
 def waiting() -> Panel:
     """p95 of the wait in the queue."""
     return number(
-        "Queue wait p95 now",
+        "Queue wait p95",
         current(WORKFLOWS.quantile(0.95, semconv.RUN_QUEUE_WAIT_DURATION), "p95"),
         means="19 of 20 background runs start sooner than this after they were submitted.",
         do="Seconds are too many: add workers, or raise RETRYSCOPE_WORKER_CONCURRENCY.",

@@ -53,7 +53,7 @@ def requests() -> Panel:
         current(summed(INSTANCES.count(semconv.HTTP_SERVER_DURATION)), "requests"),
         means="HTTP requests a second, scrapes and health checks included.",
         do="If clients ask and this falls, they do not reach the service.",
-        unit="reqps",
+        unit=PER_SECOND,
         links=[traces.explore("Traces", f"span.{semconv.HTTP_ROUTE} != nil")],
     )
 
@@ -61,7 +61,7 @@ def requests() -> Panel:
 def failures() -> Panel:
     """Share of failed answers."""
     return number(
-        "Failed answers now",
+        "Failed answers",
         current(http.failure_ratio_of(), "failed"),
         means="Answers of 500 and above over all.",
         do="See below which route it is.",
@@ -92,6 +92,7 @@ def fullest() -> Panel:
         current(largest(pools.used(INSTANCES)), "used"),
         means="Places taken over the limit, of the fullest pool of all processes.",
         do="See below which pool it is; at 1 it refuses or makes wait.",
+        unknown="no process",
         unit="percentunit",
         steps={0.7: ORANGE, thresholds.SATURATION: RED},
     )
@@ -103,6 +104,7 @@ def youngest() -> Panel:
     return number(
         "Shortest uptime",
         current(f"time() - max({started})", "uptime"),
+        unknown="no process",
         curve=False,
         means="Time since a process last started.",
         do="Short without a deploy: a process ended by itself; see the starts drawn on the panels.",

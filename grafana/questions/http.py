@@ -1,8 +1,10 @@
 """What clients of the HTTP interface see."""
 
+from grafana_foundation_sdk.builders.prometheus import Dataquery
+
 from grafana import traces
-from grafana.panels import Panel, query, trend
-from grafana.promql import INSTANCES, named
+from grafana.panels import MOST_LINES, PER_SECOND, Panel, query, trend
+from grafana.promql import INSTANCES, named, worst
 from instrumentation import semconv
 from service.slo.promql import share, summed
 
@@ -19,14 +21,19 @@ def failure_ratio_of(*by: str) -> str:
     return share(failed, summed(INSTANCES.count(DURATION), *by))
 
 
+def worst_routes(expression: str) -> Dataquery:
+    """A line for each of the routes with the greatest values."""
+    return query(named(worst(expression, *IS_ROUTE, most=MOST_LINES), *NO_ROUTE), "{{http_route}}")
+
+
 def requests() -> Panel:
     """Requests by route."""
     return trend(
         "Requests by route",
-        query(named(summed(INSTANCES.count(DURATION), *IS_ROUTE), *NO_ROUTE), "{{http_route}}"),
+        worst_routes(summed(INSTANCES.count(DURATION), *IS_ROUTE)),
         means="Requests a second, by route.",
         do="A route that grows alone points to one client; POST routes start work, GET routes only read.",
-        unit="reqps",
+        unit=PER_SECOND,
         links=[traces.of_series(*IS_ROUTE)],
     )
 
@@ -39,7 +46,7 @@ def answers() -> Panel:
         means="Answers a second by status. `no answer`: the client went away before it.",
         do="429: a pool is full. 502 and 504: the workflow itself failed. 503: shutting down, or no"
         " engine. 500: a bug, with its exception in the trace.",
-        unit="reqps",
+        unit=PER_SECOND,
         # Not of the one status: a client that went away has none, and `= ` with nothing is no TraceQL.
         links=[traces.explore("Traces of 4xx and 5xx", f"span.{semconv.HTTP_RESPONSE_STATUS_CODE} >= 400")],
     )
@@ -49,7 +56,7 @@ def failure_ratio() -> Panel:
     """Failed answers by route."""
     return trend(
         "Failed answers by route",
-        query(named(failure_ratio_of(*IS_ROUTE), *NO_ROUTE), "{{http_route}}"),
+        worst_routes(failure_ratio_of(*IS_ROUTE)),
         means="Answers of 500 and above over all. A client that went away is none of them.",
         do="On a workflow's route these are failed workflows: see the dashboard Workflows. Elsewhere it is"
         " a bug.",
@@ -62,7 +69,7 @@ def duration() -> Panel:
     """p95 by route."""
     return trend(
         "p95 by route",
-        query(named(INSTANCES.quantile(0.95, DURATION, by=IS_ROUTE), *NO_ROUTE), "{{http_route}}"),
+        worst_routes(INSTANCES.quantile(0.95, DURATION, by=IS_ROUTE)),
         means="19 of 20 requests are answered sooner. Routes of inline workflows take as long as the"
         " workflow.",
         do="If /health or /metrics get slow, the event loop is blocked: look at its lag.",

@@ -144,7 +144,7 @@ def worst_failure_ratio() -> Panel:
 def worst_amplification() -> Panel:
     """The amplification of the operation that is repeated most."""
     return number(
-        "Worst amplification",
+        "Worst attempts",
         current(largest(amplification_of(*BY)), "worst"),
         means="Attempts per operation, of the one that is repeated most.",
         do="Coloured: slow the retries down, then repair what is called.",

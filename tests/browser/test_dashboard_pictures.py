@@ -18,13 +18,13 @@ from scripts import build_page
 from tests.conftest import ROOT, cannot_run
 from tests.integration.conftest import running_service
 from tests.support.dashboards import scenes
-from tests.support.prometheus import SCRAPE_INTERVAL, prometheus
+from tests.support.prometheus import prometheus
 
 WANTED = os.environ.get("RETRYSCOPE_PICTURES", "")
-SCRAPES = 100 if WANTED else 24
+SCRAPES = 75 if WANTED else 15
 """How long each kind of traffic lasts at least."""
-SHOWN_SCRAPES = 360
-"""As many as there are in the dashboards' half an hour."""
+SHOWN_SCRAPES = 360 if WANTED else 180
+"""In the dashboards' half an hour there are 360."""
 WIDTHS, THEMES = ("1280,1600,1920", "dark,light") if WANTED else ("1280", "dark")
 
 
@@ -59,11 +59,17 @@ def played(
     rules = scenes.compressed_rules()
     with (
         running_service(folder / "service") as service,
-        prometheus(system_tool("prometheus"), folder / "prometheus", service.port, rules) as server,
+        prometheus(
+            system_tool("prometheus"),
+            folder / "prometheus",
+            service.port,
+            rules,
+            scrape_interval=scenes.SCRAPE_INTERVAL,
+        ) as server,
     ):
         states = scenes.play(service, server, folder, scrapes=SCRAPES)
         file = folder / "scenes.json"
-        file.write_text(json.dumps(scenes.described(states, SHOWN_SCRAPES * SCRAPE_INTERVAL)))
+        file.write_text(json.dumps(scenes.described(states, SHOWN_SCRAPES * scenes.SCRAPE_INTERVAL)))
         yield f"http://127.0.0.1:{server.port}", file
 
 

@@ -120,19 +120,19 @@ CASES: dict[str, tuple[str, str, Series, float | None]] = {
     ),
     "attempts per success where none succeeds are not fewer than 1": (
         "retryscope-retries",
-        "Attempts a success",
+        "Per success",
         {NEEDED.format("sum"): STANDS, NEEDED.format("count"): STANDS, ENDED + '"error"}': GROWS},
         None,
     ),
     "attempts per success": (
         "retryscope-retries",
-        "Attempts a success",
+        "Per success",
         {NEEDED.format("sum"): "0+90x60", NEEDED.format("count"): GROWS},
         1.5,
     ),
     "amplification where nothing ends is not 0": (
         "retryscope-retries",
-        "Mean amplification",
+        "Mean attempts",
         {ATTEMPTS + '"error"}': GROWS, ENDED + '"error"}': STANDS},
         None,
     ),

@@ -78,6 +78,7 @@ class Prometheus(PrometheusApi):
         target_port: What it scrapes; None: nothing.
         rules: Text of a rules file.
         options: Further ones of the program.
+        scrape_interval: In seconds; a scrape may take as long.
     """
 
     def __init__(
@@ -88,13 +89,14 @@ class Prometheus(PrometheusApi):
         target_port: int | None,
         rules: str = "",
         options: Sequence[str] = (),
+        scrape_interval: float = SCRAPE_INTERVAL,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "prometheus.rules").write_text(rules)
         super().__init__(port)
         self._log = folder / "log"
         config = folder / "prometheus.yml"
-        settings = _CONFIG.format(milliseconds=round(SCRAPE_INTERVAL * 1000))
+        settings = _CONFIG.format(milliseconds=round(scrape_interval * 1000))
         if target_port is not None:
             settings += _SCRAPE.format(port=target_port)
         config.write_text(settings)
@@ -144,11 +146,16 @@ class Prometheus(PrometheusApi):
 
 @contextmanager
 def prometheus(
-    program: Path, folder: Path, target_port: int | None, rules: str = "", options: Sequence[str] = ()
+    program: Path,
+    folder: Path,
+    target_port: int | None,
+    rules: str = "",
+    options: Sequence[str] = (),
+    scrape_interval: float = SCRAPE_INTERVAL,
 ) -> Iterator[Prometheus]:
     """A Prometheus that runs during the block."""
     with reserved_port() as port:
-        started = Prometheus(program, folder, port, target_port, rules, options)
+        started = Prometheus(program, folder, port, target_port, rules, options, scrape_interval)
         try:
             started.wait_until_ready()
             yield started

@@ -57,7 +57,6 @@ const CUSTOM = [
   "hidden",
   "hideFrom.viz",
   "filterable",
-  "stacking",
 ];
 /** What the plugins of Grafana fill in where a dashboard says nothing. */
 const DEFAULTS: Record<string, any> = {

@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.dashboards.model import Finding, Json, panels, prometheus_targets, tempo_targets
 from tests.support.dashboards.queries import LEGEND
 
-RATES = {"suffix:/s", "reqps"}
+RATES = {"suffix:/s"}
 GREY = "#6e7681"
 MOST_LINES = 10
 MAY_BE_EMPTY = {"http_route", "http_response_status_code"}

@@ -10,7 +10,7 @@ from tests.support.dashboards.model import Finding, Json, panels, strings, varia
 
 COLUMNS = 24
 DESCRIPTION = re.compile(r"What it means: \S.{20,}\n\nWhat to do: \S.{15,}", re.DOTALL)
-UNITS = {"short", "none", "percentunit", "s", "suffix:/s", "reqps", "bytes"}
+UNITS = {"short", "none", "percentunit", "s", "suffix:/s", "bytes"}
 BUILT_IN = {
     "__range",
     "__rate_interval",

@@ -24,13 +24,19 @@ def drive(service: Service) -> None:
         for workflow in ("sequential", "concurrent", "timeouts", "cancellation"):
             assert service.run(workflow, seed=seed, **FAST).status == 200
     assert service.run("retry", seed=SEED_OF_FOUR_ATTEMPTS, **FAST).body["outcome"] == "success"
-    exhausted = service.run("retry", failure_rate=1, **FAST)
-    assert (exhausted.status, exhausted.body["outcome"]) == (502, "exhausted")
+    drive_rare(service)
     late = service.run("retry", failure_rate=1, base_delay=60, deadline=0.5, **FAST)
     assert late.status in (502, 504), late
     _hang_up(service, "cancellation", HELD)
     _hang_up(service, "retry", {"failure_rate": 1, "duration": 0, "base_delay": 3600, "max_delay": 3600})
     _background_runs(service)
+
+
+def drive_rare(service: Service) -> None:
+    """What no traffic of `retryscope load` makes: a failed background run, no such path, a notification."""
+    exhausted = service.run("retry", failure_rate=1, **FAST)
+    assert (exhausted.status, exhausted.body["outcome"]) == (502, "exhausted")
+    _ended(service, _submit(service, "retry", {"failure_rate": 1, **FAST}), "failed")
     assert service.get("/nothing/here").status == 404
     assert service.call("POST", "/alerts", _NOTIFICATION).answer().status == 204
 
@@ -44,7 +50,6 @@ def _hang_up(service: Service, workflow: str, params: Mapping[str, object]) -> N
 
 def _background_runs(service: Service) -> None:
     _ended(service, _submit(service, "sequential", FAST), "succeeded")
-    _ended(service, _submit(service, "retry", {"failure_rate": 1, **FAST}), "failed")
     held = _submit(service, "cancellation", HELD)
     _ended(service, held, "running")
     assert service.call("POST", f"/runs/{held}/cancel").answer().status == 202
