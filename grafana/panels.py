@@ -44,6 +44,8 @@ from grafana.variables import PROMETHEUS
 NO_TRAFFIC = "No traffic in this time range"
 PER_SECOND = "suffix:/s"
 """Grafana's `ops` repeats "ops/s" at each tick, and its `cps` reads "c/s"."""
+NUMBER_WIDTH = 92
+"""Of a column, in pixels; names share the rest."""
 MOST_LINES = 8
 """Of one panel: as many names as fit beside it. There may be 200 operations."""
 
@@ -318,6 +320,7 @@ def rows(
     width: int = 24,
     height: int = 8,
     empty: str = NO_TRAFFIC,
+    most: int | None = None,
     hidden: Sequence[str] = (),
     links: Mapping[str, Sequence[DashboardLink]] | None = None,
 ) -> table.Panel:
@@ -333,13 +336,14 @@ def rows(
         width: Of 24.
         height: In rows of the grid.
         empty: What it says instead of data.
+        most: Rows, if only the worst ones are shown; there must be room for them.
         hidden: Headings of columns that only links use.
         links: Where a click on a column's cell leads, by heading.
     """
     panel = described(table.Panel(), title, means=means, do=do, empty=empty, width=width, height=height)
     panel = panel.datasource(PROMETHEUS).unit("short").mappings([without_value("-")])
     panel = panel.sort_by([common.TableSortByFieldState().display_name(worst_by).desc(True)])
-    panel = in_pages(panel)
+    panel = narrow(panel) if most else in_pages(panel)
     names: dict[str, str] = dict(by)
     # One query has one letter; the merged table names its values after them.
     for letter, (heading, column) in zip("ABCDEFGHIJKL", columns.items(), strict=False):
@@ -350,27 +354,41 @@ def rows(
         value = [{"title": link.build().title, "url": link.build().url} for link in targets]
         panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="links", value=value)])
     for heading in hidden:
-        # One is what Grafana up to 12 calls it, the other what it calls it now.
-        off = [
-            DynamicConfigValue(id_val=name, value=True) for name in ("custom.hidden", "custom.hideFrom.viz")
-        ]
-        panel = panel.override_by_name(heading, off)
+        panel = without_column(panel, heading)
     # `joinByField` would need one label; `merge` takes all that are equal.
     order = {name: place for place, name in enumerate(names)}
     shape = {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names}
-    return panel.with_transformation(DataTransformerConfig(id_val="merge", options={})).with_transformation(
-        DataTransformerConfig(id_val="organize", options=shape)
-    )
+    steps: dict[str, object] = {"merge": {}, "organize": shape}
+    if most:
+        steps |= {"sortBy": {"sort": [{"field": worst_by, "desc": True}]}, "limit": {"limitField": most}}
+    for name, options in steps.items():
+        panel = panel.with_transformation(DataTransformerConfig(id_val=name, options=options))
+    return panel
+
+
+def without_column(panel: table.Panel, heading: str) -> table.Panel:
+    """The table without a column, which links may use all the same."""
+    # One is what Grafana up to 12 calls it, the other what it calls it now.
+    names = ("custom.hidden", "custom.hideFrom.viz")
+    return panel.override_by_name(heading, [DynamicConfigValue(id_val=name, value=True) for name in names])
+
+
+def narrow(panel: table.Panel) -> table.Panel:
+    """The table with small rows, and columns that share the width: else what has no room is not seen."""
+    return panel.cell_height(TableCellHeight.SM).min_width(50)
 
 
 def in_pages(panel: table.Panel) -> table.Panel:
-    """The table with small rows, and further pages instead of rows below its edge."""
+    """A narrow table with further pages instead of rows below its edge."""
     footer = common.TableFooterOptions().show(False).enable_pagination(True)
-    return panel.cell_height(TableCellHeight.SM).footer(footer)
+    return narrow(panel).footer(footer)
 
 
 def _shown(column: Column) -> list[DynamicConfigValue]:
-    properties = [DynamicConfigValue(id_val="unit", value=column.unit)]
+    properties = [
+        DynamicConfigValue(id_val="unit", value=column.unit),
+        DynamicConfigValue(id_val="custom.width", value=NUMBER_WIDTH),
+    ]
     if column.steps:
         steps = [{"color": step.color, "value": step.value} for step in _steps(column.steps).build().steps]
         properties += [
@@ -379,7 +397,8 @@ def _shown(column: Column) -> list[DynamicConfigValue]:
                 id_val="custom.cellOptions", value={"type": "color-background", "mode": "basic"}
             ),
         ]
-    if column.words:
-        words = [without_value("-"), *column.words]
+    if column.steps or column.words:
+        # Without a colour of its own, no value would have that of the lowest step.
+        words = [without_value("-", "transparent"), *column.words]
         properties.append(DynamicConfigValue(id_val="mappings", value=words))
     return properties

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.builders.tempo import Dataquery
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 from grafana_foundation_sdk.models.tempo import SearchTableType
 
-from grafana.panels import described, in_pages, without_value
+from grafana.panels import described, in_pages, without_column, without_value
 from grafana.variables import TEMPO
 from instrumentation import semconv
 
@@ -138,4 +138,7 @@ def search(
     for name in shown:
         panel = panel.override_by_name(name, [DynamicConfigValue(id_val="displayName", value=HEADINGS[name])])
     panel = in_pages(panel.mappings([without_value("-")]))
+    # All are of the chosen job, and their root is seldom more than a route.
+    for heading in ("Trace Service", "Trace Name"):
+        panel = without_column(panel, heading)
     return panel.datasource(TEMPO).with_target(target).unit("none")

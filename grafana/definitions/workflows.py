@@ -58,7 +58,7 @@ def build() -> Dashboard:
                     budget_now(),
                     running_now(),
                     alerts.number_firing(*ABOUT),
-                    table(width=15),
+                    table("Workflows", width=15, height=9),
                     alerts.firing(*ABOUT, width=9, height=9),
                 ],
             ),
@@ -96,13 +96,14 @@ def failures_now() -> Panel:
     )
 
 
-def rate_now() -> Panel:
+def rate_now(height: int = 4) -> Panel:
     """Rate of all chosen workflows together."""
     return number(
         "Rate now",
         current(summed(WORKFLOWS.count(DURATION)), "rate"),
         means="Workflows that ended, a second.",
         do="If it fell to nothing while clients still ask, look at what is in flight and at the HTTP errors.",
+        height=height,
         unit=PER_SECOND,
         links=[traces.explore("Traces", *SCOPE)],
     )
@@ -120,7 +121,7 @@ def slowest_now() -> Panel:
     )
 
 
-def budget_now() -> Panel:
+def budget_now(height: int = 4) -> Panel:
     """The smallest budget left."""
     return number(
         "Least budget left",
@@ -132,6 +133,7 @@ def budget_now() -> Panel:
         empty=NO_BUDGET,
         unknown="unknown yet",
         words=[SPENT],
+        height=height,
         steps=BUDGET_STEPS,
         links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
     )
@@ -149,7 +151,7 @@ def running_now() -> Panel:
     )
 
 
-def columns() -> dict[str, Column]:
+def _columns() -> dict[str, Column]:
     """What a table says about each workflow."""
     by = ("workflow",)
     return {
@@ -163,12 +165,12 @@ def columns() -> dict[str, Column]:
     }
 
 
-def table(title: str = "Workflows", width: int = 24, height: int = 9) -> Panel:
+def table(title: str, *, width: int, height: int, most: int | None = None) -> Panel:
     """A row per workflow, the one that fails most first."""
     by = ("workflow",)
     return rows(
         title,
-        columns(),
+        _columns(),
         by={"workflow": "Workflow"},
         worst_by="Failed",
         means="Every workflow with what fails, what ends, how long it takes and how much may still fail; the"
@@ -176,6 +178,7 @@ def table(title: str = "Workflows", width: int = 24, height: int = 9) -> Panel:
         do="Click a name to see only that workflow, its retries, its timeouts, or its failed traces.",
         width=width,
         height=height,
+        most=most,
         links={
             "Workflow": [
                 navigation.of_row("Only this workflow", navigation.WORKFLOWS, *by),

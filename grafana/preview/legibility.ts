@@ -19,6 +19,9 @@ export function legibility(): Record<string, Complaints> {
       const below = element.scrollHeight - element.clientHeight;
       if (below > ROUNDING && /auto|scroll/.test(style.overflowY))
         complaints.add(`${below} px below the edge`);
+      const beside = element.scrollWidth - element.clientWidth;
+      if (beside > ROUNDING && /auto|scroll/.test(style.overflowX))
+        complaints.add(`${beside} px beyond the edge`);
       const isText = [...element.childNodes].some(
         (node) => node.nodeType === Node.TEXT_NODE && node.nodeValue?.trim(),
       );

@@ -29,7 +29,7 @@ def firing_for(*matchers: str) -> str:
     return largest(headed, "alertname", "severity", "where", "heading")
 
 
-def firing(*matchers: str, width: int, height: int) -> Panel:
+def firing(*matchers: str, width: int, height: int, most: int | None = None) -> Panel:
     """The list of firing alerts."""
     return rows(
         "Firing alerts",
@@ -41,12 +41,13 @@ def firing(*matchers: str, width: int, height: int) -> Panel:
         width=width,
         height=height,
         empty=NONE_FIRES,
+        most=most,
         hidden=["Heading"],
         links={"Alert": [navigation.runbook()]},
     )
 
 
-def number_firing(*matchers: str) -> Panel:
+def number_firing(*matchers: str, height: int = 4) -> Panel:
     """How many fire; nobody knows where Prometheus has no rules."""
     found = largest(JOB.select("ALERTS", FIRING, *matchers), "alertname", "workflow", "operation")
     rules = JOB.select(recording.BUDGET)
@@ -58,6 +59,7 @@ def number_firing(*matchers: str) -> Panel:
         unit="short",
         empty="Prometheus has recorded nothing: no rules file, or nothing scraped",
         unknown="no rules",
+        height=height,
         steps={1.0: RED},
         links=[navigation.of_variables("Service and process", navigation.SERVICE)],
     )

@@ -103,6 +103,7 @@ def cancelled_share() -> Panel:
         " the siblings of one that failed.",
         do="Look at the causes. High here and low in the runs: the workflow itself stops its parts.",
         unit="percentunit",
+        width=24,
         links=[traces.of_series(*BY, conditions=(traces.has(semconv.OUTCOME, "cancelled"),))],
     )
 

@@ -1,5 +1,7 @@
 """Rate, errors and duration of operations, and what is in flight."""
 
+from collections.abc import Mapping
+
 from grafana import navigation, thresholds, traces
 from grafana.colours import ORANGE, OUTCOMES, RED
 from grafana.panels import PER_SECOND, Column, Panel, current, distribution, number, query, rows, trend
@@ -22,30 +24,43 @@ def failure_ratio_of(*by: str) -> str:
     return share(summed(failed, *by), summed(counted, *by))
 
 
-def columns() -> dict[str, Column]:
+def _columns() -> dict[str, Column]:
     """What a table says about each operation."""
     duration = semconv.OPERATION_DURATION
     return {
         "Failed": Column(failure_ratio_of(*BY), "percentunit", FAILED_STEPS),
         "Ended": Column(summed(OPERATIONS.count(duration), *BY), PER_SECOND),
-        "Attempts each": Column(amplification_of(*BY), "short", AMPLIFIED_STEPS),
+        "Attempts": Column(amplification_of(*BY), "short", AMPLIFIED_STEPS),
         "p95": Column(OPERATIONS.quantile(0.95, duration, by=BY), "s"),
         "In flight": Column(summed(OPERATIONS.gauge(semconv.OPERATIONS_IN_FLIGHT), *BY), "short"),
     }
 
 
-def table(title: str = "Operations", width: int = 24, height: int = 10) -> Panel:
+def worst(width: int, height: int, most: int) -> Panel:
+    """The operations that fail most, with what there is room for."""
+    shown = {name: column for name, column in _columns().items() if name in ("Failed", "Attempts", "p95")}
+    return _table("Worst operations", shown, width=width, height=height, most=most)
+
+
+def table() -> Panel:
     """A row per operation, the one that fails most first."""
+    return _table("Operations", _columns(), width=24, height=10)
+
+
+def _table(
+    title: str, columns: Mapping[str, Column], *, width: int, height: int, most: int | None = None
+) -> Panel:
     return rows(
         title,
-        columns(),
+        columns,
         by={"operation": "Operation", "workflow": "Workflow"},
         worst_by="Failed",
-        means="Every operation of the chosen workflows, with what failed, ended, was repeated and is"
-        " running; the one that fails most comes first.",
+        means="The chosen operations with what fails for good, how many attempts each takes and how long; the"
+        " one that fails most comes first.",
         do="Click a name to see only that operation, or its failed traces.",
         width=width,
         height=height,
+        most=most,
         links={
             "Operation": [
                 navigation.of_row("Only this one", navigation.LIBRARY, *BY),
@@ -128,7 +143,7 @@ def in_flight() -> Panel:
     )
 
 
-def worst_failure_ratio() -> Panel:
+def worst_failure_ratio(height: int = 4) -> Panel:
     """The failure ratio of the operation that fails most."""
     return number(
         "Worst failure ratio",
@@ -136,12 +151,13 @@ def worst_failure_ratio() -> Panel:
         means="Of the operation that fails most, the part that fails for good.",
         do="If it is coloured, the first row of the table below says which operation it is.",
         unit="percentunit",
+        height=height,
         steps=FAILED_STEPS,
         links=[traces.explore("Failed traces", *SCOPE, traces.NOT_ATTEMPT, traces.FAILED)],
     )
 
 
-def worst_amplification() -> Panel:
+def worst_amplification(height: int = 4) -> Panel:
     """The amplification of the operation that is repeated most."""
     return number(
         "Worst attempts",
@@ -149,6 +165,7 @@ def worst_amplification() -> Panel:
         means="Attempts per operation, of the one that is repeated most.",
         do="Coloured: slow the retries down, then repair what is called.",
         unit="short",
+        height=height,
         steps=AMPLIFIED_STEPS,
         links=[traces.explore("Traces", *SCOPE)],
     )
@@ -190,7 +207,7 @@ def in_flight_now() -> Panel:
     )
 
 
-def worst_timeouts() -> Panel:
+def worst_timeouts(height: int = 4) -> Panel:
     """The timeout ratio of the operation that times out most."""
     return number(
         "Worst timeouts",
@@ -198,6 +215,7 @@ def worst_timeouts() -> Panel:
         means="Of the operation that times out most, the part that reaches its own limit.",
         do="See below which operation it is, and compare its limit with its p95.",
         unit="percentunit",
+        height=height,
         steps={0.01: ORANGE, 0.05: RED},
         links=[traces.explore("Timeouts", *SCOPE, traces.has(semconv.OUTCOME, "timeout"))],
     )

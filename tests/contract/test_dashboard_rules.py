@@ -283,6 +283,16 @@ FAULTS: dict[str, tuple[str, str, Plant]] = {
         "not seen",
         lambda d: panel(d, TABLE)["options"].update(footer={"show": False}),
     ),
+    "columns beyond the edge": (
+        "tables",
+        "columns beyond",
+        lambda d: defaults(d, TABLE)["custom"].update(minWidth=150),
+    ),
+    "an empty cell in the colour of health": (
+        "no value",
+        "none has a colour",
+        replaces('"color": "transparent"', '"color": "green"', TABLE),
+    ),
     "rows by alphabet": ("tables", "worst row", lambda d: panel(d, TABLE)["options"].pop("sortBy")),
     "a series without a name": (
         "empty labels",

@@ -53,6 +53,7 @@ const CUSTOM = [
   "cellOptions",
   "align",
   "width",
+  "minWidth",
   "inspect",
   "hidden",
   "hideFrom.viz",

@@ -66,6 +66,13 @@ def no_value(dashboard: Json) -> Iterator[Finding]:
             yield Finding("no value", panel["title"], "no value looks like a value")
             continue
         text, colour = results[0].get("text") or "", results[0].get("color")
+        for override in panel["fieldConfig"].get("overrides") or []:
+            own = {each["id"]: each["value"] for each in override["properties"]}
+            nothing = (own.get("mappings") or [{}])[0].get("options", {}).get("result", {})
+            if own.get("custom.cellOptions") and nothing.get("color") != "transparent":
+                yield Finding(
+                    "no value", panel["title"], f"{override['matcher']['options']}: none has a colour"
+                )
         if panel["type"] == "table" and text != "-":
             yield Finding("no value", panel["title"], f"an empty cell says {text!r}")
         if panel["type"] == "stat" and (colour != GREY or not 0 < len(text) <= 14):
@@ -104,8 +111,11 @@ def tables(dashboard: Json) -> Iterator[Finding]:
     """Rows are sorted, and in pages instead of below the edge."""
     for panel in _of_type(dashboard, "table"):
         options = panel["options"]
-        if not (options.get("footer") or {}).get("enablePagination"):
+        is_limited = any(each["id"] == "limit" for each in panel.get("transformations") or [])
+        if not is_limited and not (options.get("footer") or {}).get("enablePagination"):
             yield Finding("tables", panel["title"], "rows below its edge are not seen")
+        if _defaults(panel).get("custom", {}).get("minWidth", 150) > 60:
+            yield Finding("tables", panel["title"], "columns beyond its edge are not seen")
         sorted_by = options.get("sortBy") or []
         if "expr" in panel["targets"][0] and not (sorted_by and sorted_by[0].get("desc")):
             yield Finding("tables", panel["title"], "the worst row is anywhere")
