@@ -16,6 +16,7 @@ const { values: options } = parseArgs({
     themes: { type: "string", default: "dark,light" },
     states: { type: "string", default: "" },
     only: { type: "string", default: "" },
+    height: { type: "string", default: "0" }, // of the pictures, in px; 0: all of the dashboard
     chromium: { type: "string", default: "/usr/bin/chromium" },
   },
 });
@@ -88,7 +89,8 @@ async function draw(browser: Browser, address: string, picture: Omit<Picture, "p
     last = now;
     await page.waitForTimeout(250);
   }
-  await page.screenshot({ path: `${options.output}/${file}` });
+  const shown = Math.min(Number(options.height) || height, height);
+  await page.screenshot({ path: `${options.output}/${file}`, clip: { x: 0, y: 0, width, height: shown } });
   await page.close();
   const panels = drawn.map((panel) => ({ ...panel, hardToRead: found[panel.title]?.complaints ?? [] }));
   if (errors.length)

@@ -12,7 +12,7 @@ from service.slo.promql import largest
 FIRING = 'alertstate="firing"'
 ABOUT = ("workflow", "operation", "pool", "instance")
 """Labels that say what an alert is about; each alert has some of them."""
-NONE_FIRES = "No alert fires"
+NONE_FIRES = "No alert fires, as far as Prometheus knows"
 
 
 def firing_for(*matchers: str) -> str:
