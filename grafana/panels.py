@@ -169,8 +169,8 @@ def trend(
     room = _room(unit, lines)
     if room is not None and bottom is not None:
         panel = panel.axis_soft_max(room)
-    for legend, colour in (colours or {}).items():
-        panel = panel.override_by_name(legend, [fixed(colour)])
+    for name, colour in (colours or {}).items():
+        panel = panel.override_by_name(name, [fixed(colour)])
     if lines:
         style = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
         panel = panel.thresholds(_steps(lines)).thresholds_style(style)

@@ -93,7 +93,7 @@ def drawn(
         "chromium": system_tool("chromium"),
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
-    command = [renderer.node, "--experimental-strip-types", "--no-warnings", "draw.ts", *arguments]
+    command = [str(renderer.node), "--experimental-strip-types", "--no-warnings", "draw.ts", *arguments]
     done = subprocess.run(command, cwd=renderer.folder, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     pictures: list[dict[str, Any]] = json.loads((output / "pictures.json").read_text())
