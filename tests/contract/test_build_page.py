@@ -213,14 +213,20 @@ def test_without_a_fitting_node_it_installs_one_by_the_lock_and_says_so_where_it
     assert checkout.page is None
 
 
-def test_the_page_of_the_lock_is_written_without_addresses(checkout: Checkout) -> None:
+def test_the_locks_of_npm_are_written_without_addresses(checkout: Checkout) -> None:
     """`npm install` adds where a package's authors ask for money."""
-    lock = checkout.web / "package-lock.json"
-    lock.write_text('{"packages": {"node_modules/x": {"version": "1.0.0", "funding": {"url": "https://x"}}}}')
+    preview = checkout.web.parents[2] / "grafana" / "preview"
+    preview.mkdir(parents=True)
+    locks = [folder / "package-lock.json" for folder in (checkout.web, preview)]
+    for lock in locks:
+        lock.write_text(
+            '{"packages": {"node_modules/x": {"version": "1.0.0", "funding": {"url": "https://x"}}}}'
+        )
     checkout.add_node()
-    assert checkout.calls("lock") == ["npm install --package-lock-only --ignore-scripts"]
-    assert '"version": "1.0.0"' in lock.read_text()
-    assert "https" not in lock.read_text()
+    assert checkout.calls("lock") == ["npm install --package-lock-only --ignore-scripts"] * 2
+    for lock in locks:
+        assert '"version": "1.0.0"' in lock.read_text()
+        assert "https" not in lock.read_text()
 
 
 def test_another_command_is_refused(checkout: Checkout) -> None:
