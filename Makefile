@@ -61,6 +61,7 @@ screenshots: ## Write the pictures of the console in docs/screenshots anew, from
 
 dashboard-pictures: ## Draw each dashboard in four states, three widths, both themes: half an hour, 670 MB of npm packages
 	@scripts/environment dev
+	@.venv/bin/python scripts/build_page.py preview
 	@RETRYSCOPE_PICTURES=grafana/preview/pictures .venv/bin/pytest tests/browser/test_dashboard_pictures.py
 
 tools: ## Fetch what tests use and Debian 12 lacks (Docker Compose 2, promtool 3, kubectl) into .tools

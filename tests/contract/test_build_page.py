@@ -60,6 +60,12 @@ class Checkout:
         self.add("node", f"echo {version}")
         self.add("npm", NPM)
 
+    def add_preview(self) -> Path:
+        folder = self.top / "grafana" / "preview"
+        folder.mkdir(parents=True)
+        shutil.copy2(build_page.PREVIEW / "package-lock.json", folder)
+        return folder
+
     def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, self.top / "scripts" / "build_page.py", *arguments],
@@ -179,8 +185,21 @@ def test_it_says_what_it_does_and_nothing_when_there_is_nothing_to_do(checkout: 
     checkout.add_node()
     packages = json.loads((checkout.web / "package-lock.json").read_text())["packages"]
     count = sum(bool(name) and not entry.get("dev") for name, entry in packages.items())
-    said = f"  installing {count} packages of the page by npm\n  building the page\n"
+    said = f"  The console's page: installing {count} packages by npm\n  building the page\n"
     assert [checkout.run().stdout, checkout.run().stdout] == [said, ""]
+
+
+def test_what_draws_the_dashboards_is_installed_once_when_it_is_asked_for(checkout: Checkout) -> None:
+    """Hundreds of megabytes that neither the page nor the other checks need."""
+    checkout.add_node()
+    preview = checkout.add_preview()
+    for command in ([], ["check"]):
+        checkout.run(*command)
+    assert not (preview / "node_modules").exists()
+    assert checkout.calls("preview", RETRYSCOPE_UI="skip") == ["npm ci --ignore-scripts"]
+    assert (preview / "node_modules").exists()
+    assert checkout.calls("preview") == []
+    assert checkout.calls() == []
 
 
 def test_with_the_page_skipped_nothing_is_done(checkout: Checkout) -> None:
@@ -215,8 +234,7 @@ def test_without_a_fitting_node_it_installs_one_by_the_lock_and_says_so_where_it
 
 def test_the_locks_of_npm_are_written_without_addresses(checkout: Checkout) -> None:
     """`npm install` adds where a package's authors ask for money."""
-    preview = checkout.web.parents[2] / "grafana" / "preview"
-    preview.mkdir(parents=True)
+    preview = checkout.add_preview()
     locks = [folder / "package-lock.json" for folder in (checkout.web, preview)]
     for lock in locks:
         lock.write_text(
@@ -231,4 +249,4 @@ def test_the_locks_of_npm_are_written_without_addresses(checkout: Checkout) -> N
 
 def test_another_command_is_refused(checkout: Checkout) -> None:
     done = checkout.run("deploy")
-    assert (done.returncode, done.stdout) == (2, "usage: build_page.py [build | check | lock]\n")
+    assert (done.returncode, done.stdout) == (2, "usage: build_page.py [build | check | preview | lock]\n")

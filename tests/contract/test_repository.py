@@ -13,7 +13,6 @@ from scripts import build_page
 from tests.conftest import ROOT
 
 
-
 def test_no_file_names_a_path_of_the_machine_it_was_written_on(files: list[Path]) -> None:
     machine_path = re.compile(rb"(?<![\w.~-])/(?:work|root|farm)/")
     assert machine_path.search(b"see " + b"/".join([b"", b"root", b"x"]))
