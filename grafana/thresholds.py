@@ -21,3 +21,4 @@ TIMEOUT_RATIO = _ALERTS.timeout_ratio_high.threshold
 CANCELLED_SHARE = _ALERTS.cancellation_spike.threshold
 SATURATION = _ALERTS.concurrency_saturated.threshold
 LAG_SECONDS = _ALERTS.event_loop_lag_high.threshold
+STALLED_WINDOW = str(_ALERTS.stalled.window)

@@ -32,7 +32,7 @@ def build() -> Dashboard:
                     cancelled(),
                     unclean(),
                     slowest_cleanup(),
-                    operations.in_flight_now(),
+                    operations.hanging(),
                 ],
             ),
             ("Timeouts", [cancellations.timeout_ratio(), cancellations.attempt_timeout_ratio()]),

@@ -222,20 +222,18 @@ def queue_wait_distribution() -> Panel:
 
 
 def redeliveries() -> Panel:
-    """Deliveries after the first, by workflow."""
+    """Deliveries after the first, by why."""
     return trend(
         "Deliveries after the first",
-        query(summed(WORKFLOWS.counter(semconv.RUN_REDELIVERIES), "workflow"), "{{workflow}}"),
-        query(summed(WORKFLOWS.counter(semconv.RUN_JOINED_DELIVERIES), "workflow"), "{{workflow}} joined"),
-        query(
-            summed(WORKFLOWS.counter(semconv.RUN_RECONCILED), "workflow"), "{{workflow}} handed over again"
-        ),
+        query(summed(WORKFLOWS.counter(semconv.RUN_REDELIVERIES)), "delivered again"),
+        query(summed(WORKFLOWS.counter(semconv.RUN_JOINED_DELIVERIES)), "joined"),
+        query(summed(WORKFLOWS.counter(semconv.RUN_RECONCILED)), "handed over again"),
         means="Runs a second that were delivered again, because their worker died or froze; that joined the"
         " run still under way in the same worker; that the engine had lost and got again.",
         do="Outside a deploy, look why workers end, and whether the redelivery time is too short. Joined"
         " ones: the worker's event loop stands still. Handed over again: Redis lost what it had accepted.",
         unit=PER_SECOND,
-        links=[traces.of_series("workflow", conditions=(f"span.{semconv.RUN_DELIVERY} > 1",))],
+        links=[traces.of_series(conditions=(*SCOPE, f"span.{semconv.RUN_DELIVERY} > 1"))],
     )
 
 

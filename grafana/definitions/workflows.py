@@ -63,7 +63,8 @@ def build() -> Dashboard:
                 ],
             ),
             ("Rate, errors, duration", [outcomes(), failure_ratio(), duration(), heatmap()]),
-            ("Error budget", [burn_rate(), budget_remaining(), in_flight(), recorded_failure_ratio()]),
+            ("Error budget", [burn_rate(), budget_remaining()]),
+            ("What is in flight", [in_flight()]),
             ("Traces", [failed_traces()]),
         ],
     )
@@ -80,7 +81,7 @@ def remaining() -> str:
 
     Below 0 it is spent, and how far below does not matter.
     """
-    return f"clamp_min({WORKFLOWS.select(recording.BUDGET_REMAINING)}, {LOWEST})"
+    return f"clamp_min({WORKFLOWS.select(recording.WORKFLOW.budget_REMAINING)}, {LOWEST})"
 
 
 def failures_now() -> Panel:
@@ -253,18 +254,20 @@ def heatmap() -> Panel:
 def burn_rate() -> Panel:
     """How fast the budget is used up, and where the alerts fire."""
     budget = WORKFLOWS.select(recording.WORKFLOW.budget)
+    shortest = min(burn.short for burn in thresholds.BURN_RATES)
     targets = []
-    for burn in thresholds.BURN_RATES:
-        failures = WORKFLOWS.select(recording.WORKFLOW.failure_ratio(burn.long))
-        rate = f"{failures}\n/ on (job, workflow) {budget}"
-        targets.append(query(largest(rate), f"worst of {burn.long}"))
+    for window in (shortest, *(burn.long for burn in thresholds.BURN_RATES)):
+        rate = f"{WORKFLOWS.select(recording.WORKFLOW.failure_ratio(window))}\n/ on (job, workflow) {budget}"
+        targets.append(query(largest(rate), f"worst of {window}"))
     return trend(
         "Burn rate",
         *targets,
-        means="How many times faster than allowed the worst workflow uses up its budget, over the alert's"
-        " long windows: at 1 it lasts as long as the SLO's window. The dashed lines are the factors at which"
-        " FailureBudgetBurn fires, the highest one for the shortest window.",
-        do="Above the highest line somebody is called now; between the lower ones repair it this week.",
+        means="How many times faster than allowed the worst workflow uses up its budget, over the alerts'"
+        f" long windows and the shortest one, {shortest}: at 1 it lasts as long as the SLO's window. The"
+        " dashed lines are the factors at which FailureBudgetBurn fires, the highest one for the shortest"
+        " long window.",
+        do="Above the highest line somebody is called now; between the lower ones repair it this week. When"
+        f" that of {shortest} has fallen below the highest line, the alert of that line resolves by itself.",
         unit="short",
         empty=NO_RULES,
         lines={burn.factor: RED if burn.severity == "critical" else ORANGE for burn in thresholds.BURN_RATES},
@@ -295,23 +298,8 @@ def in_flight() -> Panel:
         means="Workflows that have started and not ended.",
         do="A line that only climbs, or stays up while nothing ends, is stuck: Stalled fires after a while.",
         unit="short",
+        width=24,
         links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW,))],
-    )
-
-
-def recorded_failure_ratio() -> Panel:
-    """The failure ratio as the alerts' shortest window sees it."""
-    window = min(burn.short for burn in thresholds.BURN_RATES)
-    ratios = WORKFLOWS.select(recording.WORKFLOW.failure_ratio(window))
-    return trend(
-        f"Failure ratio over {window}",
-        query(largest(ratios, "workflow"), "{{workflow}}"),
-        means="The recorded failure ratio: smoother than the one above, and the same at every zoom.",
-        do="When this is back at 0, the alert resolves by itself.",
-        unit="percentunit",
-        empty=NO_RULES,
-        lines={thresholds.BUDGET: ORANGE},
-        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW, traces.FAILED), title="Failed")],
     )
 
 

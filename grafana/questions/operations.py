@@ -4,7 +4,18 @@ from collections.abc import Mapping
 
 from grafana import navigation, thresholds, traces
 from grafana.colours import ORANGE, OUTCOMES, RED
-from grafana.panels import PER_SECOND, Column, Panel, current, distribution, number, query, rows, trend
+from grafana.panels import (
+    PER_SECOND,
+    Column,
+    Panel,
+    current,
+    distribution,
+    number,
+    overall,
+    query,
+    rows,
+    trend,
+)
 from grafana.promql import OPERATIONS
 from grafana.questions.by_operation import BY, worst_operations
 from grafana.questions.cancellations import timeout_ratio_of
@@ -203,6 +214,26 @@ def in_flight_now() -> Panel:
         means="Operations that have started and not ended.",
         do="If it only climbs, something hangs: it has no timeout.",
         unit="short",
+        links=[traces.explore("Traces", *SCOPE)],
+    )
+
+
+def hanging() -> Panel:
+    """How many operations hang."""
+    window = thresholds.STALLED_WINDOW
+    in_flight = OPERATIONS.gauge(semconv.OPERATIONS_IN_FLIGHT)
+    # A minimum alone says the same of a process that has just started.
+    throughout = summed(f"min_over_time({in_flight}[{window}]) and {in_flight} offset {window}", *BY)
+    ended = OPERATIONS.select(f"{semconv.OPERATION_DURATION.name}_count")
+    hang = f"({throughout} > 0)\nunless\n({summed(f'increase({ended}[{window}])', *BY)} > 0)"
+    return number(
+        "Hanging now",
+        overall(f"count({hang})\nor count({in_flight}) * 0", "operations"),
+        means=f"Operations, by name, of which some were in flight all the time for {window} and none ended.",
+        do="It waits for something that does not come, without a timeout: below, in flight, is which one.",
+        unit="short",
+        steps={1.0: RED},
+        curve=False,
         links=[traces.explore("Traces", *SCOPE)],
     )
 

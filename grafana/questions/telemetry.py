@@ -23,5 +23,6 @@ def losses(scope: Scope) -> Panel:
         " Folded labels: declare the operation, and build no name from ids. Failures: the log says once"
         " what it was.",
         unit=PER_SECOND,
+        height=9,
         links=[traces.of_series(title="Traces that did arrive")],
     )

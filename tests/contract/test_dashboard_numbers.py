@@ -28,6 +28,7 @@ ATTEMPTS = 'resilience_attempts_total{job="shop",workflow="w",operation="o",outc
 NEEDED = 'resilience_operation_attempts_{}{{job="shop",workflow="w",operation="o",outcome="success"}}'
 LAG = 'retryscope_event_loop_lag_seconds_bucket{{job="shop",instance="{}",le="{}"}}'
 LOST = 'retryscope_runs_total{job="shop",workflow="w",state="lost",outcome=""}'
+HELD = 'resilience_operations_in_flight{job="shop",workflow="w",operation="o"}'
 AGAIN = 'retryscope_run_redeliveries_total{job="shop",workflow="w"}'
 GROWS, STANDS = "0+60x60", "5x60"
 
@@ -51,6 +52,25 @@ CASES: dict[str, tuple[str, str, Series, float | None]] = {
         {RUNS + '"success"}': GROWS},
         0,
     ),
+    "what stays in flight while nothing ends hangs": (
+        "retryscope-cancellations",
+        "Hanging now",
+        {HELD: "2x60", ENDED + '"success"}': STANDS},
+        1,
+    ),
+    "what stays in flight while others of its kind end does not hang": (
+        "retryscope-cancellations",
+        "Hanging now",
+        {HELD: "2x60", ENDED + '"success"}': GROWS},
+        0,
+    ),
+    "what has just begun does not hang": (
+        "retryscope-cancellations",
+        "Hanging now",
+        {HELD: "_x55 2x5", ENDED + '"success"}': STANDS},
+        0,
+    ),
+    "what nobody counts is not known to hang": ("retryscope-cancellations", "Hanging now", {}, None),
     "without runs there is no failure ratio": (
         "retryscope-workflows",
         "Failure ratio now",

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import promql_parser as parser
 
+from grafana.thresholds import STALLED_WINDOW
 from tests.support.dashboards.model import (
     Finding,
     Json,
@@ -91,8 +92,8 @@ def jobs(dashboard: Json) -> Iterator[Finding]:
 def rates(dashboard: Json, *, known: Table) -> Iterator[Finding]:
     """Counters are looked at by rate over $__rate_interval, nothing else is.
 
-    Or by increase over $__range, asked once: as a curve its windows would overlap. What ranks series looks
-    back over the whole range, from its end.
+    Or by increase over $__range, asked once: as a curve its windows would overlap. So is what an alert looks
+    back on, over the alert's window. What ranks series looks back over the whole range, from its end.
     """
     for where, tree in parsed(dashboard):
         for node, parents in walk(tree):
@@ -111,7 +112,7 @@ def rates(dashboard: Json, *, known: Table) -> Iterator[Finding]:
         once = target.query.get("instant") is True and not target.query.get("range")
         for call in WINDOWED.finditer(expression):
             function, window = call[1] or "a subquery", call[2]
-            if (function, window) == ("increase", "$__range") and once:
+            if once and ((function, window) == ("increase", "$__range") or window == STALLED_WINDOW):
                 continue
             if (function, window) != ("rate", "$__rate_interval"):
                 asked = f"{function} over [{window}], asked {'once' if once else 'again and again'}"

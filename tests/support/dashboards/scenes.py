@@ -7,7 +7,7 @@ windows. "Five minutes after the last request" are 60 scrapes, as then.
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ from tests.support.prometheus import Prometheus
 STATES: Final = ("empty", "full", "firing", "idle")
 IDLE_SCRAPES: Final = 60
 """As many as there are in five minutes at the interval that is shipped."""
+LONG_BEFORE: Final = 3600
+"""Seconds before the first scrape, more than any time range or window reaches back."""
 SCALE: Final = 0.05
 SCRAPE_INTERVAL: Final = 1.0
 """Seconds; half of it are too few for a scrape on a busy machine, and ServiceDown would fire."""
@@ -66,13 +68,16 @@ def traffic(service: Service, scenario: str, rate: float) -> Iterator[None]:
     assert service.call("DELETE", "/console/traffic").answer().status == 200
 
 
-def play(service: Service, prometheus: Prometheus, folder: Path, *, scrapes: int) -> dict[str, Scene]:
-    """Drive the service through all states.
+def play(
+    service: Service, prometheus: Prometheus, folder: Path, wanted: Collection[str], *, scrapes: int
+) -> dict[str, Scene]:
+    """Drive the service through the states.
 
     Args:
         service: It has had no traffic yet.
         prometheus: It scrapes the service, with :func:`compressed_rules`.
         folder: For the traces.
+        wanted: The states to be drawn; `idle` takes a minute more.
         scrapes: How long each kind of traffic lasts, at least.
     """
     scenes: dict[str, Scene] = {}
@@ -83,8 +88,7 @@ def play(service: Service, prometheus: Prometheus, folder: Path, *, scrapes: int
         file.write_text(json.dumps(known))
         scenes[state] = Scene(time.time() if at is None else at, file)
 
-    first = min(float(value) for value in prometheus.query("min_over_time(timestamp(up)[10m:1s])").values())
-    remember("empty", first - 1)
+    remember("empty", time.time() - LONG_BEFORE)
     drive_rare(service)
     with traffic(service, "mixed", rate=5):
         wait_for_scrapes(prometheus, scrapes)
@@ -100,9 +104,10 @@ def play(service: Service, prometheus: Prometheus, folder: Path, *, scrapes: int
                     lambda: prometheus.query(_FIRING, "workflow", "long"), f"{_FIRING} fires", limit=180
                 )
                 remember("firing")
-    wait_for_scrapes(prometheus, IDLE_SCRAPES)
-    remember("idle")
-    return scenes
+    if "idle" in wanted:
+        wait_for_scrapes(prometheus, IDLE_SCRAPES)
+        remember("idle")
+    return {state: scene for state, scene in scenes.items() if state in wanted}
 
 
 def described(scenes: Mapping[str, Scene], seconds: float) -> Json:
