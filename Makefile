@@ -59,7 +59,7 @@ screenshots: ## Write the pictures of the console in docs/screenshots anew, from
 	@scripts/environment dev
 	@RETRYSCOPE_SCREENSHOTS=1 .venv/bin/pytest tests/browser/test_screenshots.py
 
-dashboard-pictures: ## Draw each dashboard in four states, three widths, both themes: half an hour, 670 MB of npm packages
+dashboard-pictures: ## Draw each dashboard in four states, three widths, both themes: half an hour, 500 MB of npm packages
 	@scripts/environment dev
 	@.venv/bin/python scripts/build_page.py preview
 	@RETRYSCOPE_PICTURES=grafana/preview/pictures .venv/bin/pytest tests/browser/test_dashboard_pictures.py

@@ -25,10 +25,10 @@ GIVEUP_REASONS: Colours = {
 }
 CANCEL_CAUSES: Colours = {
     "request": PURPLE,
-    "client_disconnect": "light-purple",
+    "client_disconnect": BLUE,
     "sibling": RED,
     "deadline": ORANGE,
-    "shutdown": "dark-purple",
+    "shutdown": "yellow",
 }
 RUN_STATES: Colours = {
     "queued": "yellow",

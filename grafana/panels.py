@@ -183,7 +183,7 @@ def names_beside() -> common.VizLegendOptions:
         common.VizLegendOptions()
         .display_mode(LegendDisplayMode.TABLE)
         .placement(LegendPlacement.RIGHT)
-        .width(300)
+        .width(365)
         .calcs(["max", "last"])
         .sort_by("Max")
         .sort_desc(True)
@@ -322,6 +322,7 @@ def rows(
     empty: str = NO_TRAFFIC,
     most: int | None = None,
     hidden: Sequence[str] = (),
+    widths: Mapping[str, int] | None = None,
     links: Mapping[str, Sequence[DashboardLink]] | None = None,
 ) -> table.Panel:
     """A table with a row per label set, in pages of as many rows as there is room for.
@@ -338,6 +339,7 @@ def rows(
         empty: What it says instead of data.
         most: Rows, if only the worst ones are shown; there must be room for them.
         hidden: Headings of columns that only links use.
+        widths: Of columns of names, in pixels, by heading; the others share what is left.
         links: Where a click on a column's cell leads, by heading.
     """
     panel = described(table.Panel(), title, means=means, do=do, empty=empty, width=width, height=height)
@@ -355,6 +357,8 @@ def rows(
         panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="links", value=value)])
     for heading in hidden:
         panel = without_column(panel, heading)
+    for heading, pixels in (widths or {}).items():
+        panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="custom.width", value=pixels)])
     # `joinByField` would need one label; `merge` takes all that are equal.
     order = {name: place for place, name in enumerate(names)}
     shape = {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names}

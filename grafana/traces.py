@@ -106,9 +106,20 @@ HEADINGS = {
     semconv.TIMEOUT_LIMIT: "Limit",
     semconv.RUN_ID: "Run",
     semconv.RUN_DELIVERY: "Delivery",
-    semconv.RUN_QUEUE_WAIT: "Queued for",
 }
 """Of the columns of lists of traces: the attributes' own names have no room."""
+
+WIDTHS = {
+    "Span ID": 155,
+    "Start time": 180,
+    "Duration": 85,
+    "Attempts": 85,
+    "Waited": 85,
+    "Limit": 85,
+    "Delivery": 85,
+    "Run": 315,
+}
+"""Of columns whose values have a length, in pixels; names and words share what is left."""
 
 
 def search(
@@ -137,6 +148,8 @@ def search(
     )
     for name in shown:
         panel = panel.override_by_name(name, [DynamicConfigValue(id_val="displayName", value=HEADINGS[name])])
+    for heading, pixels in WIDTHS.items():
+        panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="custom.width", value=pixels)])
     panel = in_pages(panel.mappings([without_value("-")]))
     # All are of the chosen job, and their root is seldom more than a route.
     for heading in ("Trace Service", "Trace Name"):

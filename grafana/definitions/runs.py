@@ -255,7 +255,7 @@ def failed_traces() -> Panel:
         "Failed and cancelled runs",
         *SCOPE,
         f'span.{semconv.OUTCOME} =~ "error|timeout|exhausted|cancelled"',
-        shown=(semconv.RUN_ID, semconv.RUN_DELIVERY, semconv.RUN_QUEUE_WAIT, semconv.OUTCOME),
+        shown=(semconv.RUN_ID, semconv.RUN_DELIVERY, semconv.OUTCOME),
         means="The newest traces of background runs that failed or were cancelled, with the run's id.",
         do="Click a trace's id; GET /runs/ID has the record.",
     )

@@ -13,7 +13,6 @@ export function legibility(): Record<string, Complaints> {
   for (const panel of document.querySelectorAll<HTMLElement>("[data-panel]")) {
     const complaints = new Set<string>();
     const title = panel.querySelector("h2");
-    if (title && title.scrollWidth > title.clientWidth) complaints.add("title cut off");
     for (const element of panel.querySelectorAll("*")) {
       const style = getComputedStyle(element);
       const below = element.scrollHeight - element.clientHeight;
@@ -27,6 +26,23 @@ export function legibility(): Record<string, Complaints> {
       );
       const size = parseFloat(style.fontSize);
       if (isText && size < SMALLEST) complaints.add(`text of ${size.toFixed(1)} px`);
+    }
+    const texts = document.createTreeWalker(panel, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const text = texts.currentNode;
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      const { right } = range.getBoundingClientRect();
+      for (let around = text.parentElement!; around !== panel; around = around.parentElement!) {
+        const edges = around.getBoundingClientRect();
+        if (edges.width <= 1) break; // only for screen readers
+        if (
+          right > edges.right + 1 &&
+          /hidden|clip/.test(getComputedStyle(around).overflowX) &&
+          text.nodeValue?.trim()
+        )
+          complaints.add(around === title ? "title cut off" : `"${text.nodeValue}" cut off`);
+      }
     }
     if (complaints.size) found[panel.dataset.panel!] = { complaints: [...complaints] };
   }

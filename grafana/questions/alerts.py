@@ -43,6 +43,7 @@ def firing(*matchers: str, width: int, height: int, most: int | None = None) -> 
         empty=NONE_FIRES,
         most=most,
         hidden=["Heading"],
+        widths={"Alert": 200, "Severity": 75},
         links={"Alert": [navigation.runbook()]},
     )
 

@@ -207,6 +207,11 @@ FAULTS: dict[str, tuple[str, str, Plant]] = {
         "increase over [$__range], asked again and again",
         both(asks(f"sum(increase({COUNT}[$__range]))"), queries_with(instant=True, range=True)),
     ),
+    "an alert's window again and again": (
+        "rates",
+        "increase over [10m], asked again and again",
+        asks(f"sum(increase({COUNT}[10m]))"),
+    ),
     "a rate over the whole range": (
         "rates",
         "rate over [$__range], asked once",
@@ -247,6 +252,7 @@ FAULTS: dict[str, tuple[str, str, Plant]] = {
     "names by alphabet": ("legend", "sortBy is 'Name'", legend(sortBy="Name")),
     "the lowest first": ("legend", "sortDesc", legend(sortDesc=False)),
     "a mean beside the maximum": ("legend", "calcs", legend(calcs=["mean", "max", "lastNotNull"])),
+    "names without room": ("legend", "cut off", legend(width=300)),
     "a list of names below a wide panel": ("legend", "has room", legend(displayMode="list")),
     "a line for each of 200 operations": (
         "few lines",

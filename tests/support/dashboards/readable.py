@@ -10,6 +10,8 @@ from tests.support.dashboards.queries import LEGEND
 RATES = {"suffix:/s"}
 GREY = "#6e7681"
 MOST_LINES = 10
+NAMES_WIDTH = 360
+"""In pixels, of a legend with two numbers: for 32 letters."""
 MAY_BE_EMPTY = {"http_route", "http_response_status_code"}
 """Labels without a value where there is no such path, or no answer."""
 
@@ -40,6 +42,8 @@ def names_beside_lines(dashboard: Json) -> Iterator[Finding]:
         for key, value in wanted.items():
             if legend.get(key) != value:
                 yield Finding("legend", panel["title"], f"{key} is {legend.get(key)!r}, not {value!r}")
+        if legend.get("width", 0) < NAMES_WIDTH:
+            yield Finding("legend", panel["title"], "names of operations with their workflow are cut off")
 
 
 def few_lines(dashboard: Json) -> Iterator[Finding]:
