@@ -81,7 +81,7 @@ def remaining() -> str:
 
     Below 0 it is spent, and how far below does not matter.
     """
-    return f"clamp_min({WORKFLOWS.select(recording.WORKFLOW.budget_REMAINING)}, {LOWEST})"
+    return f"clamp_min({WORKFLOWS.select(recording.BUDGET_REMAINING)}, {LOWEST})"
 
 
 def failures_now() -> Panel:

@@ -51,7 +51,7 @@ def firing(*matchers: str, width: int, height: int, most: int | None = None) -> 
 def number_firing(*matchers: str, height: int = 4) -> Panel:
     """How many fire; nobody knows where Prometheus has no rules."""
     found = largest(JOB.select("ALERTS", FIRING, *matchers), "alertname", "workflow", "operation")
-    rules = JOB.select(recording.BUDGET)
+    rules = JOB.select(recording.WORKFLOW.budget)
     return number(
         "Alerts firing",
         current(f"count({found})\nor count({rules}) * 0", "alerts"),

@@ -53,9 +53,9 @@ class _Place:
 class RunSummaries(SpanProcessor):
     """Counts what happens inside each workflow span. Thread-safe.
 
-    Attempts are counted as the metrics count them: what is not retried is one, once it has ended; those that are
-    events are known when their retry has ended. At the end tasks and attempts are those of the run's answer,
-    where its span says them.
+    Attempts are counted as the metrics count them: what is not retried is one, once it has ended; those that
+    are events are known when their retry has ended. At the end tasks and attempts are those of the run's
+    answer, where its span says them.
 
     Args:
         has_trace: Whether a trace is kept: its runs stay as long as it does, within ``MAX_ENDED``.

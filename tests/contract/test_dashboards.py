@@ -126,7 +126,7 @@ def test_an_alert_is_drawn_on_the_dashboard_that_it_leads_to() -> None:
 
 def test_names_that_the_service_declares_do_not_break_links_into_traces() -> None:
     """Grafana fills in `${operation:pipe}` as it is."""
-    names = {text for each in declared() for text in (each.workflow, each.name)}
+    names = {text for each in declared() for text in (each.workflow or "", each.name)}
     assert {"retry", "flaky_api_call", "Database Query"} <= names
     assert [name for name in names if traces.BREAKS_LINKS & set(name)] == []
 

@@ -162,6 +162,7 @@ def test_timeouts_and_cancellations_are_shares_of_what_they_should_be(loaded: Lo
         return max(
             counted(service, name, "timeout", workflow=each.workflow, operation=each.name) / all_
             for each in declared()
+            if each.workflow
             for all_ in [
                 counted(service, name, workflow=each.workflow, operation=each.name)
                 - counted(service, name, "cancelled", workflow=each.workflow, operation=each.name)
