@@ -7,24 +7,30 @@ from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
+from opentelemetry.util.types import AttributeValue
 
 from instrumentation import semconv
 
 MAX_LOOKED_AT: Final = 50
 """Traces that stay because somebody has opened them, the last ones; at most half of all."""
+_ATTEMPTS: Final = (semconv.ATTEMPT_NUMBER, semconv.RETRY_ATTEMPTS)
+"""The second where attempts are events of their retry's span."""
 _AS_HOPED: Final = frozenset({None, "success", "completed"})
 
 
 def is_notable(span: ReadableSpan) -> bool:
     """Whether a span makes its trace more than a plain success: it failed, was cancelled, or is a retry."""
     attributes = span.attributes or {}
-    number = attributes.get(semconv.ATTEMPT_NUMBER)
     return (
         span.status.status_code is StatusCode.ERROR
         or attributes.get(semconv.OUTCOME) not in _AS_HOPED
         or attributes.get(semconv.CLEANUP_OUTCOME) not in _AS_HOPED
-        or (isinstance(number, int) and number > 1)
+        or any(_above_one(attributes.get(number)) for number in _ATTEMPTS)
     )
+
+
+def _above_one(number: AttributeValue | None) -> bool:
+    return isinstance(number, int) and number > 1
 
 
 class RetentionOrder:

@@ -224,12 +224,19 @@ def test_a_retry_a_failed_cleanup_and_the_error_of_somebody_elses_span_are_notab
     spans = {
         "first": start(tracer, "attempt", attributes={semconv.ATTEMPT_NUMBER: 1, semconv.OUTCOME: "success"}),
         "retry": start(tracer, "attempt", attributes={semconv.ATTEMPT_NUMBER: 2}),
+        "not retried": start(tracer, "retry", attributes={semconv.RETRY_ATTEMPTS: 1}),
+        "attempts as events": start(tracer, "retry", attributes={semconv.RETRY_ATTEMPTS: 2}),
         "cleaned": start(tracer, "cleanup", attributes={semconv.CLEANUP_OUTCOME: "completed"}),
         "not cleaned": start(tracer, "cleanup", attributes={semconv.CLEANUP_OUTCOME: "timed_out"}),
         "foreign": start(tracer, "SELECT"),
     }
     spans["foreign"].set_status(Status(StatusCode.ERROR))
-    assert [name for name, span in spans.items() if is_notable(span)] == ["retry", "not cleaned", "foreign"]
+    assert [name for name, span in spans.items() if is_notable(span)] == [
+        "retry",
+        "attempts as events",
+        "not cleaned",
+        "foreign",
+    ]
 
 
 def test_a_failure_counts_though_its_span_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

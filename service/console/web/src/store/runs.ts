@@ -82,7 +82,7 @@ function forgetOldest(): void {
   for (const run of inFlight.slice(MAX_IN_FLIGHT)) byId.delete(run.id);
 }
 
-const isPlain = (run: RunSummary): boolean =>
-  run.outcome === "success" && run.retries === 0 && run.failures === 0;
+const isPlain = ({ outcome, retries, failures, tasks }: RunSummary): boolean =>
+  outcome === "success" && retries + failures + tasks.failed + tasks.timed_out + tasks.cancelled === 0;
 
 const endOf = (run: RunSummary): number => run.ended_at ?? run.started_at;
