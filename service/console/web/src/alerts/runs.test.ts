@@ -8,7 +8,7 @@ test("an alert leads to the runs that it is about", () => {
     href: "/runs?workflow=retry&failures=some",
   });
   expect(runsOf({ alert: "RetryStorm", labels })?.href).toBe("/runs?workflow=retry&retried=1");
-  expect(runsOf({ alert: "CancellationSpike", labels })?.href).toBe("/runs?workflow=retry&status=cancelled");
+  expect(runsOf({ alert: "CancellationSpike", labels })?.href).toBe("/runs?status=cancelled&workflow=retry");
 });
 
 test("one without a workflow leads to those of all", () => {

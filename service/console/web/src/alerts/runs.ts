@@ -1,18 +1,19 @@
 /** Where the runs are that an alert is about. */
 
 import type { AlertState } from "../api/types";
+import { type Filters, NO_FILTERS, filterPath } from "../runs/filters";
 
 export interface RunsLink {
   readonly text: string;
   readonly href: string;
 }
 
-type Choice = readonly [text: string, filter: string, value: string];
+type Choice = readonly [text: string, filter: Partial<Filters>];
 
-const FAILED: Choice = ["Failing runs", "failures", "some"];
-const RETRIED: Choice = ["Retried runs", "retried", "1"];
-const CANCELLED: Choice = ["Cancelled runs", "status", "cancelled"];
-const RUNNING: Choice = ["Runs in flight", "status", "running"];
+const FAILED: Choice = ["Failing runs", { failures: "some" }];
+const RETRIED: Choice = ["Retried runs", { retried: true }];
+const CANCELLED: Choice = ["Cancelled runs", { status: "cancelled" }];
+const RUNNING: Choice = ["Runs in flight", { status: "running" }];
 
 /** By alert; the others are about the process, and no run shows why. */
 const CHOICES: ReadonlyMap<string, Choice> = new Map([
@@ -30,9 +31,6 @@ const CHOICES: ReadonlyMap<string, Choice> = new Map([
 export function runsOf({ alert, labels }: Pick<AlertState, "alert" | "labels">): RunsLink | null {
   const choice = CHOICES.get(alert);
   if (choice === undefined) return null;
-  const [text, filter, value] = choice;
-  const query = new URLSearchParams();
-  if (labels.workflow) query.set("workflow", labels.workflow);
-  query.set(filter, value);
-  return { text, href: `/runs?${query}` };
+  const [text, filter] = choice;
+  return { text, href: filterPath({ ...NO_FILTERS, workflow: labels.workflow ?? "", ...filter }) };
 }
