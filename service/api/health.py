@@ -1,12 +1,34 @@
 """``/health``: whether the process lives, and whether it takes new work."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from service.api.workflows import draining
 from service.runs.inline import InlineRuns
+
+LIVE_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {"status": {"const": "live"}},
+    "additionalProperties": False,
+}
+READY_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["status", "runs_in_flight"],
+    "properties": {
+        "status": {"const": "ready"},
+        "runs_in_flight": {"type": "integer", "minimum": 0, "description": "Inline runs of this process."},
+        "warnings": {
+            "type": "array",
+            "items": {"type": "string"},
+            "minItems": 1,
+            "description": "What is wrong with the engine though it is used: only where something is.",
+        },
+    },
+    "additionalProperties": False,
+}
 
 
 class HealthRoutes:

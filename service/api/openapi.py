@@ -10,6 +10,7 @@ from service.alerts.notification import Notification
 from service.alerts.store import RememberedAlert
 from service.api.console_numbers import TrafficParams
 from service.api.form import FORM_PARAMETER
+from service.api.health import LIVE_SCHEMA, READY_SCHEMA
 from service.api.openapi_alerts import alert_paths
 from service.api.openapi_console import console_paths
 from service.api.openapi_parts import PROBLEM_SCHEMA, REF, TRACE_ID_HEADER, get, problems, ref
@@ -98,9 +99,13 @@ def _paths() -> dict[str, Any]:
         "/docs/runbook": {
             "get": get("getRunbook", "What to do about an alert, as a page.", media_types=("text/html",))
         },
-        "/health": {"get": get("getHealth", "The same as /health/ready.", failures=(503,))},
-        "/health/live": {"get": get("getLive", "Whether the process lives.")},
-        "/health/ready": {"get": get("getReady", "Whether new runs are taken.", failures=(503,))},
+        "/health": {
+            "get": get("getHealth", "The same as /health/ready.", failures=(503,), schema=READY_SCHEMA)
+        },
+        "/health/live": {"get": get("getLive", "Whether the process lives.", schema=LIVE_SCHEMA)},
+        "/health/ready": {
+            "get": get("getReady", "Whether new runs are taken.", failures=(503,), schema=READY_SCHEMA)
+        },
     }
 
 

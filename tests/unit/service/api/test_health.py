@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+from typing import Any
 
+import pytest
 from aiohttp.test_utils import make_mocked_request
+from jsonschema import ValidationError, validate
 
 from service.api.health import HealthRoutes
 from service.runs.inline import InlineRuns
@@ -46,3 +49,22 @@ async def test_what_is_wrong_with_the_engine_is_said_by_ready() -> None:
     answer = await routes.ready(make_mocked_request("GET", "/health/ready"))
     assert answer.status == 200
     assert json.loads(answer.text or "")["warnings"] == ["Redis may remove what it was given"]
+
+
+async def test_the_openapi_document_describes_each_member(api: Api) -> None:
+    """Also ``warnings``, which are rare."""
+    paths = (await api.get("/openapi.json")).json()["paths"]
+
+    def schema(path: str) -> dict[str, Any]:
+        found: dict[str, Any] = paths[path]["get"]["responses"]["200"]["content"]["application/json"][
+            "schema"
+        ]
+        return found
+
+    warned = {"status": "ready", "runs_in_flight": 0, "warnings": ["Redis may remove what it was given"]}
+    for path in ("/health", "/health/ready"):
+        validate((await api.get(path)).json(), schema(path))
+        validate(warned, schema(path))
+        with pytest.raises(ValidationError):
+            validate({**warned, "others": 1}, schema(path))
+    validate((await api.get("/health/live")).json(), schema("/health/live"))
