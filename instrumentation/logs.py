@@ -10,6 +10,7 @@ from typing import Any, Final, TextIO
 from opentelemetry.trace import get_current_span
 
 from .background_writer import BackgroundWriter, DropReason
+from .environment import check_resource
 from .printable import printable_json
 from .resource import service_name_of_environment
 from .telemetry import active
@@ -106,7 +107,11 @@ def configure_logs(service_name: str, level: str = "INFO") -> None:
     Args:
         service_name: Value of ``service.name``, where the ``OTEL_*`` variables don't say it.
         level: Name of the lowest level that is shown.
+
+    Raises:
+        ValueError: ``OTEL_SERVICE_NAME`` or ``OTEL_RESOURCE_ATTRIBUTES`` can't be used.
     """
+    check_resource()
     formatter = JsonFormatter(service_name_of_environment() or service_name)
     logging.basicConfig(level=level, handlers=[_BackgroundHandler(sys.stdout, formatter)], force=True)
 

@@ -223,6 +223,18 @@ def test_logs_and_traces_name_the_same_service(
     assert json.loads(capsys.readouterr().out)["service.name"] == "from-operator"
 
 
+def test_a_resource_that_can_not_be_used_is_refused_before_anything_is_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_as_before: None
+) -> None:
+    """The SDK would write what it holds to standard error, where a terminal may obey it."""
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "\x1b[2J")
+    handlers = logging.getLogger().handlers[:]
+    with pytest.raises(ValueError, match="^OTEL_RESOURCE_ATTRIBUTES must be"):
+        configure_logs("any")
+    assert logging.getLogger().handlers == handlers
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_lost_line_is_counted_and_told(
     recorded: Recorded, logging_as_before: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
