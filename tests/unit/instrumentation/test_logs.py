@@ -229,7 +229,7 @@ def test_a_resource_that_can_not_be_used_is_refused_before_anything_is_written(
     """The SDK would write what it holds to standard error, where a terminal may obey it."""
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "\x1b[2J")
     handlers = logging.getLogger().handlers[:]
-    with pytest.raises(ValueError, match="^OTEL_RESOURCE_ATTRIBUTES must be"):
+    with pytest.raises(ValueError, match=r"^OTEL_RESOURCE_ATTRIBUTES must be"):
         configure_logs("any")
     assert logging.getLogger().handlers == handlers
     assert capsys.readouterr() == ("", "")
