@@ -5,7 +5,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import ReadableSpan
 from prometheus_client import CollectorRegistry
@@ -94,6 +94,7 @@ seconds = st.integers(0, 15)
 steps = st.tuples(seconds, st.sampled_from([None, OSError, KeyError, asyncio.CancelledError]))
 
 
+@settings(max_examples=30)
 @given(st.lists(steps, min_size=1, max_size=5), st.none() | st.integers(0, 40))
 def test_events_say_of_every_attempt_what_spans_say(
     script: list[tuple[int, type[BaseException] | None]], cancelled_after: int | None
