@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -314,6 +315,28 @@ def test_a_run_whose_trace_made_room_for_another_says_so(
     wait_until(lambda: fact(page, "Attempts") == "3, 3 failed", "the summary is there")
     assert fact(page, "Lost in backoff") == "\N{EN DASH}"
     expect(page.get_by_label("Error as JSON")).to_contain_text("API temporarily unavailable")
+
+
+def test_a_failure_can_still_be_read_after_more_successes_than_traces_are_kept(
+    visit: Visit, start_service: StartService
+) -> None:
+    """Plain successes make room first; nobody has looked at it before."""
+    service = start_service(RETRYSCOPE_MAX_TRACES="5")
+
+    def end_of(run: str) -> Any:
+        wait_until(lambda: service.get(f"/runs/{run}").body.get("ended_at"), f"{run} has ended")
+        return service.get(f"/console/traces/{service.get(f'/runs/{run}').body['trace_id']}").status
+
+    failed = submit(service, "retry", **FAILING)
+    end_of(failed)
+    plain = [submit(service, "sequential", tasks=1, duration=0, failure_rate=0) for _ in range(12)]
+    assert [end_of(run) for run in plain].count(200) < len(plain)
+
+    page = visit(service).open("/runs")
+    page.get_by_role("listitem").filter(has_text="exhausted").get_by_role("link").click()
+    waterfall = Waterfall(page)
+    waterfall.wait_for_end("exhausted")
+    assert "attempt flaky_api_call #3" in " ".join(waterfall.texts())
 
 
 def test_the_page_is_accessible(failed: Waterfall) -> None:
