@@ -165,6 +165,9 @@ def test_the_source_distribution_builds_the_same_wheel_without_node(
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
     (source,) = (tmp_path / "unpacked").iterdir()
+    links = set(re.findall(r"\]\(([\w/.-]+)\)", (source / "README.md").read_text()))
+    assert "LICENSE" in links
+    assert [name for name in sorted(links) if not (source / name).is_file()] == []
     nowhere = {"PATH": bare_path, "PIP_NO_INDEX": "1", "npm_config_registry": "http://127.0.0.1:9"}
     program = "from hatchling import build; print(build.get_requires_for_build_wheel())"
     assert run(sys.executable, "-c", program, cwd=source, **nowhere) == "[]\n"
