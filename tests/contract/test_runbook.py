@@ -33,6 +33,15 @@ def test_every_alert_has_a_section_and_every_section_an_alert() -> None:
     assert list(SECTIONS) == list(ALERTS)
 
 
+def test_the_page_about_alerts_lists_them_with_their_severities() -> None:
+    page = (ROOT / "docs/alerts.md").read_text()
+    rows = re.findall(r"^\| (\w+) \| .+ \| ([a-z, ]+) \|$", page, flags=re.MULTILINE)
+    severities: dict[str, list[str]] = {alert: [] for alert in ALERTS}
+    for rule in (rule for group in RULES["groups"] for rule in group["rules"] if "alert" in rule):
+        severities[rule["alert"]].append(rule["labels"]["severity"])
+    assert dict(rows[1:]) == {alert: ", ".join(each) for alert, each in severities.items()}
+
+
 @pytest.mark.parametrize("alert", ALERTS)
 def test_the_link_of_an_alert_leads_to_its_section(alert: str) -> None:
     """Every rule of that name; a heading's id is its text in lower case, as the page has it."""
