@@ -5,8 +5,8 @@
 .DEFAULT_GOAL := help
 .PHONY: run load stack test bench lint generate screenshots dashboard-pictures tools lock clean help
 
-# Tests of one file stay together: they share servers and browsers. More processes than this starve each other.
-parallel = --numprocesses auto --maxprocesses 4 --dist loadfile
+# Tests of one file stay together: they share servers and browsers. How many processes: tests/conftest.py.
+parallel = --numprocesses auto --dist loadfile
 
 # Of these again in other modes of asyncio: the library, and what runs in the background. Coverage is measured
 # there, too: of all tests it would take twice as long, and show no line of the library more.
@@ -59,13 +59,15 @@ screenshots: ## Write the pictures of the console in docs/screenshots anew, from
 	@scripts/environment dev
 	@RETRYSCOPE_SCREENSHOTS=1 .venv/bin/pytest tests/browser/test_screenshots.py
 
-dashboard-pictures: ## Draw each dashboard in four states, three widths, both themes: half an hour, 500 MB of npm packages
+dashboard-pictures: ## Draw each dashboard in four states, three widths, both themes: half an hour
 	@scripts/environment dev
 	@.venv/bin/python scripts/build_page.py preview
 	@RETRYSCOPE_PICTURES=grafana/preview/pictures .venv/bin/pytest tests/browser/test_dashboard_pictures.py
 
-tools: ## Fetch what tests use and Debian 12 lacks (Docker Compose 2, promtool 3, kubectl) into .tools
+tools: ## Fetch what some tests use: Docker Compose 2, promtool 3, kubectl, and 500 MB that draw dashboards
 	@scripts/newer-debian-tools
+	@scripts/environment dev
+	@.venv/bin/python scripts/build_page.py preview
 
 bench: ## Measure what tracing costs, with tenacity, stamina and backoff as peers
 	@scripts/environment dev

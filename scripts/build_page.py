@@ -189,11 +189,20 @@ def fetch_node() -> None:
     stamp.write_text(digest(iter([NODE_LOCK])))
 
 
-def install_modules(npm: Npm, *, development: bool) -> None:
-    """Install what the lock names, unless it is there; what development needs includes what a build needs."""
-    stamp = npm.folder / "node_modules" / ".installed-from"
+def stamp_of(npm: Npm) -> Path:
+    """The file that says what its packages were installed from, and for what."""
+    return npm.folder / "node_modules" / ".installed-from"
+
+
+def fitting_stamps(npm: Npm, *, development: bool) -> tuple[str, ...]:
+    """What it says if they fit; what development needs includes what a build needs."""
     wanted = digest(iter([npm.folder / "package-lock.json"]))
-    fitting = (f"development {wanted}", f"build {wanted}")[: 1 if development else 2]
+    return (f"development {wanted}", f"build {wanted}")[: 1 if development else 2]
+
+
+def install_modules(npm: Npm, *, development: bool) -> None:
+    """Install what the lock names, unless it is there."""
+    stamp, fitting = stamp_of(npm), fitting_stamps(npm, development=development)
     if recorded(stamp) not in fitting:
         packages = json.loads((npm.folder / "package-lock.json").read_text()).get("packages", {})
         count = sum(bool(name) and (development or not entry.get("dev")) for name, entry in packages.items())
@@ -234,16 +243,20 @@ def check() -> None:
         npm.run("run", script)
 
 
-def prepare_preview() -> Npm:
+def prepare_preview() -> None:
     """Install what draws the dashboards, which only pictures of them need.
 
     Raises:
         PageError: There is no Node, or a package can't be had.
     """
-    fetch_node()
-    npm = for_preview(find_npm())
-    install_modules(npm, development=True)
-    return npm
+    install_modules(for_preview(find_npm()), development=True)
+
+
+def prepared_preview() -> Npm | None:
+    """The npm on what draws the dashboards, if that is installed."""
+    found = npm_on_path() or npm_of_package()
+    npm = found and for_preview(found)
+    return npm if npm and recorded(stamp_of(npm)) in fitting_stamps(npm, development=True) else None
 
 
 def lock() -> None:

@@ -57,6 +57,11 @@ def _the_process_is_left_as_it_was() -> Iterator[None]:
     assert left == {}, "what it was before, and what the test has left"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors, as many tests wait; more than four starve each other."""
+    return min(len(os.sched_getaffinity(0)) + 1, 4)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--eager-tasks",

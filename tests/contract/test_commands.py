@@ -13,7 +13,18 @@ import pytest
 from tests.conftest import ROOT
 
 SERVICE = {"run", "load", "stack"}
-DEVELOPMENT = {"test", "lint", "generate", "screenshots", "tools", "bench", "lock", "clean", "help"}
+DEVELOPMENT = {
+    "test",
+    "lint",
+    "generate",
+    "screenshots",
+    "dashboard-pictures",
+    "tools",
+    "bench",
+    "lock",
+    "clean",
+    "help",
+}
 COMMANDS = SERVICE | DEVELOPMENT
 
 
@@ -86,7 +97,7 @@ class TestMake:
 
     def test_help_lists_every_command_and_is_the_default(self, make: Callable[..., str]) -> None:
         text = make("help")
-        assert set(re.findall(r"^  make (\w+) +\S", text, re.MULTILINE)) == COMMANDS
+        assert set(re.findall(r"^  make ([\w-]+) +\S", text, re.MULTILINE)) == COMMANDS
         assert make() == text
 
     @pytest.mark.parametrize("command", sorted(COMMANDS))
