@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.integration.conftest import running_service
 from tests.support.alertmanager import AlertmanagerApi
 from tests.support.command import Command, running_command
+from tests.support.dashboards.model import load, prometheus_targets, substituted
 from tests.support.polling import wait_until
 from tests.support.process import Service
 from tests.support.prometheus import PrometheusApi
 
+DASHBOARDS = ROOT / "grafana" / "dashboards"
 TOKEN = "of-these-tests-0123456789"  # noqa: S105
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 SCALE = "0.005"
@@ -50,6 +53,16 @@ class Watched:
             RETRYSCOPE_API_TOKEN=TOKEN,
         ) as command:
             yield command
+
+    def worst_operation(self) -> tuple[str, ...]:
+        """Workflow and operation that the first dashboard lists first: the table is sorted by this."""
+        (overview,) = (each for each in load(DASHBOARDS) if each["uid"] == "retryscope-overview")
+        worst = next(
+            each for each in prometheus_targets(overview) if each.panel["title"] == "Worst operations"
+        )
+        chosen = {"job": "retryscope", "workflow": ".+", "operation": ".+"}
+        failed = self.prometheus.query(substituted(worst.expression, chosen), "workflow", "operation")
+        return max(failed, key=failed.__getitem__)
 
     def finished_runs(self) -> float:
         """Runs that Prometheus knows of."""
@@ -126,6 +139,7 @@ def test_failing_traffic_fires_is_delivered_and_resolves(watched: Watched) -> No
             lambda: watched.delivered("OperationFailureRatioHigh", "firing"),
             "the alert on what the workflow catches reaches the service",
         )
+        assert watched.worst_operation() == ("sequential", "risky_task")
     failed = 'resilience_workflow_duration_seconds_count{workflow="sequential", outcome=~"error|timeout"}'
     assert watched.prometheus.query(f"sum({failed})") == {(): 0.0}
     others = [labels for labels in watched.all_delivered() if labels != caught["labels"]]
