@@ -60,7 +60,7 @@ class Watched:
         worst = next(
             each for each in prometheus_targets(overview) if each.panel["title"] == "Worst operations"
         )
-        chosen = {"job": "retryscope", "workflow": ".+", "operation": ".+"}
+        chosen = {"job": "retryscope", "workflow": ".+", "operation": ".+", "__rate_interval": "15s"}
         failed = self.prometheus.query(substituted(worst.expression, chosen), "workflow", "operation")
         return max(failed, key=failed.__getitem__)
 
