@@ -19,7 +19,7 @@ def build() -> Dashboard:
         "Every operation of any service that uses the library: rate, errors, duration, retries, timeouts,"
         " cancellations, cleanup.",
         variables=[variables.job(sample), variables.workflow(sample), variables.operation(sample)],
-        alerts=["RetryStorm", "TimeoutRatioHigh"],
+        alerts=["OperationFailureRatioHigh", "OperationBudgetBurn", "RetryStorm", "TimeoutRatioHigh"],
         about=['workflow=~"$workflow|"', 'operation=~"$operation|"'],
         rows=[
             (

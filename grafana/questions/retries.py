@@ -128,7 +128,7 @@ def attempt_duration() -> Panel:
     duration = OPERATIONS.quantile(0.99, semconv.ATTEMPT_DURATION, by=("outcome",))
     return trend(
         "Attempt duration, p99",
-        query(duration, "{{outcome}}", exemplar=True),
+        query(duration, "{{outcome}}"),
         means="How long the slowest 1 % of the attempts took at least, by outcome, waits left out.",
         do="An attempt's timeout belongs a little above the p99 of the successes: below it, it makes failures"
         " of answers that would have come; far above it, every failure costs the whole wait.",
