@@ -58,6 +58,9 @@ def test_what_runs_is_as_old_as_it_is_at_the_service(visitor: Visitor, service: 
     page = visitor.open("/")
     row = page.get_by_role("list", name="Runs in flight").get_by_role("listitem")
     assert_counts_from(start, row.locator(".number"))
+    began = row.locator("time")
+    expect(began).to_have_text(re.compile(r"^\d+ s ago$"))
+    expect(began).not_to_have_text(began.text_content() or "")
 
     row.get_by_role("link").click()
     waterfall = Waterfall(page)

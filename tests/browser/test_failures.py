@@ -75,6 +75,9 @@ def test_a_success_with_failures_says_so_in_its_row_and_is_found(
     expect(row(page, runs.exhausted)).to_contain_text("ApiUnavailableError: API temporarily unavailable")
     expect(row(page, runs.clean)).to_contain_text("✓ success")
     expect(row(page, runs.clean)).not_to_contain_text("failed")
+    started = row(page, runs.clean).locator("time")
+    expect(started).to_have_text(re.compile(r"^(just now|\d+ (s|min) ago)$"))
+    expect(started).to_have_attribute("title", re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"))
 
     facet = page.get_by_role("radiogroup", name="Failures")
     expect(facet.get_by_role("radio", name="some 5")).to_be_visible()

@@ -3,6 +3,7 @@ import {
   formatAgo,
   formatCount,
   formatCountdown,
+  formatDateTime,
   formatDuration,
   formatNumber,
   formatRatio,
@@ -64,4 +65,5 @@ test("what was today is told by the service's clock", () => {
   expect(formatTime(time)).toMatch(/^2035-0\d-\d\d \d\d:\d\d:00$/);
   serviceClock.heard(time + 2);
   expect(formatTime(time)).toMatch(/^\d\d:\d\d:00$/);
+  expect(formatDateTime(time)).toMatch(/^2035-0\d-\d\d \d\d:\d\d:00$/);
 });

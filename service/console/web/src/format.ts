@@ -52,8 +52,13 @@ export function formatClock(time: number): string {
 /** Date and time, local: `2026-01-31 14:03:09`; without the date if it is today's. */
 export function formatTime(time: number | null | undefined): string {
   if (time === null || time === undefined) return DASH;
+  const isToday = new Date(time * 1000).toDateString() === new Date(now() * 1000).toDateString();
+  return isToday ? formatClock(time) : formatDateTime(time);
+}
+
+/** The same, always with the date. */
+export function formatDateTime(time: number): string {
   const date = new Date(time * 1000);
-  if (date.toDateString() === new Date(now() * 1000).toDateString()) return formatClock(time);
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${formatClock(time)}`;
 }
 

@@ -1,9 +1,9 @@
 import type { ReactNode } from "react";
 import type { RunRecord } from "../api/types";
 import { formatDuration, formatNumber, formatTime, parseTime, plural } from "../format";
+import { Ago } from "../runs/Ago";
 import { useLinks } from "../store";
 import { CopyButton } from "../ui";
-import { Ago } from "./Ago";
 import type { RunFacts } from "./facts";
 import { grafanaTrace, traceqlOfTrace } from "./traceql";
 

@@ -1,7 +1,8 @@
 import { memo } from "react";
-import { formatTime, plural } from "../format";
+import { plural } from "../format";
 import { Link, runPath } from "../router";
 import { StatusChip } from "../ui";
+import { Ago } from "./Ago";
 import { TaskChips } from "./TaskChips";
 import { errorText, failedTasks, shownStatus, totalTasks } from "./tasks";
 import { CancelButton } from "./CancelButton";
@@ -35,9 +36,7 @@ export const RunRow = memo(function RunRow({
       <span className="number">
         {row.status === "queued" ? "waiting" : <Elapsed from={startedAt} to={endedAt} />}
       </span>
-      <time className="run-time dim" dateTime={new Date(startedAt * 1000).toISOString()}>
-        {formatTime(startedAt)}
-      </time>
+      <Ago time={startedAt} className="run-time dim" />
       {cancel &&
         (kind === "background" ? (
           <CancelButton run={row} />
