@@ -132,7 +132,12 @@ class retry:  # noqa: N801  (used as a decorator)
         """Span attributes of the attempt, built once per operation as it runs and number."""
         attributes = self._attempt_attributes.get((operation, number))
         if attributes is None:
-            attributes = {**operation.attributes, semconv.ATTEMPT_NUMBER: number}
+            limit = self.policy.attempt_timeout
+            attributes = {
+                **operation.attributes,
+                semconv.ATTEMPT_NUMBER: number,
+                **({} if limit is None else {semconv.TIMEOUT_LIMIT: float(limit)}),
+            }
             self._attempt_attributes[operation, number] = attributes
         return attributes
 

@@ -137,7 +137,9 @@ RETRY_DELAY_SOURCE: Final = _attribute(
 DEADLINE: Final = _attribute(
     "resilience.deadline", "double", "Time left when the span started until its deadline, in seconds."
 )
-TIMEOUT_LIMIT: Final = _attribute("resilience.timeout.limit", "double", "Limit of the timeout, in seconds.")
+TIMEOUT_LIMIT: Final = _attribute(
+    "resilience.timeout.limit", "double", "Limit of the timeout, or of one attempt, in seconds."
+)
 TIMEOUT_ELAPSED: Final = _attribute(
     "resilience.timeout.elapsed", "double", "Time that really passed where the limit was overrun, in seconds."
 )

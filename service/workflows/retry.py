@@ -34,6 +34,9 @@ class RetryParams(WorkflowParams):
     jitter: Jitter = Field(
         "none", description="none, as in the document, or full: a random part of the delay."
     )
+    attempt_timeout: PositiveSeconds | None = Field(
+        None, description="Seconds that each attempt may take; by default no limit."
+    )
     deadline: PositiveSeconds | None = Field(
         None, description="Seconds that the whole workflow may take; by default no limit."
     )
@@ -51,6 +54,7 @@ async def run(params: RetryParams, context: RunContext) -> None:
         backoff_factor=params.backoff_factor,
         max_delay=context.scaled(params.max_delay),
         jitter=params.jitter,
+        attempt_timeout=None if params.attempt_timeout is None else context.scaled(params.attempt_timeout),
     )
     call = retry(FLAKY_API_CALL, policy, rng=context.rng("jitter"))
     report = context.report(FLAKY_API_CALL.name)

@@ -30,7 +30,7 @@ def test_a_retry_that_succeeds_at_once_is_one_span_and_one_event() -> None:
           . resilience.retry.backoff = 0
           . resilience.retry.max_attempts = 4
           . resilience.workflow = checkout
-          ! resilience.attempt [0.5] resilience.attempt.elapsed=0.5, resilience.attempt.number=1, resilience.operation=price, resilience.outcome=success, resilience.workflow=checkout
+          ! resilience.attempt [0.5] resilience.attempt.elapsed=0.5, resilience.attempt.number=1, resilience.operation=price, resilience.outcome=success, resilience.timeout.limit=10, resilience.workflow=checkout
         """)  # noqa: E501
 
 

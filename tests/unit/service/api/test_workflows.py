@@ -55,6 +55,7 @@ class TestList:
                 "backoff_factor": 2.0,
                 "max_delay": 60.0,
                 "jitter": "none",
+                "attempt_timeout": None,
                 "deadline": None,
             },
         }

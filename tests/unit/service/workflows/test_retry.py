@@ -48,7 +48,9 @@ async def test_a_client_that_hangs_up_during_a_backoff_interrupts_it(api: Api) -
     assert observed.text == specified("retry-hung-up")
 
 
-@pytest.mark.parametrize("limits", [{"deadline": 0.8}, {"deadline": 1.5}, {"max_delay": 0.6}])
+@pytest.mark.parametrize(
+    "limits", [{"deadline": 0.8}, {"deadline": 1.5}, {"max_delay": 0.6}, {"attempt_timeout": 0.15}]
+)
 async def test_limits_are_scaled_with_the_rest(api: Api, limits: dict[str, float]) -> None:
     """The same outcome, in a tenth of the time."""
     full = await api.run("retry", seed=10, **limits)
@@ -57,6 +59,14 @@ async def test_limits_are_scaled_with_the_rest(api: Api, limits: dict[str, float
     slow, fast = full.json(), short.json()
     assert fast["outcome"] == slow["outcome"]
     assert fast["duration_seconds"] == pytest.approx(slow["duration_seconds"] / 10)
+
+
+async def test_each_attempt_has_its_own_time(api: Api) -> None:
+    """A call of 0.2 s that may take 0.15 s times out each time, and is tried again."""
+    answer = await api.run("retry", failure_rate=0, attempt_timeout=0.15)
+    (call,) = answer.json()["tasks"]
+    assert (answer.status, call["outcome"], call["attempts"]) == (502, "exhausted", 5)
+    assert call["error"]["message"] == "attempt 5 of flaky_api_call timed out after 0.15 s"
 
 
 async def test_exemplars_lead_from_failures_to_their_traces(api: Api) -> None:

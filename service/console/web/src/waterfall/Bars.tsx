@@ -1,7 +1,7 @@
 import { memo, type CSSProperties } from "react";
 import type { Span } from "../api/types";
 import { formatNumber } from "../format";
-import { boundsOf, plannedOf } from "./bounds";
+import { type Bound, boundsOf, boundsOnBar, plannedOf } from "./bounds";
 import type { SpanNode } from "./lanes";
 import { isFrame, markOf, statusOf, toneOf } from "./status";
 
@@ -46,8 +46,8 @@ function Ghost({ span, origin }: BarProps) {
 }
 
 /** Ticks at the times by which a span has to end. */
-function Ticks({ span, origin }: BarProps) {
-  return boundsOf(span).map(({ kind, at }) => (
+function Ticks({ span, origin, bounds }: BarProps & { bounds: readonly Bound[] }) {
+  return bounds.map(({ kind, at }) => (
     <i
       key={kind}
       className={`tick tick-${kind}`}
@@ -70,7 +70,10 @@ export function Bars({ node, origin }: { node: SpanNode; origin: number }) {
       {node.segments.map((segment) => (
         <Bar key={segment.id} span={segment} origin={origin} />
       ))}
-      <Ticks span={node.span} origin={origin} />
+      <Ticks span={node.span} origin={origin} bounds={boundsOf(node.span)} />
+      {node.segments.map((segment) => (
+        <Ticks key={segment.id} span={segment} origin={origin} bounds={boundsOnBar(segment)} />
+      ))}
     </>
   );
 }

@@ -14,6 +14,14 @@ export function boundsOf({ start, limit, deadline }: Span): readonly Bound[] {
   return bounds;
 }
 
+/** A timer starts a little before the span that tells its limit, in seconds. */
+const BEFORE_SPAN = 0.001;
+
+/** Those that fall on a span's own bar: a lane holds many spans, and a tick beyond its bar would be on another's. */
+export function boundsOnBar(span: Span): readonly Bound[] {
+  return boundsOf(span).filter(({ at }) => at - BEFORE_SPAN <= (span.end ?? Infinity));
+}
+
 /** When a wait that goes on is to end. */
 export function plannedOf({ kind, start, end, delay }: Span): readonly Bound[] {
   return kind === "backoff" && end === null && delay !== null ? [{ kind: "planned", at: start + delay }] : [];

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { boundsOf, plannedOf } from "./bounds";
+import { boundsOf, boundsOnBar, plannedOf } from "./bounds";
 import { span } from "./fixtures";
 import { elapsedOf, totalOf } from "./timeline";
 
@@ -20,6 +20,13 @@ test("a span has to end by its own limit and by the deadline around it", () => {
     { kind: "deadline", at: 8 },
   ]);
   expect(boundsOf(span({ id: "t" }))).toEqual([]);
+});
+
+test("among others in a lane only the bounds on its own bar are shown: reached, or still ahead", () => {
+  const attempt = span({ id: "a", kind: "attempt", start: 5, limit: 2, end: 6.9999 });
+  expect(boundsOnBar(attempt)).toEqual([{ kind: "limit", at: 7 }]);
+  expect(boundsOnBar({ ...attempt, end: null })).toEqual([{ kind: "limit", at: 7 }]);
+  expect(boundsOnBar({ ...attempt, end: 6 })).toEqual([]);
 });
 
 test("only a wait that goes on has a planned end", () => {
