@@ -17,6 +17,11 @@ _WAIT = """row => Object.fromEntries([['ghost', '.ghost'], ['bar', '.bar'], ['la
     ([name, selector]) => [name, row.querySelector(selector).getBoundingClientRect().toJSON()]
 ))"""
 """Read at once: the axis goes on all the time."""
+_ON_BARS = """row => {
+    const places = selector => [...row.querySelectorAll(selector)].map(each => each.getBoundingClientRect());
+    const bars = places('.bar-attempt');
+    return places('.tick').map(({ left }, index) => bars[index].left < left && left < bars[index].right + 2);
+}"""
 _PIXELS_OF_ERRORS = """canvas => {
     const probe = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
     const { width, height } = canvas;
@@ -67,7 +72,9 @@ def test_a_retry_that_waits_says_for_how_long_and_shows_its_planned_end(
     row = waterfall.row("retry flaky_api_call")
     expect(row.locator(".span-next")).to_have_text(re.compile(r"^next attempt in \d+ (min|s).*, 2 of 5$"))
     expect(page.get_by_test_id("run-reason")).to_have_text(
-        re.compile(r"^flaky_api_call: next attempt in .*, 2 of 5; last error: ApiUnavailableError: API")
+        re.compile(
+            r"^flaky_api_call: next attempt in .*, 2 of 5, 3 remaining; last error: ApiUnavailableError: API"
+        )
     )
     expect(row.locator(".ghost")).to_have_count(1)
     places = waterfall.row("backoff flaky_api_call").evaluate(_WAIT)
@@ -81,6 +88,23 @@ def test_a_retry_that_waits_says_for_how_long_and_shows_its_planned_end(
     waterfall.wait_for_end("cancelled")
     expect(page.locator(".ghost")).to_have_count(0)
     expect(page.get_by_test_id("run-reason")).to_have_count(0)
+
+
+def test_the_limit_of_each_attempt_is_a_tick_at_its_bar(visitor: Visitor, service: Service) -> None:
+    """In the lane of the retry of those that reached it; in an attempt's own row of each."""
+    attempts = {"duration": 300, "attempt_timeout": 0.3, "max_retries": 1, "base_delay": 0.3}
+    page = visitor.context.new_page()
+    waterfall = open_run(page, submit(service, "retry", **attempts))
+    waterfall.wait_for_end("exhausted")
+    row = waterfall.row("retry flaky_api_call")
+    expect(row.locator(".tick")).to_have_count(2)
+    assert row.evaluate(_ON_BARS) == [True, True]
+    assert row.locator(".tick").first.get_attribute("title") == "limit of 0.3 s"
+    early = {"duration": 0.1, "failure_rate": 0, "attempt_timeout": 0.3}
+    waterfall = open_run(page, submit(service, "retry", **early))
+    waterfall.wait_for_end("success")
+    expect(waterfall.row("attempt flaky_api_call").locator(".tick")).to_have_count(1)
+    expect(waterfall.row("retry flaky_api_call").locator(".tick")).to_have_count(0)
 
 
 def test_the_line_of_a_cancel_is_there_while_the_cleanup_runs(visitor: Visitor, service: Service) -> None:

@@ -21,11 +21,11 @@ export function RunReason({ why, waiting }: RunReasonProps) {
 }
 
 function NextAttempt({ waiting, others }: { readonly waiting: Waiting; readonly others: number }) {
-  const { operation, until, next, most, error } = waiting;
+  const { operation, until, next, most, remaining, error } = waiting;
   return (
     <>
       {operation}: next attempt in <Countdown until={until} />, {next}
-      {most !== null && ` of ${most}`}
+      {most !== null && ` of ${most}, ${remaining || "none"} remaining`}
       {error && `; last error: ${errorText(error)}`}
       {others > 0 && `; ${plural(others, "retry waits", "retries wait")} as well`}
     </>

@@ -76,6 +76,12 @@ it("tells when a retry that waits goes on, with which attempt, and what went wro
     span({ ...wait, id: "b", start: 2, delay: 0.8 }),
     span({ ...wait, id: "lost", parent: "elsewhere", start: 0, delay: 0.1 }),
   ];
-  expect(waitingOf(spans)).toEqual([{ operation: "call", until: 2.8, next: 3, most: 5, error: AWAY }]);
+  expect(waitingOf(spans)).toEqual([
+    { operation: "call", until: 2.8, next: 3, most: 5, remaining: 2, error: AWAY },
+  ]);
   expect(waitingOf(retry({}))).toEqual([]);
+  const [last] = waitingOf([...retry({ max_attempts: 3 }), span({ ...wait, id: "b", delay: 1 })]);
+  expect(last?.remaining).toBe(0);
+  const [unknown] = waitingOf([...retry({ max_attempts: null }), span({ ...wait, id: "b", delay: 1 })]);
+  expect([unknown?.most, unknown?.remaining]).toEqual([null, null]);
 });

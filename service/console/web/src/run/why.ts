@@ -13,6 +13,8 @@ export interface Waiting {
   readonly until: number;
   readonly next: number;
   readonly most: number | null;
+  /** Attempts after the next one; null where nobody said how many there may be. */
+  readonly remaining: number | null;
   readonly error: RunError | null;
 }
 
@@ -77,6 +79,7 @@ export function waitingOf(spans: readonly Span[]): readonly Waiting[] {
         until: at,
         next: made.length + 1,
         most: retry.max_attempts,
+        remaining: retry.max_attempts === null ? null : retry.max_attempts - made.length - 1,
         error: lastError(retry, made),
       }));
     })
