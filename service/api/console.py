@@ -51,7 +51,7 @@ class ConsoleRoutes:
     ) -> None:
         self._hub = console.hub
         self._runs = console.runs
-        self._inputs = console.inputs
+        self._inline = console.inline
         self._spans = console.spans
         self._links = dict(links)
         self._alerts = alerts
@@ -63,7 +63,7 @@ class ConsoleRoutes:
             web.get("/console/snapshot", self.snapshot),
             web.get("/console/stream", self.stream),
             web.get("/console/traces/{trace_id}", self.trace),
-            web.get("/console/runs/{id}", self.run_input),
+            web.get("/console/runs/{id}", self.inline_run),
         ]
 
     async def snapshot(self, request: web.Request) -> web.Response:
@@ -90,12 +90,12 @@ class ConsoleRoutes:
         document = {"seq": seq, **trace_members(trace)}
         return await _json_response(document, "spans", lambda: map(span_json, trace.spans))
 
-    async def run_input(self, request: web.Request) -> web.Response:
-        """What an inline run was started with."""
+    async def inline_run(self, request: web.Request) -> web.Response:
+        """What an inline run was started with, and what it answered."""
         run_id = request.match_info["id"]
-        known = self._inputs.get(run_id)
+        known = self._inline.get(run_id)
         if known is None:
-            detail = f"No parameters of an inline run {run_id[:100]!r} are known (any more)."
+            detail = f"No inline run {run_id[:100]!r} is known (any more)."
             raise Problem(404, "unknown-run", "Unknown run", detail)
         return web.json_response(known, headers=_HEADERS)
 

@@ -36,7 +36,12 @@ def console_paths() -> dict[str, Any]:
             "get": get("getConsoleTrace", f"{_NOTE}the spans of a trace.", [trace_id], (401, 404, 422))
         },
         "/console/runs/{id}": {
-            "get": get("getConsoleRun", f"{_NOTE}what an inline run was started with.", [run_id], (401, 404))
+            "get": get(
+                "getConsoleRun",
+                f"{_NOTE}what an inline run was started with, and what it answered.",
+                [run_id],
+                (401, 404),
+            )
         },
         "/console/history": {
             "get": get("getHistory", f"{_NOTE}the charts of the last three hours.", None, (401,))

@@ -8,9 +8,8 @@ from aiohttp import web
 from service.api.problems import Problem
 from service.api.root_path import root_path
 from service.api.validation import read_params
-from service.console.run_inputs import started_with
+from service.console.inline_records import asked_for
 from service.runs.inline import DrainingError, InlineRuns, TooManyRunsError
-from service.runs.run import WorkflowRun
 from service.workflows import WORKFLOWS
 from service.workflows.definition import WorkflowDefinition
 
@@ -37,13 +36,15 @@ class WorkflowRoutes:
         definition = find_workflow(request.match_info["workflow"])
         params = await read_params(request, definition.params, self._max_body_bytes)
         try:
-            with started_with(params.model_dump_json()):
+            with asked_for(params.model_dump_json()) as record:
                 run = await self._runs.run(definition, params)
         except TooManyRunsError as error:
             raise too_many_runs(error, "RETRYSCOPE_MAX_RUNS_IN_FLIGHT") from None
         except DrainingError:
             raise draining() from None
-        return _answer(run)
+        result, error = run.result().members(), run.error_members()
+        record.answered(result, error)
+        return _answer(result, error)
 
 
 def describe(definition: WorkflowDefinition[Any], root: str = "") -> dict[str, Any]:
@@ -107,14 +108,11 @@ _PROBLEMS: Mapping[str, tuple[int, str, str]] = {
 }
 
 
-def _answer(run: WorkflowRun) -> web.Response:
-    result = run.result()
-    if result.outcome == "success":
-        return web.json_response(result.members())
-    status, kind, title = _PROBLEMS[result.outcome]
-    members = result.members()
-    detail = title
-    if error := run.error_members():
-        detail = error["message"]
-        members["error"] = error
-    raise Problem(status, kind, title, detail, members)
+def _answer(result: dict[str, Any], error: dict[str, str] | None) -> web.Response:
+    outcome = result["outcome"]
+    if outcome == "success":
+        return web.json_response(result)
+    status, kind, title = _PROBLEMS[outcome]
+    if error is None:
+        raise Problem(status, kind, title, title, result)
+    raise Problem(status, kind, title, error["message"], {**result, "error": error})

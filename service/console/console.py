@@ -6,7 +6,7 @@ from typing import Final
 from opentelemetry.sdk.trace import SpanProcessor
 
 from service.console.changes import keep_publishing, publish_changes
-from service.console.run_inputs import RunInputs
+from service.console.inline_records import InlineRecords
 from service.console.run_summaries import RunSummaries
 from service.console.span_store import SpanStore
 from service.console.stream import StreamHub
@@ -18,20 +18,20 @@ class Console:
     Attributes:
         spans: The traces that are kept.
         runs: The runs of this process.
-        inputs: What its inline runs were started with.
+        inline: What its inline runs were started with, and what they answered.
         hub: Whoever has news publishes them there.
     """
 
     def __init__(self, spans: SpanStore) -> None:
         self.spans: Final = spans
         self.runs: Final = RunSummaries(spans.__contains__)
-        self.inputs: Final = RunInputs(spans.__contains__)
+        self.inline: Final = InlineRecords(spans.__contains__)
         self.hub: Final = StreamHub()
 
     @property
     def span_processors(self) -> Sequence[SpanProcessor]:
         """What the telemetry has to feed."""
-        return (self.spans, self.runs, self.inputs)
+        return (self.spans, self.runs, self.inline)
 
     async def keep_publishing(self) -> None:
         """Publish the changes of runs and spans, until cancelled."""

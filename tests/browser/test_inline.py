@@ -1,5 +1,6 @@
 """The page of an inline run: it can be run again, and says why it can't be cancelled."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -7,7 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.integration.conftest import running_service
-from tests.support.browser import Visitor, is_live
+from tests.support.browser import Visitor, inaccessible, is_live
+from tests.support.polling import wait_until
 from tests.support.process import Service
 from tests.support.waterfall import Waterfall
 
@@ -38,6 +40,8 @@ def test_it_is_run_again_in_the_background(visitor: Visitor, service: Service) -
     Waterfall(page).wait_for_end("exhausted")
     expect(page.get_by_role("button", name="Cancel run")).to_have_count(0)
     expect(page.get_by_label("Parameters as JSON")).to_contain_text('"max_retries": 1')
+    expect(page.get_by_label("Result as JSON")).to_contain_text('"outcome": "exhausted"')
+    expect(page.get_by_label("Error as JSON")).to_contain_text("API temporarily unavailable")
 
     page.get_by_role("button", name="Run again", exact=True).click()
     expect(page).to_have_url(re.compile(r"/runs/[0-9a-f]{8}-"))
@@ -48,6 +52,26 @@ def test_it_is_run_again_in_the_background(visitor: Visitor, service: Service) -
     assert record["trace_id"] != answer.body["trace_id"]
     page.go_back()
     expect(page.get_by_text(REASON)).to_have_count(0)
+
+
+def test_its_answer_is_there_once_it_has_ended(visitor: Visitor, service: Service) -> None:
+    """On a page that was open before; of a long answer the first tasks, and it says that there are more."""
+    service.start_run("concurrent", tasks=200, duration=2, failure_rate=0)
+
+    def run() -> str | None:
+        runs = service.get("/console/snapshot").body["runs"]
+        return next((each["id"] for each in runs if each["workflow"] == "concurrent"), None)
+
+    page = visitor.open(f"/runs/{wait_until(run, 'it has started')}")
+    expect(page.get_by_label("Parameters as JSON")).to_contain_text('"tasks": 200')
+    result = page.get_by_label("Result as JSON")
+    expect(result).to_contain_text('"succeeded": 200')
+    tasks = len(json.loads(result.text_content() or "")["tasks"])
+    assert 20 < tasks < 200
+    expect(page.get_by_text(f"Cut: {tasks} of 200 tasks; counts are of all.")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 860})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert inaccessible(page) == {}
 
 
 def test_while_it_runs_it_says_who_can_cancel_it(visitor: Visitor, service: Service) -> None:

@@ -275,6 +275,19 @@ async def test_what_an_inline_run_was_started_with(api: Api) -> None:
     await api.run("sequential", **started["sequential"])
 
 
+async def test_what_an_inline_run_answered(api: Api) -> None:
+    """As it did: a result, and the error of one that failed."""
+    success = (await api.run("sequential", tasks=2)).json()
+    failed = (await api.run("retry", failure_rate=1, max_retries=0)).json()
+    paths = [f"/console/runs/{run['id']}" for run in api.console.runs.latest()]
+    known = {each["workflow"]: each for each in [(await api.get(path)).json() for path in paths]}
+    assert known["sequential"]["result"] == success
+    assert "error" not in known["sequential"]
+    assert known["retry"]["error"] == failed["error"]
+    assert known["retry"]["result"].items() <= failed.items()
+    assert known["retry"]["result"]["outcome"] == "exhausted"
+
+
 async def test_a_run_that_was_started_with_nobody_knows_what(api: Api) -> None:
     """404, and why that may be."""
     answer = await api.get(f"/console/runs/{'a' * 32}-{'b' * 16}")

@@ -10,10 +10,10 @@ from opentelemetry.sdk.trace import Span
 from opentelemetry.trace import Status, StatusCode
 
 from instrumentation import semconv
-from service.console import run_inputs, run_summaries
+from service.console import inline_records, run_summaries
 from service.console.console import Console
+from service.console.inline_records import asked_for
 from service.console.retention import is_notable
-from service.console.run_inputs import started_with
 from service.console.span_store import SpanStore
 from tests.unit.service.console.spans import own_tracer_into, start, trace_of, tracer_into
 
@@ -258,12 +258,12 @@ def test_a_run_is_listed_and_can_be_run_again_for_as_long_as_its_trace_is_kept(
 ) -> None:
     """Also when hundreds that succeeded came after it."""
     monkeypatch.setattr(run_summaries, "MAX_ENDED", 3)
-    monkeypatch.setattr(run_inputs, "MAX_KEPT", 3)
+    monkeypatch.setattr(inline_records, "MAX_KEPT", 3)
     console = Console(SpanStore(3, 1000))
     tracer = own_tracer_into(*console.span_processors)
 
     def run(outcome: str) -> str:
-        with started_with("{}"):
+        with asked_for("{}"):
             span = start(tracer, "workflow retry", attributes={semconv.WORKFLOW: "retry"})
         end(span, outcome)
         context = span.get_span_context()
@@ -272,7 +272,7 @@ def test_a_run_is_listed_and_can_be_run_again_for_as_long_as_its_trace_is_kept(
     failed = run("exhausted")
     plain = [run("success") for _ in range(10)]
     assert [each["id"] for each in console.runs.latest()] == [plain[-1], plain[-2], failed]
-    assert [console.inputs.get(each) is not None for each in (failed, *plain)] == [
+    assert [console.inline.get(each) is not None for each in (failed, *plain)] == [
         True,
         *[False] * 8,
         True,

@@ -1,5 +1,5 @@
 import { apiGet, apiPost } from "./client";
-import type { RunInput, RunPage, RunRecord } from "./types";
+import type { InlineRun, RunPage, RunRecord } from "./types";
 
 export const startRun = (workflow: string, params: unknown): Promise<RunRecord> =>
   apiPost(`/workflows/${encodeURIComponent(workflow)}/runs`, params);
@@ -11,8 +11,8 @@ export const cancelRun = (id: string): Promise<RunRecord> =>
 export const readRun = (id: string, signal?: AbortSignal): Promise<RunRecord> =>
   apiGet(`/runs/${encodeURIComponent(id)}`, signal);
 
-/** What an inline run was started with; 404 once the service has forgotten it. */
-export const readInput = (id: string, signal?: AbortSignal): Promise<RunInput> =>
+/** An inline run; 404 once the service has forgotten it. */
+export const readInlineRun = (id: string, signal?: AbortSignal): Promise<InlineRun> =>
   apiGet(`/console/runs/${encodeURIComponent(id)}`, signal);
 
 export const listRuns = (query: Record<string, string>, signal?: AbortSignal): Promise<RunPage> =>

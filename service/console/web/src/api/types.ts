@@ -246,8 +246,18 @@ export interface RunInput {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
+/** What came out of a run that has ended. */
+export interface RunAnswer {
+  readonly result?: RunResult;
+  readonly error?: RunError;
+  /** Where the result has not all of its tasks: how many there were. */
+  readonly total_tasks?: number;
+}
+
+export type InlineRun = RunInput & RunAnswer;
+
 /** A background run, as `GET /runs` has it: at any process that shares the engine. Times are ISO 8601. */
-export interface RunRecord extends RunInput {
+export interface RunRecord extends RunInput, RunAnswer {
   readonly id: string;
   readonly state: "queued" | "running" | "cancelling" | "succeeded" | "failed" | "cancelled" | "lost";
   readonly outcome?: Outcome;
@@ -261,8 +271,6 @@ export interface RunRecord extends RunInput {
   /** Deliveries to a worker so far, and how many of them a shutdown gave back. */
   readonly delivery: number;
   readonly handed_back: number;
-  readonly error?: RunError;
-  readonly result?: RunResult;
 }
 
 /** What a run answers, and more that is shown as it is. */

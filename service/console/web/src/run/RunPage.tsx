@@ -8,14 +8,14 @@ import { addressOf } from "./address";
 import { Disclosure } from "./Disclosure";
 import { EventList } from "./EventList";
 import { factsOf, findRunSpan, spansOf } from "./facts";
+import { RunDocuments } from "./RunDocuments";
 import { RunNotes } from "./RunNotes";
 import { RunHeader } from "./RunHeader";
-import { RunInput } from "./RunInput";
 import { RunReason } from "./RunReason";
 import { RunSummaryList } from "./RunSummaryList";
 import { SpanDetails } from "./SpanDetails";
 import { TraceJson } from "./TraceJson";
-import { useInlineInput } from "./input";
+import { useInlineRun } from "./inline";
 import { useRecord } from "./record";
 import { waitingOf, whyOf } from "./why";
 import "./run.css";
@@ -27,8 +27,8 @@ export function RunPage({ id }: { id: string }) {
   const seen = summary ? `${summary.state} ${summary.outcome}` : "";
   const known = useRecord(address.kind === "background" ? id : null, seen);
   const { record } = known;
-  const inlineInput = useInlineInput(address.kind === "inline" ? id : null);
-  const input = record ?? inlineInput ?? null;
+  const inline = useInlineRun(address.kind === "inline" ? id : null, seen);
+  const documents = record ?? inline ?? null;
   const traceId =
     address.kind === "background" ? (record?.trace_id ?? summary?.trace_id ?? null) : address.traceId;
   const trace = useTrace(traceId);
@@ -69,12 +69,12 @@ export function RunPage({ id }: { id: string }) {
       <p className="run-back">
         <Link href={lastRunsPath()}>← Runs</Link>
       </p>
-      <RunHeader title={title} facts={facts} record={record} input={input} onRecord={known.put} />
+      <RunHeader title={title} facts={facts} record={record} input={documents} onRecord={known.put} />
       <RunReason why={why} waiting={waiting} />
       <RunNotes
         address={address}
         known={known}
-        forgotten={inlineInput === null}
+        forgotten={inline === null}
         facts={facts}
         trace={trace}
         traceId={traceId}
@@ -86,7 +86,7 @@ export function RunPage({ id }: { id: string }) {
         record={record}
         traceId={traceId}
       />
-      {input && <RunInput input={input} record={record} />}
+      {documents && <RunDocuments {...documents} />}
       {trace.truncated && (
         <p className="run-banner" role="note">
           {formatCount(spans.length)} of {formatCount(trace.total)} spans are shown: the outermost ones.
