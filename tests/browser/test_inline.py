@@ -56,7 +56,7 @@ def test_it_is_run_again_in_the_background(visitor: Visitor, service: Service) -
 
 def test_its_answer_is_there_once_it_has_ended(visitor: Visitor, service: Service) -> None:
     """On a page that was open before; of a long answer the first tasks, and it says that there are more."""
-    service.start_run("concurrent", tasks=200, duration=2, failure_rate=0)
+    answer = service.start_run("concurrent", tasks=200, duration=2, failure_rate=0)
 
     def run() -> str | None:
         runs = service.get("/console/snapshot").body["runs"]
@@ -64,10 +64,13 @@ def test_its_answer_is_there_once_it_has_ended(visitor: Visitor, service: Servic
 
     page = visitor.open(f"/runs/{wait_until(run, 'it has started')}")
     expect(page.get_by_label("Parameters as JSON")).to_contain_text('"tasks": 200')
+    whole = answer.answer().body
     result = page.get_by_label("Result as JSON")
     expect(result).to_contain_text('"succeeded": 200')
-    tasks = len(json.loads(result.text_content() or "")["tasks"])
+    shown = json.loads(result.text_content() or "")
+    tasks = len(shown["tasks"])
     assert 20 < tasks < 200
+    assert shown == {**whole, "tasks": whole["tasks"][:tasks]}
     expect(page.get_by_text(f"Cut: {tasks} of 200 tasks; counts are of all.")).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 860})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
