@@ -35,10 +35,8 @@ export function whyOf(facts: RunFacts, inside: readonly Span[]): string | null {
   if (giveUp !== undefined) return giveUp;
   if (facts.error === null || !facts.ended || facts.status === "success" || facts.status === "cancelled")
     return null;
-  // The message of a timeout says that it is one.
-  return facts.status === "timeout" && facts.error.message !== ""
-    ? facts.error.message
-    : `failed: ${errorText(facts.error)}`;
+  const failed = facts.status === "timeout" && facts.error.message !== "" ? "" : "failed: ";
+  return `${failed}${errorText(facts.error)}`;
 }
 
 function giveUpText(retry: Span, error: RunError | null): string {

@@ -12,4 +12,4 @@ function SoFar({ from }: { readonly from: number }) {
 }
 
 const soFarText = (elapsed: number): string =>
-  elapsed < 1 ? "under 1 s so far" : `${formatElapsed(elapsed)} so far`;
+  elapsed < 1 ? "under 1 s so far" : `${formatElapsed(Math.floor(elapsed))} so far`;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { TaskCounts } from "../api/types";
-import { errorsOfRecord, failuresText, shownStatus } from "./tasks";
+import { errorText, errorsOfRecord, failuresText, shownStatus } from "./tasks";
 
 const NONE: TaskCounts = { running: 0, succeeded: 0, failed: 0, timed_out: 0, cancelled: 0 };
 
@@ -16,6 +16,15 @@ test.each<[Partial<TaskCounts>, string | null]>([
   expect(failuresText(tasks)).toBe(text);
   expect(shownStatus("success", tasks)).toBe(text === null ? "success" : "partial");
   expect(shownStatus("error", tasks)).toBe("error");
+});
+
+test.each([
+  ["OSError", "away", "OSError: away"],
+  ["OSError", "", "OSError"],
+  ["timeout", "attempt 2 of call timed out after 1 s", "attempt 2 of call timed out after 1 s"],
+  ["timeout", "", "timeout"],
+])("an error of type %s that says %j reads %s", (type, message, text) => {
+  expect(errorText({ type, message })).toBe(text);
 });
 
 test("of a record the run's own error is named, and all types are found", () => {

@@ -38,8 +38,11 @@ export function failuresText(tasks: TaskCounts | null): string | null {
 export const shownStatus = (status: string, tasks: TaskCounts | null): string =>
   status === "success" && failedTasks(tasks) > 0 ? "partial" : status;
 
-export const errorText = ({ type, message }: RunError): string =>
-  message === "" || message === type ? type : `${type}: ${message}`;
+/** The message of a timeout says that it is one. */
+export const errorText = ({ type, message }: RunError): string => {
+  if (message === "" || message === type) return type;
+  return type === "timeout" ? message : `${type}: ${message}`;
+};
 
 /** What a record says of a run that has ended. */
 export function countsOfRecord({ result }: RunRecord) {
