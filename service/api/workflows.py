@@ -42,9 +42,9 @@ class WorkflowRoutes:
             raise too_many_runs(error, "RETRYSCOPE_MAX_RUNS_IN_FLIGHT") from None
         except DrainingError:
             raise draining() from None
-        result, error = run.result().members(), run.error_members()
-        record.answered(result, error)
-        return _answer(result, error)
+        result, failure = run.result().members(), run.error_members()
+        record.answered(result, failure)
+        return _answer(result, failure)
 
 
 def describe(definition: WorkflowDefinition[Any], root: str = "") -> dict[str, Any]:

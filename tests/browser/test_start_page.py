@@ -88,6 +88,9 @@ def test_the_runs_begin_early_and_nothing_is_empty_or_alone(
         assert box is not None
         assert box["height"] < 110
         assert top(page.get_by_role("region", name="Latest runs")) < latest
+        error = page.get_by_role("list", name="Latest runs").locator(".run-error").first.bounding_box()
+        assert error is not None
+        assert error["width"] >= 200
         assert top(runs) < top(page.get_by_role("region", name="Traffic")) or width == 1280
         charts = page.locator(".chart-small")
         expect(charts).to_have_count(4)
