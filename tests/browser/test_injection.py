@@ -79,7 +79,7 @@ SENT = {
 ADDRESSES: Mapping[str, tuple[str, Callable[[Page], None]]] = {
     "the id of a run": (
         f"/runs/{QUOTED}",
-        lambda page: expect(page.locator("code", has_text=MARKUP)).to_be_visible(),
+        lambda page: expect(page.locator("code", has_text=MARKUP)).to_have_count(2),  # a note and a fact
     ),
     "a search": (
         f"/runs?q={QUOTED}",

@@ -172,12 +172,17 @@ def test_cancelling_in_a_backoff_shows_the_line_and_ends_the_bar(visitor: Visito
     page.get_by_role("button", name="Cancel run").click()
     waterfall.wait_for_end("cancelled")
     backoff = waterfall.bars("backoff flaky_api_call (300 s planned), backoff, cancelled")[0]
+    asked = float(page.locator(".cancel-line").get_attribute("data-time") or 0)
     line = page.locator(".cancel-line").bounding_box()
     lane = waterfall.grid.locator(".span-lane").first.bounding_box()
     assert line
     assert lane
     known = spans(service, run)
-    assert abs(line["x"] - lane["x"] - place_of(time_of_cancel(known), known, lane["width"])) <= 3 * PIXEL
+    (waiting,) = [span for span in known.values() if span["kind"] == "backoff"]
+    assert waiting["start"] < asked <= time_of_cancel(known), (
+        "the service is asked before the run hears of it"
+    )
+    assert abs(line["x"] - lane["x"] - place_of(asked, known, lane["width"])) <= 3 * PIXEL
     assert line["x"] - lane["x"] <= backoff.right + 3 * PIXEL
     assert line["x"] + line["width"] <= lane["x"] + lane["width"] + 0.5, "the line is cut off"
     assert backoff.mark == "⊘"
