@@ -5,8 +5,9 @@
 .DEFAULT_GOAL := help
 .PHONY: run load stack test bench lint generate screenshots dashboard-pictures tools lock clean help
 
-# Tests of one file stay together: they share servers and browsers. How many processes: tests/conftest.py.
-parallel = --numprocesses auto --dist loadfile
+# Tests of one file stay together: they share servers and browsers. How many processes, and in which
+# order files go: tests/conftest.py.
+parallel = --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Of these again in other modes of asyncio: the library, and what runs in the background. Coverage is measured
 # there, too: of all tests it would take twice as long, and show no line of the library more.

@@ -62,6 +62,13 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(len(os.sched_getaffinity(0)) + 1, 4)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In random order, but those of units last: they are short, so that no process waits long for another."""
+    units = (ROOT / "tests" / "unit", ROOT / "instrumentation")
+    items.sort(key=lambda item: any(item.path.is_relative_to(folder) for folder in units))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--eager-tasks",

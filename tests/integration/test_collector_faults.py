@@ -112,7 +112,7 @@ def test_the_queue_bounds_what_waits_for_a_hanging_collector(start_service: Star
     dropped = [message for message in service.messages("WARNING") if "dropped" in message]
     assert [message.partition(";")[0] for message in dropped] == [
         "1 spans were dropped (queue_full)",
-        f"{queue} spans were dropped (shutdown)",
+        f"{queue} spans were dropped (already_shutdown)",
     ]
 
 
@@ -189,7 +189,7 @@ def test_a_shutdown_waits_no_longer_than_it_may(start_service: StartService, fau
         run(service)
         service.stop()
     (warning,) = (message for message in service.messages("WARNING") if "were dropped" in message)
-    assert warning.startswith("5 spans were dropped (shutdown)")
+    assert warning.startswith("5 spans were dropped (already_shutdown)")
     assert service.logs[-1]["message"] == "shut down"
 
 

@@ -97,7 +97,7 @@ async def test_a_bug_is_answered_without_its_details_and_recorded_once(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """500; the exception is on the request's span and in the log, and nowhere in the answer."""
-    monkeypatch.setattr(workflows, "_answer", lambda run: 1 / 0)
+    monkeypatch.setattr(workflows, "_answer", lambda *_: 1 / 0)
     with caplog.at_level(logging.ERROR, "service"):
         observed = await api.observe("retry", failure_rate=0)
     assert observed.answer is not None
