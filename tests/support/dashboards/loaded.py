@@ -87,14 +87,30 @@ def load_service(service: Service, prometheus: Prometheus) -> Loaded:
     _wait_for_scrapes(prometheus, 2)
     drive_healthy(service)
     _wait_for_scrapes(prometheus, 2)
-    slowest = f"count({recording.BUDGET_REMAINING}) + count({recording.ATTEMPTS_PER_OPERATION})"
-    wait_until(lambda: prometheus.query(slowest), "the rules have recorded what takes them longest")
-    healthy_at = time.time()
+    healthy_at = _when_all_is_there(prometheus)
     _wait_for_scrapes(prometheus, 1)
     drive(service)
     # Each group of rules is evaluated once a second, at an offset of its own.
     _wait_for_scrapes(prometheus, 5)
-    return Loaded(service, prometheus, started, healthy_at, time.time())
+    return Loaded(service, prometheus, started, healthy_at, _when_all_is_there(prometheus))
+
+
+def _when_all_is_there(prometheus: Prometheus) -> float:
+    """A moment at which the rules have recorded what takes them longest, and the last scrape has not failed.
+
+    One may fail on a busy machine: after it a gauge has no value, nor what is recorded from gauges.
+    """
+    recorded = f"count({recording.BUDGET_REMAINING}) + count({recording.ATTEMPTS_PER_OPERATION})"
+
+    def moment() -> float | None:
+        now = time.time()
+        return (
+            now
+            if prometheus.api("query", query=f"{recorded} + (sum(up) == 1)", time=f"{now:.3f}")["result"]
+            else None
+        )
+
+    return wait_until(moment, "the service is scraped, and the rules have recorded")
 
 
 def _wait_for_scrapes(prometheus: Prometheus, number: float) -> None:
