@@ -97,10 +97,17 @@ def _steps(steps: Steps) -> ThresholdsConfig:
 
 def without_value(text: str, colour: str | None = None) -> ValueMapping:
     """What stands in the place of a value that is not there, in a colour that says neither good nor bad."""
+    return _instead_of(SpecialValueMatch.NULL_AND_NAN, text, colour)
+
+
+def without_text(text: str) -> ValueMapping:
+    """What stands where a label is missing: of itself Grafana shows there what it shows of an empty panel."""
+    return _instead_of(SpecialValueMatch.EMPTY, text)
+
+
+def _instead_of(match: SpecialValueMatch, text: str, colour: str | None = None) -> ValueMapping:
     result = ValueMappingResult(text=text, color=colour, index=0)
-    return SpecialValueMap(
-        options=DashboardSpecialValueMapOptions(match=SpecialValueMatch.NULL_AND_NAN, result=result)
-    )
+    return SpecialValueMap(options=DashboardSpecialValueMapOptions(match=match, result=result))
 
 
 def below_zero(text: str, colour: str) -> ValueMapping:
@@ -343,7 +350,7 @@ def rows(
         links: Where a click on a column's cell leads, by heading.
     """
     panel = described(table.Panel(), title, means=means, do=do, empty=empty, width=width, height=height)
-    panel = panel.datasource(PROMETHEUS).unit("short").mappings([without_value("-")])
+    panel = panel.datasource(PROMETHEUS).unit("short").mappings([without_value("-"), without_text("-")])
     panel = panel.sort_by([common.TableSortByFieldState().display_name(worst_by).desc(True)])
     panel = narrow(panel) if most else in_pages(panel)
     names: dict[str, str] = dict(by)
