@@ -5,7 +5,6 @@ Every panel says what it means and what to do about it, has a unit, and says in 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from grafana_foundation_sdk.builders import common, heatmap, stat, table, timeseries
@@ -18,15 +17,12 @@ from grafana_foundation_sdk.models.common import (
     LegendDisplayMode,
     LegendPlacement,
     SortOrder,
-    TableCellHeight,
     TooltipDisplayMode,
     VisibilityMode,
 )
 from grafana_foundation_sdk.models.dashboard import (
     DashboardRangeMapOptions,
     DashboardSpecialValueMapOptions,
-    DataTransformerConfig,
-    DynamicConfigValue,
     RangeMap,
     SpecialValueMap,
     SpecialValueMatch,
@@ -44,8 +40,6 @@ from grafana.variables import PROMETHEUS
 NO_TRAFFIC = "No traffic in this time range"
 PER_SECOND = "suffix:/s"
 """Grafana's `ops` repeats "ops/s" at each tick, and its `cps` reads "c/s"."""
-NUMBER_WIDTH = 92
-"""Of a column, in pixels; names share the rest."""
 MOST_LINES = 8
 """Of one panel: as many names as fit beside it. There may be 200 operations."""
 
@@ -57,7 +51,7 @@ Steps = Mapping[float, str]
 
 def query(expression: str, legend: str, *, exemplar: bool = False) -> Dataquery:
     """An expression over the panel's time range."""
-    target = _query(expression).range().legend_format(legend)
+    target = asked(expression).range().legend_format(legend)
     return target.exemplar(True) if exemplar else target
 
 
@@ -71,15 +65,11 @@ def current(expression: str, legend: str) -> Dataquery:
 
 def overall(expression: str, legend: str) -> Dataquery:
     """An expression over `$__range`: asked once, at the end of the time range."""
-    return _query(expression).instant().legend_format(legend)
+    return asked(expression).instant().legend_format(legend)
 
 
-def latest(expression: str) -> Dataquery:
-    """An expression's value now, as rows of a table."""
-    return _query(expression).instant().format(PromQueryFormat.TABLE).legend_format("__auto")
-
-
-def _query(expression: str) -> Dataquery:
+def asked(expression: str) -> Dataquery:
+    """An expression, asked of Prometheus."""
     return Dataquery().datasource(PROMETHEUS).expr(expression).editor_mode(QueryEditorMode.CODE)
 
 
@@ -89,7 +79,8 @@ def described(panel: P, title: str, *, means: str, do: str, empty: str, width: i
     return panel.title(title).description(description).no_value(empty).span(width).height(height)
 
 
-def _steps(steps: Steps) -> ThresholdsConfig:
+def coloured(steps: Steps) -> ThresholdsConfig:
+    """The colours of values, and where they begin."""
     ascending = sorted({-math.inf: GREEN, **steps}.items())
     thresholds = [Threshold(value=None if v == -math.inf else v, color=colour) for v, colour in ascending]
     return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(thresholds)
@@ -180,7 +171,7 @@ def trend(
         panel = panel.override_by_name(name, [fixed(colour)])
     if lines:
         style = common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
-        panel = panel.thresholds(_steps(lines)).thresholds_style(style)
+        panel = panel.thresholds(coloured(lines)).thresholds_style(style)
     return panel if bottom is None else panel.min(bottom)
 
 
@@ -248,7 +239,7 @@ def number(
         panel.datasource(PROMETHEUS)
         .with_target(target)
         .unit(unit)
-        .thresholds(_steps(steps or {}))
+        .thresholds(coloured(steps or {}))
         .color_mode(mode)
         .graph_mode(BigValueGraphMode.AREA if curve else BigValueGraphMode.NONE)
         .mappings([without_value(unknown, GREY), *words])
@@ -297,119 +288,3 @@ def distribution(
         .show_legend()
         .data_links(list(links))
     )
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of numbers.
-
-    Attributes:
-        expression: Its values, by the labels that make a row.
-        unit: Grafana's id of the unit.
-        steps: Colours of the cell.
-        words: Words for some values.
-    """
-
-    expression: str
-    unit: str
-    steps: Steps | None = None
-    words: Sequence[ValueMapping] = ()
-
-
-def rows(
-    title: str,
-    columns: Mapping[str, Column],
-    *,
-    by: Mapping[str, str],
-    worst_by: str,
-    means: str,
-    do: str,
-    width: int = 24,
-    height: int = 8,
-    empty: str = NO_TRAFFIC,
-    most: int | None = None,
-    hidden: Sequence[str] = (),
-    widths: Mapping[str, int] | None = None,
-    links: Mapping[str, Sequence[DashboardLink]] | None = None,
-) -> table.Panel:
-    """A table with a row per label set, in pages of as many rows as there is room for.
-
-    Args:
-        title: Of the panel.
-        columns: By heading.
-        by: Heading of each label that makes a row.
-        worst_by: Heading of the column whose greatest value comes first.
-        means: What it means.
-        do: What to do about it.
-        width: Of 24.
-        height: In rows of the grid.
-        empty: What it says instead of data.
-        most: Rows, if only the worst ones are shown; there must be room for them.
-        hidden: Headings of columns that only links use.
-        widths: Of columns of names, in pixels, by heading; the others share what is left.
-        links: Where a click on a column's cell leads, by heading.
-    """
-    panel = described(table.Panel(), title, means=means, do=do, empty=empty, width=width, height=height)
-    panel = panel.datasource(PROMETHEUS).unit("short").mappings([without_value("-"), without_text("-")])
-    panel = panel.sort_by([common.TableSortByFieldState().display_name(worst_by).desc(True)])
-    panel = narrow(panel) if most else in_pages(panel)
-    names: dict[str, str] = dict(by)
-    # One query has one letter; the merged table names its values after them.
-    for letter, (heading, column) in zip("ABCDEFGHIJKL", columns.items(), strict=False):
-        panel = panel.with_target(latest(column.expression).ref_id(letter))
-        panel = panel.override_by_name(heading, _shown(column))
-        names[f"Value #{letter}" if len(columns) > 1 else "Value"] = heading
-    for heading, targets in (links or {}).items():
-        value = [{"title": link.build().title, "url": link.build().url} for link in targets]
-        panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="links", value=value)])
-    for heading in hidden:
-        panel = without_column(panel, heading)
-    for heading, pixels in (widths or {}).items():
-        panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="custom.width", value=pixels)])
-    # `joinByField` would need one label; `merge` takes all that are equal.
-    order = {name: place for place, name in enumerate(names)}
-    shape = {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names}
-    steps: dict[str, object] = {"merge": {}, "organize": shape}
-    if most:
-        steps |= {"sortBy": {"sort": [{"field": worst_by, "desc": True}]}, "limit": {"limitField": most}}
-    for name, options in steps.items():
-        panel = panel.with_transformation(DataTransformerConfig(id_val=name, options=options))
-    return panel
-
-
-def without_column(panel: table.Panel, heading: str) -> table.Panel:
-    """The table without a column, which links may use all the same."""
-    # One is what Grafana up to 12 calls it, the other what it calls it now.
-    names = ("custom.hidden", "custom.hideFrom.viz")
-    return panel.override_by_name(heading, [DynamicConfigValue(id_val=name, value=True) for name in names])
-
-
-def narrow(panel: table.Panel) -> table.Panel:
-    """The table with small rows, and columns that share the width: else what has no room is not seen."""
-    return panel.cell_height(TableCellHeight.SM).min_width(50)
-
-
-def in_pages(panel: table.Panel) -> table.Panel:
-    """A narrow table with further pages instead of rows below its edge."""
-    footer = common.TableFooterOptions().show(False).enable_pagination(True)
-    return narrow(panel).footer(footer)
-
-
-def _shown(column: Column) -> list[DynamicConfigValue]:
-    properties = [
-        DynamicConfigValue(id_val="unit", value=column.unit),
-        DynamicConfigValue(id_val="custom.width", value=NUMBER_WIDTH),
-    ]
-    if column.steps:
-        steps = [{"color": step.color, "value": step.value} for step in _steps(column.steps).build().steps]
-        properties += [
-            DynamicConfigValue(id_val="thresholds", value={"mode": "absolute", "steps": steps}),
-            DynamicConfigValue(
-                id_val="custom.cellOptions", value={"type": "color-background", "mode": "basic"}
-            ),
-        ]
-    if column.steps or column.words:
-        # Without a colour of its own, no value would have that of the lowest step.
-        words = [without_value("-", "transparent"), *column.words]
-        properties.append(DynamicConfigValue(id_val="mappings", value=words))
-    return properties

@@ -13,7 +13,8 @@ from grafana_foundation_sdk.builders.tempo import Dataquery
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 from grafana_foundation_sdk.models.tempo import SearchTableType
 
-from grafana.panels import described, in_pages, without_column, without_value
+from grafana.panels import described, without_value
+from grafana.tables import in_pages, without_column
 from grafana.variables import TEMPO
 from instrumentation import semconv
 

@@ -7,20 +7,10 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana import navigation, thresholds, traces, variables
 from grafana.colours import GREEN, ORANGE, OUTCOMES, RED
 from grafana.dashboard import dashboard
-from grafana.panels import (
-    PER_SECOND,
-    Column,
-    Panel,
-    below_zero,
-    current,
-    distribution,
-    number,
-    query,
-    rows,
-    trend,
-)
+from grafana.panels import PER_SECOND, Panel, below_zero, current, distribution, number, query, trend
 from grafana.promql import ENGINE, WORKFLOWS
 from grafana.questions import alerts
+from grafana.tables import Column, rows
 from instrumentation import semconv
 from service.slo import recording
 from service.slo.promql import COUNTED, FAILED, aggregated, largest, share, summed

@@ -4,8 +4,9 @@ from functools import reduce
 
 from grafana import navigation, thresholds
 from grafana.colours import RED
-from grafana.panels import Column, Panel, current, number, rows
+from grafana.panels import Panel, current, number
 from grafana.promql import JOB
+from grafana.tables import Column, rows
 from service.slo import recording
 from service.slo.promql import largest
 

@@ -4,22 +4,12 @@ from collections.abc import Mapping
 
 from grafana import navigation, thresholds, traces
 from grafana.colours import ORANGE, OUTCOMES, RED
-from grafana.panels import (
-    PER_SECOND,
-    Column,
-    Panel,
-    current,
-    distribution,
-    number,
-    overall,
-    query,
-    rows,
-    trend,
-)
+from grafana.panels import PER_SECOND, Panel, current, distribution, number, overall, query, trend
 from grafana.promql import OPERATIONS
 from grafana.questions.by_operation import BY, worst_operations
 from grafana.questions.cancellations import timeout_ratio_of
 from grafana.questions.retries import amplification_of
+from grafana.tables import Column, rows
 from instrumentation import semconv
 from service.slo.promql import COUNTED, FAILED, largest, share, summed
 

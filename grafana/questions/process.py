@@ -2,8 +2,9 @@
 
 from grafana import thresholds, traces
 from grafana.colours import ORANGE, RED
-from grafana.panels import PER_SECOND, Column, Panel, query, rows, trend
+from grafana.panels import PER_SECOND, Panel, query, trend
 from grafana.promql import INSTANCES, rate
+from grafana.tables import Column, rows
 from instrumentation import semconv
 from service.slo.promql import summed
 
