@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from service.api.problems import Problem, invalid_parameter
+from service.api.query import TRACE_ID
 from service.api.sampling import no_trace
 from service.console.changes import trace_members
 from service.console.console import Console
@@ -22,7 +22,6 @@ HEARTBEAT_SECONDS: Final = 10.0
 MAX_TRACES: Final = 20
 """Traces that one reader of the stream may follow."""
 
-_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _encode: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _HEADERS: Final = {"Cache-Control": "no-store"}
 _STREAM_HEADERS: Final = {
@@ -142,6 +141,6 @@ async def _json_response(
 
 
 def _trace_id(text: str) -> str:
-    if not _TRACE_ID.fullmatch(text.lower()):
+    if not TRACE_ID.fullmatch(text.lower()):
         raise invalid_parameter("trace", text, "32 hexadecimal digits")
     return text.lower()

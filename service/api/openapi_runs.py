@@ -5,8 +5,8 @@ from typing import Any, get_args
 from instrumentation.outcome import OUTCOMES
 from service.api.openapi_parts import TRACE_ID_HEADER, get, problems, ref
 from service.api.paging import LIMIT_PARAMETER
-from service.api.query import choices_parameter
-from service.api.runs import CURSOR, ERROR_TYPE, IDEMPOTENCY_KEY, LAST_EVENT_ID, TRACE_ID
+from service.api.query import TRACE_ID, choices_parameter
+from service.api.runs import CURSOR, ERROR_TYPE, IDEMPOTENCY_KEY, LAST_EVENT_ID
 from service.runs.filter import FAILURES
 from service.runs.record import RunRecord, RunState
 from service.workflows import WORKFLOWS

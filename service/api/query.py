@@ -4,12 +4,15 @@ With a misspelt filter a listing would show what was not asked for; and of a val
 would be dropped without a word.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
 from service.api.problems import invalid_parameter
+
+TRACE_ID: Final = re.compile(r"^[0-9a-f]{32}$")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

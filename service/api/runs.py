@@ -12,7 +12,7 @@ from aiohttp import web
 from instrumentation.outcome import OUTCOMES
 from service.api.paging import page_limit
 from service.api.problems import Problem, invalid_parameter
-from service.api.query import choices
+from service.api.query import TRACE_ID, choices
 from service.api.root_path import root_path
 from service.api.validation import read_params
 from service.api.workflows import draining, find_workflow, too_many_runs
@@ -27,8 +27,8 @@ from service.workflows import WORKFLOWS
 HEARTBEAT_SECONDS: Final = 10.0
 IDEMPOTENCY_KEY: Final = re.compile(r"^[!-~]([ -~]{0,198}[!-~])?$")
 CURSOR: Final = re.compile(r"^-[0-9]{1,12}(\.[0-9]{1,12})?_[0-9a-f-]{1,40}$")
+ASCII: Final = "1 to 200 printable ASCII characters long"
 ERROR_TYPE: Final = re.compile(r"^[ -~]{1,200}$")
-TRACE_ID: Final = re.compile(r"^[0-9a-f]{32}$")
 LAST_EVENT_ID: Final = re.compile(r"^[0-9]{0,9}$")
 """Headers and parameters, as the OpenAPI document describes them."""
 
@@ -72,7 +72,7 @@ class RunRoutes:
         definition = find_workflow(request.match_info["workflow"])
         key = request.headers.get("Idempotency-Key")
         if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
-            raise invalid_parameter("Idempotency-Key", key, "1 to 200 printable ASCII characters")
+            raise invalid_parameter("Idempotency-Key", key, ASCII)
         params = await read_params(request, definition.params, self._max_body_bytes)
         if self._inline.draining:
             raise draining()
@@ -100,9 +100,7 @@ class RunRoutes:
             state=choices(request, "state", get_args(RunState)),
             outcome=choices(request, "outcome", OUTCOMES),
             failures=choices(request, "failures", FAILURES),
-            error_type=_matching(
-                request, "error_type", ERROR_TYPE, "1 to 200 printable ASCII characters long"
-            ),
+            error_type=_matching(request, "error_type", ERROR_TYPE, ASCII),
             trace_id=_matching(request, "trace_id", TRACE_ID, "32 hexadecimal digits in small letters"),
             since=_time(request, "since"),
             until=_time(request, "until"),

@@ -12,6 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 
 from instrumentation import semconv
+from service.console.retention import first_to_go
 from service.console.run_summary import inline_run_id
 from service.console.span_json import kind_of
 
@@ -88,8 +89,7 @@ class InlineRecords(SpanProcessor):
         with self._lock:
             self._records[inline_run_id(context)] = record
             if len(self._records) > MAX_KEPT:
-                gone = (each for each, known in self._records.items() if not self._has_trace(known.trace_id))
-                del self._records[next(gone, next(iter(self._records)))]
+                del self._records[first_to_go(self._records, lambda each: each.trace_id, self._has_trace)]
 
     def get(self, run_id: str) -> dict[str, Any] | None:
         """The record as JSON, or None if it is not known (any more)."""

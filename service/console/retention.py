@@ -1,15 +1,17 @@
 """Which trace is forgotten first: what nobody will miss goes before what somebody will ask for."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
-from typing import Final
+from typing import Final, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from instrumentation import semconv
+
+T = TypeVar("T")
 
 MAX_LOOKED_AT: Final = 50
 """Traces that stay because somebody has opened them, the last ones; at most half of all."""
@@ -25,12 +27,19 @@ def is_notable(span: ReadableSpan) -> bool:
         span.status.status_code is StatusCode.ERROR
         or attributes.get(semconv.OUTCOME) not in _AS_HOPED
         or attributes.get(semconv.CLEANUP_OUTCOME) not in _AS_HOPED
-        or any(_above_one(attributes.get(number)) for number in _ATTEMPTS)
+        or any(is_above_one(attributes.get(number)) for number in _ATTEMPTS)
     )
 
 
-def _above_one(number: AttributeValue | None) -> bool:
+def is_above_one(number: AttributeValue | None) -> bool:
+    """Whether the number of an attempt, or of attempts, is that of a retry."""
     return isinstance(number, int) and number > 1
+
+
+def first_to_go(kept: Mapping[str, T], trace_of: Callable[[T], int], has_trace: Callable[[int], bool]) -> str:
+    """The oldest of what is kept that nobody can open any more, as its trace is gone; else the oldest."""
+    gone = (key for key, each in kept.items() if not has_trace(trace_of(each)))
+    return next(gone, next(iter(kept)))
 
 
 class RetentionOrder:

@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.util.types import Attributes
 
 from instrumentation import semconv
+from service.console.retention import first_to_go, is_above_one
 from service.console.run_summary import RunSummary
 from service.console.span_json import kind_of
 
@@ -43,9 +44,8 @@ class _Place:
 
     def attempt(self, attributes: Attributes) -> None:
         """An attempt was made here."""
-        number = (attributes or {}).get(semconv.ATTEMPT_NUMBER)
         self.run.attempts += 1
-        self.run.retries += isinstance(number, int) and number > 1
+        self.run.retries += is_above_one((attributes or {}).get(semconv.ATTEMPT_NUMBER))
         if self.operation is not None:
             self.operation.attempts += 1
 
@@ -164,12 +164,9 @@ class RunSummaries(SpanProcessor):
             del self._running[run.id]
             self._ended[run.id] = run
             if len(self._ended) > MAX_ENDED:
-                self._ended.pop(self._first_to_go())
-
-    def _first_to_go(self) -> str:
-        """The oldest that nobody can open any more."""
-        gone = (each.id for each in self._ended.values() if not self._has_trace(int(each.trace_id, 16)))
-        return next(gone, next(iter(self._ended)))
+                del self._ended[
+                    first_to_go(self._ended, lambda each: int(each.trace_id, 16), self._has_trace)
+                ]
 
     def _note(self, run: RunSummary) -> None:
         if self._watchers and self._is_current(run):
