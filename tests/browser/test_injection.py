@@ -87,7 +87,9 @@ ADDRESSES: Mapping[str, tuple[str, Callable[[Page], None]]] = {
     ),
     "filters": (
         f"/runs?workflow={QUOTED}&status={QUOTED}",
-        lambda page: expect(page.get_by_role("radio", name=MARKUP)).to_be_checked(),
+        lambda page: expect(
+            page.get_by_role("radiogroup", name="Workflow").get_by_role("radio", name=MARKUP)
+        ).to_be_checked(),
     ),
     "parameters": (
         f"/?workflow=retry&params={quote(json.dumps({'seed': MARKUP}))}#{QUOTED}",
