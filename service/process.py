@@ -134,7 +134,7 @@ async def _run(
             draining.append(partial(worker.drain, settings.drain_seconds, intake))
         on_ready(url)
         await stop.wait()
-        _log.info("shutting down: %d runs in flight", inline.in_flight + worker.in_flight)
+        _log.info("shutting down; runs in flight: %d", inline.in_flight + worker.in_flight)
         if numbers is not None:
             numbers.traffic.stop()
         await asyncio.gather(*(drain() for drain in draining))

@@ -63,7 +63,10 @@ def build() -> Dashboard:
                     cancellations.cleanup_duration(),
                 ],
             ),
-            ("In flight, and what is missing here", [operations.in_flight(), telemetry.losses(JOB)]),
+            (
+                "In flight, and what is missing here",
+                [operations.in_flight(height=telemetry.HEIGHT), telemetry.losses(JOB)],
+            ),
             ("Traces", [failed_traces()]),
         ],
     )

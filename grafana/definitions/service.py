@@ -121,6 +121,7 @@ def notifications() -> Panel:
         means="Alerts a second that Alertmanager delivered to POST /alerts, and what did not arrive whole.",
         do="Firing alerts above and nothing here: look at Alertmanager's log, its token and its route.",
         unit=PER_SECOND,
+        height=telemetry.HEIGHT,
         colours={
             "firing": RED,
             "resolved": "blue",

@@ -6,8 +6,9 @@ from grafana.panels import MOST_LINES, query
 from grafana.promql import worst
 
 BY = ("workflow", "operation")
-LEGEND = "{{operation}} ({{workflow}})"
-"""The operation first: where there is no room for both, it is what says more."""
+LEGEND = "{{operation}} {{workflow}}"
+"""The operation first: where there is no room for both, it is what says more. Nothing is around the workflow:
+the operations of somebody's own service have none."""
 
 
 def worst_operations(expression: str) -> Dataquery:

@@ -131,7 +131,7 @@ def heatmap() -> Panel:
     )
 
 
-def in_flight() -> Panel:
+def in_flight(height: int = 8) -> Panel:
     """Operations that have started and not ended."""
     return trend(
         "Operations in flight",
@@ -140,6 +140,7 @@ def in_flight() -> Panel:
         do="A line that only climbs, or stays up while nothing ends, is stuck: look at its traces, and"
         " give it a timeout.",
         unit="short",
+        height=height,
         links=[traces.of_series(*BY)],
     )
 

@@ -133,6 +133,7 @@ def attempt_duration() -> Panel:
         do="An attempt's timeout belongs a little above the p99 of the successes: below it, it makes failures"
         " of answers that would have come; far above it, every failure costs the whole wait.",
         unit="s",
+        width=24,
         empty="Nothing was tried in this time range",
         colours=OUTCOMES,
         links=[traces.of_series("outcome", conditions=(*SCOPE, ATTEMPT), title="Attempts in traces")],

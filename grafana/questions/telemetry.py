@@ -6,6 +6,9 @@ from grafana.promql import Scope
 from instrumentation import semconv
 from service.slo.promql import summed
 
+HEIGHT = 9
+"""There may be nine names beside the lines."""
+
 
 def losses(scope: Scope) -> Panel:
     """Spans, labels and records that were lost."""
@@ -23,6 +26,6 @@ def losses(scope: Scope) -> Panel:
         " Folded labels: declare the operation, and build no name from ids. Failures: the log says once"
         " what it was.",
         unit=PER_SECOND,
-        height=9,
+        height=HEIGHT,
         links=[traces.of_series(title="Traces that did arrive")],
     )

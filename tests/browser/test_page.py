@@ -187,6 +187,27 @@ class TestTheme:
         self.shows(page, "dark")
 
 
+class TestNothingYet:
+    """A service that has just started."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def service(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+        """One that nobody has asked for a run."""
+        with running_service(tmp_path_factory.mktemp("service")) as service:
+            yield service
+
+    def test_the_runs(self, visitor: Visitor) -> None:
+        """They say where to start one; there is no filter by the workflows that there are."""
+        page = visitor.open("/runs")
+        is_live(page)
+        expect(page.get_by_role("radiogroup", name="Status")).to_be_visible()
+        expect(page.get_by_role("radiogroup", name="Workflow")).to_have_count(0)
+        assert inaccessible(page) == {}
+        page.get_by_test_id("match-count").get_by_role("link", name="start one").click()
+        expect(page.get_by_role("form", name="Start sequential")).to_be_visible()
+
+
 class TestAccessibility:
     """The rules of WCAG 2.2 AA that can be checked by a program, in both themes, on a desk and on a phone."""
 

@@ -69,6 +69,8 @@ FAULTS: dict[str, tuple[str, str, Plant]] = {
     "wider than the grid": ("layout", "outside", moved(TREND, w=25)),
     "right of the grid": ("layout", "outside", moved(TREND, x=13)),
     "too small to read": ("layout", "too small", moved(NUMBER, h=2)),
+    "a panel alone in half a line": ("layout", "is empty", moved(TREND, w=6)),
+    "a ragged line": ("layout", "different heights", moved(TREND, h=7)),
     # words
     "no title": ("words", "no title", says("title", "")),
     "no description": ("words", "What it means", says("description", "")),
@@ -304,6 +306,11 @@ FAULTS: dict[str, tuple[str, str, Plant]] = {
         "empty labels",
         "named Value",
         lambda d: panel(d, TREND)["targets"][0].update(legendFormat="{{http_route}}"),
+    ),
+    "empty brackets beside an operation": (
+        "empty labels",
+        "signs around",
+        lambda d: panel(d, TREND)["targets"][0].update(legendFormat="{{operation}} ({{workflow}})"),
     ),
     "attempts among what failed": (
         "finished",

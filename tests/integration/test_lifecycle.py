@@ -91,7 +91,7 @@ class TestShutdown:
         service.signal(number)
         assert service.wait() == 0
         assert [line["message"] for line in service.logs][-2:] == [
-            "shutting down: 0 runs in flight",
+            "shutting down; runs in flight: 0",
             "shut down",
         ]
 

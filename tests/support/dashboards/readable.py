@@ -131,6 +131,10 @@ def empty_labels(dashboard: Json) -> Iterator[Finding]:
         for label in MAY_BE_EMPTY.intersection(LEGEND.findall(target.query.get("legendFormat") or "")):
             if not re.search(rf'label_replace\(.*"{label}", ""\)', target.expression, re.DOTALL):
                 yield Finding("empty labels", target.where, f"a series without {label} is named Value")
+        if re.search(r"[^\s}]\{\{workflow|workflow\}\}[^\s{]", target.query.get("legendFormat") or ""):
+            yield Finding(
+                "empty labels", target.where, "signs around the workflow that an operation may not have"
+            )
 
 
 def finished(dashboard: Json) -> Iterator[Finding]:

@@ -55,7 +55,7 @@ def _repeated(rule: str, where: str, values: list[Any]) -> Iterator[Finding]:
 
 
 def layout(dashboard: Json) -> Iterator[Finding]:
-    """No panel covers another one or leaves the grid, and none is too small to read."""
+    """No panel covers another one or leaves the grid, none is too small to read, and no line has a gap."""
     taken: dict[tuple[int, int], str] = {}
     for panel in dashboard["panels"]:
         title, grid = panel["title"], panel["gridPos"]
@@ -68,6 +68,21 @@ def layout(dashboard: Json) -> Iterator[Finding]:
         covered = {taken[cell] for cell in cells if cell in taken}
         yield from (Finding("layout", title, f"overlaps {other}") for other in sorted(covered))
         taken |= dict.fromkeys(cells, title)
+    for line in _lines(dashboard):
+        shapes = [each["gridPos"] for each in line]
+        title = " | ".join(each["title"] for each in line)
+        if sum(shape["w"] for shape in shapes) < COLUMNS:
+            yield Finding("layout", title, "the rest of the line is empty")
+        if len({shape["h"] for shape in shapes}) > 1:
+            yield Finding("layout", title, "of different heights, side by side")
+
+
+def _lines(dashboard: Json) -> Iterator[list[Json]]:
+    """The panels that begin at the same height."""
+    for _, line in itertools.groupby(
+        sorted(dashboard["panels"], key=lambda each: each["gridPos"]["y"]), lambda each: each["gridPos"]["y"]
+    ):
+        yield list(line)
 
 
 def words(dashboard: Json) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ async def test_a_signal_drains_and_ends_it(
             assert (await running).status == 200
             await service.serving
     assert ended == [3]
-    assert caplog.messages[-2:] == ["shutting down: 1 runs in flight", "shut down"]
+    assert caplog.messages[-2:] == ["shutting down; runs in flight: 1", "shut down"]
 
 
 async def test_without_runs_it_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,9 @@ interface Props {
   readonly onChoose: (value: string) => void;
 }
 
-/** One choice at most of some values; choosing it again takes it back. */
+/** One choice at most of some values; choosing it again takes it back. Nothing where there is nothing to choose. */
 export function Facet({ title, choices, chosen, onChoose }: Props) {
+  if (choices.length === 0) return null;
   return (
     <div className="facet">
       <span aria-hidden="true">

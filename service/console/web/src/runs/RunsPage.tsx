@@ -57,7 +57,13 @@ export function RunsPage() {
         </div>
         <Facets search={search} rows={shown.all} />
         <p className="dim" data-testid="match-count">
-          {plural(shown.rows.length, "run")} of {formatCount(shown.all.length)}
+          {shown.all.length === 0 ? (
+            <>
+              None yet: <Link href="/">start one</Link>
+            </>
+          ) : (
+            `${plural(shown.rows.length, "run")} of ${formatCount(shown.all.length)}`
+          )}
           {shown.rows.length > MAX_ROWS && `, the latest ${MAX_ROWS} are shown`}
           {traceId !== null && (
             <>
@@ -172,14 +178,12 @@ const Facets = memo(function Facets({ search, rows }: FacetsProps) {
         chosen={filters.since}
         onChoose={(since) => change({ since })}
       />
-      {errors.length > 0 && (
-        <Facet
-          title="Error"
-          choices={errors.map((value) => ({ value, label: value, count: count({ error: value }) }))}
-          chosen={filters.error}
-          onChoose={(error) => change({ error })}
-        />
-      )}
+      <Facet
+        title="Error"
+        choices={errors.map((value) => ({ value, label: value, count: count({ error: value }) }))}
+        chosen={filters.error}
+        onChoose={(error) => change({ error })}
+      />
       <Facet
         title="Workflow"
         choices={workflows.map((workflow) => ({
