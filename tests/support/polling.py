@@ -9,7 +9,7 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
-LIMIT = 120.0 * float(os.environ.get("TEST_PATIENCE", "1"))
+LIMIT = 300.0 * float(os.environ.get("TEST_PATIENCE", "1"))
 """Seconds after which waiting is in vain. It only guards against a hang: what works never takes so long,
 also on a machine that is busy with ten other things. TEST_PATIENCE multiplies it."""
 
