@@ -7,6 +7,7 @@ import logging
 import math
 
 from . import semconv
+from .cancel_request import cancel_request
 from .execution import OperationExecution
 from .outcome import (
     Outcome,
@@ -16,7 +17,7 @@ from .outcome import (
     recorded_since,
 )
 from .recording import Attributes, OpenSpan
-from .scope import Scope, cancel_request, current_scope, leave_scope
+from .scope import Scope, current_scope, leave_scope
 
 _log = logging.getLogger("instrumentation")
 _SUCCEEDED: Attributes = {semconv.OUTCOME: "success"}

@@ -13,11 +13,12 @@ from opentelemetry.trace import SpanContext
 
 from . import semconv
 from .awaitables import require_async_callable, require_awaitable
+from .cancel_request import cancel_request
 from .execution import as_run_here
 from .operation import Operation
 from .outcome import CleanupOutcome, error_type, message_of
 from .recording import OpenSpan
-from .scope import Scope, cancel_request, current_scope
+from .scope import Scope, current_scope
 from .telemetry import active
 from .timeout import require_seconds
 

@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from . import semconv
 from .awaitables import require_async_callable
+from .cancel_request import CancelRequest, cancel_request
 from .cancellation import cancel_and_wait, count_if_never_started
 from .execution import as_run_here
 from .operation import Operation
 from .outcome import error_type, mark_recorded, message_of, recorded_since
 from .recording import OpenSpan
 from .report import Report
-from .scope import CancelRequest, cancel_request, current_scope
+from .scope import current_scope
 from .telemetry import active
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ import math
 from abc import ABC, abstractmethod
 
 from . import semconv
+from .cancel_request import CancelRequest, cancel_request
 from .operation import Operation
 from .outcome import (
     GiveUpReason,
@@ -24,7 +25,7 @@ from .outcome import (
     recorded_since,
 )
 from .recording import Attributes
-from .scope import CancelRequest, Scope, cancel_request, current_scope, leave_scope
+from .scope import Scope, current_scope, leave_scope
 from .telemetry import Telemetry, active
 
 _log = logging.getLogger("instrumentation")

@@ -15,12 +15,13 @@ from .attempt import Attempt
 from .awaitables import NotAwaitableError, require_async_callable, require_awaitable
 from .backoff import jittered, next_delay, retry_after_of
 from .budget import RetryBudget
+from .cancel_request import cancel_request
 from .execution import OperationExecution, as_run_here
 from .operation import Operation
 from .outcome import GiveUpReason, error_type, message_of
 from .policy import RetryPolicy
 from .recording import Attributes
-from .scope import cancel_request, inherited_deadline
+from .scope import inherited_deadline
 
 P = ParamSpec("P")
 T = TypeVar("T")

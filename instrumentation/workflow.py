@@ -10,12 +10,12 @@ from typing import Self
 from opentelemetry.trace import SpanContext
 
 from . import semconv
+from .cancel_request import CancelRequest
 from .execution import Execution
 from .metrics import WorkflowMetrics
 from .operation import require_name
 from .outcome import Outcome
 from .recording import Attributes
-from .scope import CancelRequest
 from .telemetry import active
 from .timeout import require_seconds
 

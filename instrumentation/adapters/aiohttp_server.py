@@ -11,10 +11,11 @@ from opentelemetry.context import attach, detach
 from prometheus_client import Histogram
 
 from instrumentation import semconv
+from instrumentation.cancel_request import cancel_request
 from instrumentation.outcome import error_type, mark_recorded, message_of, recorded_since
 from instrumentation.propagation import as_text, extract
 from instrumentation.recording import OpenSpan
-from instrumentation.scope import Scope, cancel_request, current_scope, leave_scope
+from instrumentation.scope import Scope, current_scope, leave_scope
 from instrumentation.suppression import without_spans
 from instrumentation.telemetry import active
 
