@@ -15,10 +15,10 @@ from .attempt import Attempt
 from .awaitables import NotAwaitableError, require_async_callable, require_awaitable
 from .backoff import jittered, next_delay, retry_after_of
 from .budget import RetryBudget
-from .cancel_request import cancel_request
+from .ending import explain
 from .execution import OperationExecution, as_run_here
 from .operation import Operation
-from .outcome import GiveUpReason, error_type, message_of
+from .outcome import GiveUpReason, error_type, message_of, outcome_of
 from .policy import RetryPolicy
 from .recording import Attributes
 from .scope import inherited_deadline
@@ -233,7 +233,7 @@ class _Run:
         self._raise_swallowed_cancel()
         execution = self._execution
         retry_ = self._retry
-        now = execution.loop.time()
+        now = execution.clock()
         reason: GiveUpReason
         if isinstance(error, NotAwaitableError) or not retry_.policy.retries(error):
             reason = "non_retryable"
@@ -294,7 +294,7 @@ class _Run:
         """Wait, as a span if attempts are; what counts is the time really waited, also when interrupted."""
         execution = self._execution
         recorder = execution.telemetry.recorder
-        started = execution.loop.time()
+        started = execution.clock()
         span = None
         if execution.telemetry.attempts == "spans":
             attributes: Attributes = {
@@ -303,23 +303,35 @@ class _Run:
                 semconv.RETRY_DELAY_SOURCE: source,
             }
             span = recorder.start(self._retry.backoff_name, attributes, current=False)
-        final: Attributes = _COMPLETED
+        failed: BaseException | None = None
         try:
             await asyncio.sleep(delay)
         except BaseException as error:
-            final = {
-                semconv.OUTCOME: "cancelled",
-                **cancel_request(error, execution.scope).attributes,
-            }
+            failed = error
             raise
         finally:
-            waited = self._backoff = execution.loop.time() - started
+            now = execution.clock()
+            waited = self._backoff = now - started
             self._waited += waited
             execution.metrics.backoff(waited)
             if execution.report is not None:
                 execution.report.backoff_seconds += waited
-            if span is not None:
-                recorder.end(span, final)
+            if span is not None and failed is None:
+                recorder.end(span, _COMPLETED)
+            elif span is not None and failed is not None:
+                outcome = outcome_of(failed, started)
+                ending = explain(
+                    execution.telemetry,
+                    span,
+                    outcome,
+                    failed,
+                    around=execution.scope,
+                    started=started,
+                    now=now,
+                    is_part=True,
+                )
+                final = {semconv.OUTCOME: outcome, **ending.attributes}
+                recorder.end(span, final, failure=ending.failure)
         self._raise_swallowed_cancel()
 
     def end(self, error: BaseException | None) -> None:
