@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 
 from . import semconv
 from .ending import Ending, explain
@@ -25,19 +24,22 @@ class Attempt:
         number: From 1.
         span_name: ``attempt {operation}``.
         attributes: Span attributes, the number among them.
-        limit: Seconds that this attempt may take; None: only until the execution's deadline.
+        started: Now, in seconds of the execution's clock.
+        deadline: By which it must end, by the same clock.
+        timer: What sees to that; None: nothing does.
     """
 
     __slots__ = (
         "_attributes",
+        "_deadline",
         "_execution",
         "_number",
         "_own_span",
         "_scope_token",
         "_span",
         "_started",
+        "_timer",
         "timed_out",
-        "timer",
     )
 
     def __init__(
@@ -46,16 +48,18 @@ class Attempt:
         number: int,
         span_name: str,
         attributes: Attributes,
-        limit: float | None,
+        *,
+        started: float,
+        deadline: float,
+        timer: asyncio.Timeout | None,
     ) -> None:
         self._execution = execution
         self._number = number
         self._attributes = attributes
-        self._started = execution.clock()
+        self._started = started
+        self._deadline = deadline
+        self._timer = timer
         self.timed_out = False
-        deadline = execution.scope.deadline
-        when = deadline if limit is None else min(deadline, self._started + limit)
-        self.timer = asyncio.timeout_at(when) if when < math.inf else None
         self._own_span: OpenSpan | None = None
         if execution.telemetry.attempts == "spans":
             self._own_span = execution.telemetry.recorder.start(span_name, attributes)
@@ -63,8 +67,8 @@ class Attempt:
         scope = Scope(
             execution.scope,
             execution=execution,
-            deadline=when,
-            timer=self.timer,
+            deadline=deadline,
+            timer=timer,
             span=self._span.context,
             attempt=number,
         )
@@ -126,21 +130,17 @@ class Attempt:
         outcome = outcome_of(error, self._started)
         if outcome == "cancelled":
             return "cancelled"  # wins over a timer that fired at the same time
-        if isinstance(error, TimeoutError) and self.timer is not None and self.timer.expired():
+        if isinstance(error, TimeoutError) and self._timer is not None and self._timer.expired():
             return "timeout"
         return "error"  # also where a retry inside gave up
 
     def _run_out(self, error: BaseException) -> None:
         execution = self._execution
         self.timed_out = True
-        limit = self._limit()
+        limit = self._deadline - self._started
         error.args = (f"attempt {self._number} of {execution.operation.name} timed out after {limit:g} s",)
         execution.telemetry.recorder.event(
             execution.span,
             semconv.EVENT_TIMEOUT,
             {semconv.ATTEMPT_NUMBER: self._number, semconv.TIMEOUT_LIMIT: limit},
         )
-
-    def _limit(self) -> float:
-        when = self.timer.when() if self.timer is not None else None
-        return math.inf if when is None else when - self._started

@@ -17,7 +17,7 @@ from . import semconv
 from .cancel_request import CancelRequest
 from .ending import Ending, explain
 from .operation import Operation
-from .outcome import GiveUpReason, Outcome, message_of, outcome_of
+from .outcome import Outcome, message_of, outcome_of
 from .recording import Attributes
 from .scope import Scope, current_scope, leave_scope
 from .telemetry import Telemetry, active
@@ -28,6 +28,14 @@ Clock = Callable[[], float]
 """Seconds since some moment; only differences and deadlines count."""
 
 
+def running_clock() -> Clock:
+    """The running event loop's clock; without one the monotonic clock, which a loop's is as a rule, too."""
+    try:
+        return asyncio.get_running_loop().time
+    except RuntimeError:
+        return time.monotonic
+
+
 class Execution(ABC):
     """Something that runs under a span. Created when it starts; :meth:`end` must be called exactly once.
 
@@ -35,16 +43,15 @@ class Execution(ABC):
         telemetry: Where it is recorded.
         span_name: ``{primitive} {operation}``.
         attributes: Span attributes known at the start.
-        deadline: Absolute ``loop.time()`` in seconds by which it must end.
+        deadline: By which it must end, in seconds of its clock.
         timer: The timer that enforces its own limit.
         workflow: Name of the workflow, if it is one.
-        clock: What measures it, in seconds; by default the running loop's, or without one the monotonic.
+        clock: What measures it; by default :func:`running_clock`.
     """
 
     __slots__ = (
         "_scope_token",
         "clock",
-        "giveup",
         "report",
         "scope",
         "span",
@@ -65,15 +72,9 @@ class Execution(ABC):
         clock: Clock | None = None,
     ) -> None:
         self.telemetry = telemetry
-        if clock is None:
-            try:
-                clock = asyncio.get_running_loop().time
-            except RuntimeError:  # no loop runs in this thread
-                clock = time.monotonic
-        self.clock = clock
-        self.started = clock()
+        self.clock = clock or running_clock()
+        self.started = self.clock()
         self.timed_out = False
-        self.giveup: GiveUpReason | None = None
         self.span = telemetry.recorder.start(span_name, attributes)
         self.scope = Scope(
             current_scope.get(),
@@ -135,11 +136,7 @@ class Execution(ABC):
         self.telemetry.recorder.event(self.span, semconv.EVENT_TIMEOUT, {semconv.TIMEOUT_LIMIT: limit})
 
     def _classify(self, error: BaseException | None) -> Outcome:
-        if self.timed_out:
-            return "timeout"
-        if self.giveup == "non_retryable":
-            return "error"
-        return "exhausted" if self.giveup is not None else outcome_of(error, self.started)
+        return "timeout" if self.timed_out else outcome_of(error, self.started)
 
     @abstractmethod
     def _count(self, outcome: Outcome, ending: Ending | None) -> None:
@@ -161,9 +158,9 @@ class OperationExecution(Execution):
         operation: It, as :func:`as_run_here` has it; ``attributes`` are its own and further ones.
         span_name: ``{primitive} {operation}``.
         attributes: Span attributes known at the start.
-        deadline: Absolute ``loop.time()`` in seconds by which it must end.
+        deadline: By which it must end, in seconds of its clock.
         timer: The timer that enforces its own limit.
-        clock: What measures it, in seconds; by default the running loop's, or without one the monotonic.
+        clock: What measures it; by default :func:`running_clock`.
     """
 
     __slots__ = ("_enclosing", "attempts", "metrics", "operation")
@@ -202,7 +199,7 @@ class OperationExecution(Execution):
         if (
             isinstance(enclosing, OperationExecution)
             and enclosing.operation is self.operation
-            and enclosing.scope.task is self.scope.task
+            and enclosing.scope.task == self.scope.task
         ):
             return enclosing.host
         return None

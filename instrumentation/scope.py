@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import Protocol
@@ -44,7 +45,7 @@ class Scope:
     Attributes:
         parent: The enclosing scope, or None.
         execution: What opened this level, if it was an execution.
-        task: The asyncio task that entered the scope.
+        task: The asyncio task that entered the scope; without an event loop the thread, by its identifier.
         deadline: Absolute ``loop.time()`` in seconds by which the work must end; infinity without one.
         timer: The timer that enforces this level's own limit, if it has one.
         span: The span of this level, which a cancel by ``timer`` or for ``cause`` links to.
@@ -82,7 +83,11 @@ class Scope:
     ) -> None:
         self.parent: Scope | None = parent
         self.execution: object | None = execution
-        self.task = asyncio.current_task()
+        self.task: object
+        try:
+            self.task = asyncio.current_task()
+        except RuntimeError:  # no event loop runs here
+            self.task = threading.get_ident()
         self.deadline: float = deadline if parent is None else min(deadline, parent.deadline)
         self.timer = timer
         self.span = span
