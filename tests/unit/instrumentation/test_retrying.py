@@ -6,11 +6,12 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from typing import Any
 
 import pytest
+import tenacity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -227,6 +228,79 @@ def test_without_a_loop_it_records_what_the_retry_primitive_records(
         return result, recorded.tree(), changes, lines
 
     assert without_one() == from_a_loop()
+
+
+def with_tenacity(fn: Callable[[], Any], clock: FakeClock) -> Any:
+    """What an adapter does: tenacity decides and sleeps, its hooks record."""
+    retrying = Retrying(RetrySpans(PRICE, 3), clock=clock)
+
+    def attempt() -> Any:
+        current = retrying.begin_attempt()
+        try:
+            value = fn()
+        except BaseException as error:
+            current.end(error)
+            raise
+        current.end(None)
+        return value
+
+    def sleep(seconds: float) -> None:
+        retrying.begin_wait(seconds)
+        clock.sleep(seconds)
+        retrying.end_wait()
+
+    def failed(state: tenacity.RetryCallState) -> BaseException:
+        error = None if state.outcome is None else state.outcome.exception()
+        assert error is not None
+        return error
+
+    def announce(state: tenacity.RetryCallState) -> None:
+        assert state.next_action is not None
+        retrying.announce(failed(state), state.next_action.sleep)
+
+    def give_up(state: tenacity.RetryCallState) -> None:
+        error = failed(state)
+        retrying.give_up("max_attempts", error)
+        raise error
+
+    theirs = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(3),
+        wait=tenacity.wait_exponential(multiplier=1),
+        sleep=sleep,
+        before_sleep=announce,
+        retry_error_callback=give_up,
+    )
+    try:
+        value = theirs(attempt)
+    except BaseException as error:
+        retrying.end(error)
+        raise
+    retrying.end(None)
+    return value
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2, 3])
+def test_what_another_library_retries_is_recorded_as_what_ours_does(failures: int, clock: FakeClock) -> None:
+    """Through tenacity's own hooks, in as many lines as an adapter has."""
+    left = iter([OSError("busy")] * failures)
+    policy = RetryPolicy(max_attempts=3, base_delay=1, jitter="none")
+
+    async def ours() -> str:
+        return theirs()
+
+    def theirs() -> str:
+        for error in left:
+            raise error
+        return "done"
+
+    with suppress(OSError), recording() as recorded:
+        run(retry(PRICE, policy).call(ours))
+    expected = recorded.tree(), recorded.samples()
+    left = iter([OSError("busy")] * failures)
+    with suppress(OSError), recording(time_ns=clock.time_ns) as recorded:
+        with_tenacity(theirs, clock)
+    assert (recorded.tree(), recorded.samples()) == expected
+    assert recorded.outline().count("attempt price") == min(failures + 1, 3)
 
 
 def test_its_blocks_are_around_what_is_called(recorded: Recorded, clock: FakeClock) -> None:
