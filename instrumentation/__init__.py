@@ -19,6 +19,7 @@ OpenTelemetry spans and Prometheus metrics. Declare an :class:`Operation`, call 
 
 from .awaitables import NotAwaitableError
 from .budget import RetryBudget
+from .cancel_request import CancelRequest
 from .cancellation import CancellableTask, cancel_on_exit, cancellable, request_cancel
 from .canceller import task_factory
 from .cleanup import CleanupResult, cleanup
@@ -37,7 +38,6 @@ from .policy import RetryPolicy
 from .report import Report, settle
 from .resend import ResendCount
 from .retry import retry
-from .scope import CancelRequest
 from .setup import setup, shutdown
 from .suppression import without_spans
 from .task import task

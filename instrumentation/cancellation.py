@@ -10,11 +10,12 @@ from typing import Any, Generic, TypeVar
 from opentelemetry.trace import SpanContext
 
 from .awaitables import require_async_callable, require_awaitable
+from .cancel_request import CancelRequest, cancel_request
 from .cleanup import DEFAULT_CLEANUP_TIMEOUT, cleanup
 from .operation import Operation
 from .outcome import CancelCause
 from .report import Report
-from .scope import CancelRequest, cancel_request, current_scope
+from .scope import current_scope
 from .task import start_task, task
 from .telemetry import active
 from .timeout import require_seconds

@@ -9,8 +9,8 @@ from dataclasses import replace
 from types import FrameType
 from typing import Any, Final, TypeVar
 
+from .cancel_request import CancelRequest, CancelText
 from .printable import MAX_TEXT
-from .scope import CancelRequest, CancelText
 
 T = TypeVar("T")
 

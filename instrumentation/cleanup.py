@@ -13,11 +13,13 @@ from opentelemetry.trace import SpanContext
 
 from . import semconv
 from .awaitables import require_async_callable, require_awaitable
+from .cancel_request import cancel_request
+from .ending import explain
 from .execution import as_run_here
 from .operation import Operation
-from .outcome import CleanupOutcome, error_type, message_of
+from .outcome import CleanupOutcome, Outcome, message_of
 from .recording import OpenSpan
-from .scope import Scope, cancel_request, current_scope
+from .scope import Scope, current_scope
 from .telemetry import active
 from .timeout import require_seconds
 
@@ -175,26 +177,40 @@ class _Cleanup:
         return self.result
 
     def _record(self, result: CleanupResult, left_behind: bool) -> None:
-        recorder = self._telemetry.recorder
         span = self._span or self._start_span(current=False)
         final: dict[str, str] = {semconv.CLEANUP_OUTCOME: result.outcome}
         failure: str | None = None
         if result.outcome == "timed_out":
-            final[semconv.ERROR_TYPE] = semconv.ERROR_TYPE_TIMEOUT
-            failure = f"cleanup of {self._operation.name} timed out after {self._timeout:g} s"
-            recorder.event(span, semconv.EVENT_TIMEOUT, {semconv.TIMEOUT_LIMIT: self._timeout})
+            message = f"cleanup of {self._operation.name} timed out after {self._timeout:g} s"
+            limit = {semconv.TIMEOUT_LIMIT: self._timeout}
+            self._telemetry.recorder.event(span, semconv.EVENT_TIMEOUT, limit)
+            failure = self._explain(span, "timeout", TimeoutError(message), message, final)
         elif result.error is not None:
-            final[semconv.ERROR_TYPE] = error_type(result.error)
-            failure = f"cleanup of {self._operation.name} failed: {message_of(result.error)}"
-            recorder.exception(span, result.error)
+            message = f"cleanup of {self._operation.name} failed: {message_of(result.error)}"
+            failure = self._explain(span, "error", result.error, message, final)
         metrics = self._telemetry.metrics.of(self._operation)
         metrics.cleaned_up(result.outcome, result.seconds, span.exemplar)
-        if failure is not None:
-            _log.error(failure, extra={**self._operation.attributes, **final})
         if left_behind:
             _log.error(
                 "cleanup of %s ignores its cancellation and is left behind",
                 self._operation.name,
                 extra=dict(self._operation.attributes),
             )
-        recorder.end(span, final, failure=failure, abandoned=left_behind)
+        self._telemetry.recorder.end(span, final, failure=failure, abandoned=left_behind)
+
+    def _explain(
+        self, span: OpenSpan, outcome: Outcome, error: BaseException, message: str, final: dict[str, str]
+    ) -> str | None:
+        """Put the error on the span and in the log; returns the description of the status ERROR, if any."""
+        ending = explain(
+            self._telemetry,
+            span,
+            outcome,
+            error,
+            around=None,
+            started=self._started,
+            now=self._loop.time(),
+        )
+        final |= ending.attributes
+        _log.error(message, extra={**self._operation.attributes, **final})
+        return None if ending.failure is None else message

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from . import semconv
 from .awaitables import require_async_callable
+from .cancel_request import CancelRequest, cancel_request
 from .cancellation import cancel_and_wait, count_if_never_started
+from .ending import explain, record_once
 from .execution import as_run_here
 from .operation import Operation
-from .outcome import error_type, mark_recorded, message_of, recorded_since
-from .recording import OpenSpan
+from .outcome import mark_recorded, outcome_of
 from .report import Report
-from .scope import CancelRequest, cancel_request, current_scope
+from .scope import current_scope
 from .telemetry import active
 
 T = TypeVar("T")
@@ -60,21 +61,13 @@ async def gather(
     for call in calls.values():
         require_async_callable(call, "gather")
     reports = [] if reports is None else reports
-    attributes = as_run_here(operation).attributes
-    recorder = active().recorder
-    span = recorder.start(
-        f"{semconv.SPAN_GATHER} {operation.name}",
-        {**attributes, semconv.GATHER_SIZE: len(calls)},
-    )
-    loop = asyncio.get_running_loop()
-    started = loop.time()
+    running = _Gather(operation, len(calls), reports)
     try:
         await _run_all(operation, calls, reports, fail_fast=fail_fast)
     except BaseException as error:
-        _end(span, reports, started, error)
-        mark_recorded(error, loop.time())  # a group: each leaf has its own record
+        running.end(error)
         raise
-    _end(span, reports, started, None)
+    running.end(None)
     return reports
 
 
@@ -127,32 +120,50 @@ def _stop_at_first_error(tasks: list[asyncio.Task[None]], reports: list[Report[T
         task.add_done_callback(partial(ended, report))
 
 
-def _errors(reports: list[Report[T]]) -> list[tuple[str, Exception]]:
+def _errors(reports: Sequence[Report[Any]]) -> list[tuple[str, Exception]]:
     return [(report.name, report.error) for report in reports if isinstance(report.error, Exception)]
 
 
-def _end(span: OpenSpan, reports: list[Report[T]], started: float, error: BaseException | None) -> None:
-    telemetry = active()
-    for _, failed in _errors(reports):
-        if not recorded_since(failed, started):  # by a primitive in the child
-            telemetry.recorder.exception(span, failed)
-    final: dict[str, str | int] = {
-        semconv.GATHER_SUCCEEDED: sum(report.outcome == "success" for report in reports),
-        semconv.GATHER_FAILED: len(_errors(reports)),
-        semconv.GATHER_CANCELLED: sum(report.outcome == "cancelled" for report in reports),
-    }
-    failure: str | None = None
-    if error is None:
-        final[semconv.OUTCOME] = "success"
-    elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
-        request = cancel_request(error, current_scope.get())
-        cause = request.attributes
-        final |= {semconv.OUTCOME: "cancelled", **cause}
-        telemetry.recorder.event(span, semconv.EVENT_CANCEL_REQUESTED, cause, request.time_ns)
-        if request.by is not None:
-            telemetry.recorder.link(span, request.by)
-    else:
-        final |= {semconv.OUTCOME: "error", semconv.ERROR_TYPE: error_type(error)}
-        failure = message_of(error) if telemetry.is_failure("error") else None
-    abandoned = isinstance(error, GeneratorExit)
-    telemetry.recorder.end(span, final, failure=failure, abandoned=abandoned)
+class _Gather:
+    """The recording of one gather."""
+
+    def __init__(self, operation: Operation, size: int, reports: Sequence[Report[Any]]) -> None:
+        self._reports = reports
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._clock()
+        self._telemetry = active()
+        self._span = self._telemetry.recorder.start(
+            f"{semconv.SPAN_GATHER} {operation.name}",
+            {**as_run_here(operation).attributes, semconv.GATHER_SIZE: size},
+        )
+
+    def end(self, error: BaseException | None) -> None:
+        """Count the children, record their errors that nobody inside has recorded, end the span."""
+        recorder = self._telemetry.recorder
+        now = self._clock()
+        failed = _errors(self._reports)
+        for _, each in failed:
+            record_once(recorder, self._span, each, self._started, now)
+        outcome = outcome_of(error, self._started)
+        final: dict[str, str | int] = {
+            semconv.OUTCOME: outcome,
+            semconv.GATHER_SUCCEEDED: sum(report.outcome == "success" for report in self._reports),
+            semconv.GATHER_FAILED: len(failed),
+            semconv.GATHER_CANCELLED: sum(report.outcome == "cancelled" for report in self._reports),
+        }
+        if error is None:
+            recorder.end(self._span, final)
+            return
+        if isinstance(error, ExceptionGroup):
+            mark_recorded(error, now)  # each leaf has its own record
+        ending = explain(
+            self._telemetry,
+            self._span,
+            outcome,
+            error,
+            around=current_scope.get(),
+            started=self._started,
+            now=now,
+        )
+        final |= ending.attributes
+        recorder.end(self._span, final, failure=ending.failure, abandoned=ending.abandoned)

@@ -1,7 +1,7 @@
 """One traced execution: its span, its scope, its outcome, and for an operation its place in the metrics.
 
 Every primitive opens one of these and ends it with whatever exception came out, so that outcome, status,
-counts and logs are decided in one place.
+counts and logs are decided in one place. It needs no event loop: without one its clock is the monotonic one.
 """
 
 from __future__ import annotations
@@ -9,26 +9,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from . import semconv
+from .cancel_request import CancelRequest
+from .ending import Ending, explain
 from .operation import Operation
-from .outcome import (
-    GiveUpReason,
-    Outcome,
-    error_type_of,
-    mark_exhausted,
-    mark_recorded,
-    message_of,
-    outcome_of,
-    recorded_since,
-)
+from .outcome import Outcome, message_of, outcome_of
 from .recording import Attributes
-from .scope import CancelRequest, Scope, cancel_request, current_scope, leave_scope
+from .scope import Scope, current_scope, leave_scope
 from .telemetry import Telemetry, active
 
 _log = logging.getLogger("instrumentation")
-_Final = dict[str, str | int | float | bool]
+
+Clock = Callable[[], float]
+"""Seconds since some moment; only differences and deadlines count."""
+
+
+def running_clock() -> Clock:
+    """The running event loop's clock; without one the monotonic clock, which a loop's is as a rule, too."""
+    try:
+        return asyncio.get_running_loop().time
+    except RuntimeError:
+        return time.monotonic
 
 
 class Execution(ABC):
@@ -38,15 +43,15 @@ class Execution(ABC):
         telemetry: Where it is recorded.
         span_name: ``{primitive} {operation}``.
         attributes: Span attributes known at the start.
-        deadline: Absolute ``loop.time()`` in seconds by which it must end.
+        deadline: By which it must end, in seconds of its clock.
         timer: The timer that enforces its own limit.
         workflow: Name of the workflow, if it is one.
+        clock: What measures it; by default :func:`running_clock`.
     """
 
     __slots__ = (
         "_scope_token",
-        "giveup",
-        "loop",
+        "clock",
         "report",
         "scope",
         "span",
@@ -64,12 +69,12 @@ class Execution(ABC):
         deadline: float = math.inf,
         timer: asyncio.Timeout | None = None,
         workflow: str | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.telemetry = telemetry
-        self.loop = asyncio.get_running_loop()
-        self.started = self.loop.time()
+        self.clock = clock or running_clock()
+        self.started = self.clock()
         self.timed_out = False
-        self.giveup: GiveUpReason | None = None
         self.span = telemetry.recorder.start(span_name, attributes)
         self.scope = Scope(
             current_scope.get(),
@@ -92,52 +97,50 @@ class Execution(ABC):
             attributes: Further span attributes known only now.
         """
         outcome = self._classify(error)
-        final: _Final = {semconv.OUTCOME: outcome}
+        final: dict[str, str | int | float | bool] = {semconv.OUTCOME: outcome}
         if attributes:
             final.update(attributes)
-        failure = None if error is None else self._explain(error, outcome, final)
-        self._count(outcome, error)
+        ending = None
+        failure = None
+        if error is not None:
+            ending = explain(
+                self.telemetry,
+                self.span,
+                outcome,
+                error,
+                around=self.scope.parent,
+                started=self.started,
+                now=self.clock(),
+            )
+            final.update(ending.attributes)
+            failure = ending.failure
+        self._count(outcome, ending)
         if self.report is not None:
             self.report.execution_ended(outcome, error)
-        abandoned = isinstance(error, GeneratorExit)
+        abandoned = ending is not None and ending.abandoned
         if not abandoned:
             leave_scope(self._scope_token)
         self.scope.execution = None  # a cycle would keep every span alive until the next garbage collection
         self.telemetry.recorder.end(self.span, final, failure=failure, abandoned=abandoned)
 
+    def ran_out(self, expired: TimeoutError, message: str, limit: float) -> None:
+        """Its own timer has ended it: say so on the exception and on the span, before :meth:`end`.
+
+        Args:
+            expired: What the timer raised.
+            message: What ran out, of how many seconds.
+            limit: Those seconds, as the caller gave them.
+        """
+        expired.args = (message,)
+        self.timed_out = True
+        self.telemetry.recorder.event(self.span, semconv.EVENT_TIMEOUT, {semconv.TIMEOUT_LIMIT: limit})
+
     def _classify(self, error: BaseException | None) -> Outcome:
-        if self.timed_out:
-            return "timeout"
-        if self.giveup == "non_retryable":
-            return "error"
-        return "exhausted" if self.giveup is not None else outcome_of(error, self.started)
-
-    def _explain(self, error: BaseException, outcome: Outcome, final: _Final) -> str | None:
-        """Put the reason on the span; returns the description of the status ERROR, if it gets that."""
-        recorder = self.telemetry.recorder
-        if outcome == "cancelled":
-            request = cancel_request(error, self.scope.parent)
-            final.update(request.attributes)
-            recorder.event(self.span, semconv.EVENT_CANCEL_REQUESTED, request.attributes, request.time_ns)
-            if request.by is not None:
-                recorder.link(self.span, request.by)
-            self._count_cancel(request)
-            return None
-        final[semconv.ERROR_TYPE] = error_type_of(outcome, error)
-        if outcome == "exhausted":
-            mark_exhausted(error, self.loop.time())
-        elif outcome == "error" and not recorded_since(error, self.started):
-            recorder.exception(self.span, error)
-        mark_recorded(error, self.loop.time())  # a timeout's record is its event
-        return message_of(error) if self.telemetry.is_failure(outcome) else None
+        return "timeout" if self.timed_out else outcome_of(error, self.started)
 
     @abstractmethod
-    def _count(self, outcome: Outcome, error: BaseException | None) -> None:
-        """Count the end."""
-
-    @abstractmethod
-    def _count_cancel(self, request: CancelRequest) -> None:
-        """Count the cause of a cancel."""
+    def _count(self, outcome: Outcome, ending: Ending | None) -> None:
+        """Count the end, and log what is to be logged; ``ending`` is None where it returned."""
 
 
 def as_run_here(operation: Operation) -> Operation:
@@ -155,8 +158,9 @@ class OperationExecution(Execution):
         operation: It, as :func:`as_run_here` has it; ``attributes`` are its own and further ones.
         span_name: ``{primitive} {operation}``.
         attributes: Span attributes known at the start.
-        deadline: Absolute ``loop.time()`` in seconds by which it must end.
+        deadline: By which it must end, in seconds of its clock.
         timer: The timer that enforces its own limit.
+        clock: What measures it; by default :func:`running_clock`.
     """
 
     __slots__ = ("_enclosing", "attempts", "metrics", "operation")
@@ -169,9 +173,10 @@ class OperationExecution(Execution):
         *,
         deadline: float = math.inf,
         timer: asyncio.Timeout | None = None,
+        clock: Clock | None = None,
     ) -> None:
         telemetry = active()
-        super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer)
+        super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer, clock=clock)
         self.operation = operation
         self.attempts = 0
         self.metrics = telemetry.metrics.of(operation)
@@ -194,30 +199,31 @@ class OperationExecution(Execution):
         if (
             isinstance(enclosing, OperationExecution)
             and enclosing.operation is self.operation
-            and enclosing.scope.task is self.scope.task
+            and enclosing.scope.task == self.scope.task
         ):
             return enclosing.host
         return None
 
-    def _count(self, outcome: Outcome, error: BaseException | None) -> None:
+    def _count(self, outcome: Outcome, ending: Ending | None) -> None:
+        if ending is not None and ending.request is not None:
+            self._tell_cancel(ending.request)
         if self.host is not self:
             return
         exemplar = self.span.exemplar
-        seconds = self.loop.time() - self.started
+        seconds = self.clock() - self.started
         if self.attempts == 0:  # no retry inside has counted its own: the execution was one attempt
             self.attempts = 1
-            attempt: Outcome = "error" if outcome == "exhausted" else outcome
-            kind = error_type_of(outcome, error)
-            self.metrics.attempt(attempt, kind, seconds, None if error is None else exemplar)
-            if error is not None and outcome != "cancelled" and _log.isEnabledFor(logging.DEBUG):
-                self._log_failure(error, outcome, kind)
+            if ending is None:
+                self.metrics.attempt("success", "", seconds, None)
+            else:
+                attempt: Outcome = "error" if outcome == "exhausted" else outcome
+                self.metrics.attempt(attempt, ending.error_type, seconds, exemplar)
+                if ending.request is None and _log.isEnabledFor(logging.DEBUG):
+                    extra = {**self.operation.attributes, semconv.OUTCOME: outcome, **ending.attributes}
+                    _log.debug("%s failed: %s", self.operation.name, message_of(ending.error), extra=extra)
         self.metrics.ended(outcome, seconds, self.attempts, exemplar)
 
-    def _log_failure(self, error: BaseException, outcome: Outcome, kind: str) -> None:
-        attributes = {**self.operation.attributes, semconv.OUTCOME: outcome, semconv.ERROR_TYPE: kind}
-        _log.debug("%s failed: %s", self.operation.name, message_of(error), extra=attributes)
-
-    def _count_cancel(self, request: CancelRequest) -> None:
+    def _tell_cancel(self, request: CancelRequest) -> None:
         if self.host is self:
             self.metrics.cancelled(request.cause)
         if _log.isEnabledFor(logging.DEBUG):

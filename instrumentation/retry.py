@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import math
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-from . import semconv
-from .attempt import Attempt
 from .awaitables import NotAwaitableError, require_async_callable, require_awaitable
 from .backoff import jittered, next_delay, retry_after_of
 from .budget import RetryBudget
-from .execution import OperationExecution, as_run_here
 from .operation import Operation
-from .outcome import GiveUpReason, error_type, message_of
+from .outcome import GiveUpReason
 from .policy import RetryPolicy
-from .recording import Attributes
-from .scope import cancel_request, inherited_deadline
+from .retrying import Retrying, RetrySpans
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_log = logging.getLogger("instrumentation")
 _DEFAULT_POLICY = RetryPolicy()
 _DEFAULT_RANDOM = random.Random()
-_COMPLETED: Attributes = {semconv.OUTCOME: "success"}
 
 
 class retry:  # noqa: N801  (used as a decorator)
@@ -61,16 +54,7 @@ class retry:  # noqa: N801  (used as a decorator)
     'done'
     """
 
-    __slots__ = (
-        "_attempt_attributes",
-        "attempt_name",
-        "backoff_name",
-        "budget",
-        "operation",
-        "policy",
-        "rng",
-        "span_name",
-    )
+    __slots__ = ("_spans", "budget", "operation", "policy", "rng")
 
     def __init__(
         self,
@@ -84,10 +68,7 @@ class retry:  # noqa: N801  (used as a decorator)
         self.policy = policy
         self.budget = budget
         self.rng = rng
-        self.span_name = f"{semconv.SPAN_RETRY} {operation.name}"
-        self.attempt_name = f"{semconv.SPAN_ATTEMPT} {operation.name}"
-        self.backoff_name = f"{semconv.SPAN_BACKOFF} {operation.name}"
-        self._attempt_attributes: dict[tuple[Operation, int], Attributes] = {}
+        self._spans = RetrySpans(operation, policy.max_attempts, policy.attempt_timeout)
 
     def __call__(self, fn: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """Decorate an async function."""
@@ -108,7 +89,8 @@ class retry:  # noqa: N801  (used as a decorator)
             Exception: The last attempt's own error.
         """
         require_async_callable(fn, "retry")
-        run = _Run(self)
+        run = _Run(self, self._spans)
+        recording = run.recording
         try:
             while True:
                 try:
@@ -117,96 +99,61 @@ class retry:  # noqa: N801  (used as a decorator)
                     delay, source = run.plan_next(error)
                     if run.gives_up(error, delay):
                         raise
-                    run.announce(error, delay, source)
+                    recording.announce(error, delay, source)
                 else:
                     if self.budget is not None:
                         self.budget.earn()
-                    run.end(None)
+                    recording.end(None)
                     return value
-                await run.backoff(delay, source)
+                await run.wait(delay, source)
         except BaseException as error:
-            run.end(error)
+            recording.end(error)
             raise
-
-    def attributes_of_attempt(self, operation: Operation, number: int) -> Attributes:
-        """Span attributes of the attempt, built once per operation as it runs and number."""
-        attributes = self._attempt_attributes.get((operation, number))
-        if attributes is None:
-            limit = self.policy.attempt_timeout
-            attributes = {
-                **operation.attributes,
-                semconv.ATTEMPT_NUMBER: number,
-                **({} if limit is None else {semconv.TIMEOUT_LIMIT: float(limit)}),
-            }
-            self._attempt_attributes[operation, number] = attributes
-        return attributes
 
 
 class _Run:
-    """One call through a :class:`retry`."""
+    """The policy's side of one call through a :class:`retry`."""
 
     __slots__ = (
         "_attempt_timed_out",
-        "_backoff",
         "_cancels_before",
         "_deadline",
         "_delay",
-        "_execution",
-        "_number",
+        "_loop",
         "_retry",
         "_task",
-        "_waited",
+        "recording",
     )
 
-    def __init__(self, retry_: retry) -> None:
+    def __init__(self, retry_: retry, spans: RetrySpans) -> None:
         policy = retry_.policy
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
+        self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("retry must be awaited inside an asyncio task")
         self._retry = retry_
         self._task = task
         self._cancels_before = task.cancelling()
         self._delay = min(policy.max_delay, policy.base_delay)
-        self._number = 0
         self._attempt_timed_out = False
-        self._backoff = 0.0
-        self._waited = 0.0
-        now = loop.time()
-        self._deadline = inherited_deadline()
-        if policy.deadline is not None:
-            self._deadline = min(self._deadline, now + policy.deadline)
-        operation = as_run_here(retry_.operation)
-        attributes: dict[str, str | int | float] = {
-            **operation.attributes,
-            semconv.RETRY_MAX_ATTEMPTS: policy.max_attempts,
-        }
-        if self._deadline < math.inf:
-            attributes[semconv.DEADLINE] = self._deadline - now
-        self._execution = OperationExecution(operation, retry_.span_name, attributes, deadline=self._deadline)
+        self.recording = Retrying(spans, limit=policy.deadline, clock=self._loop.time)
+        self._deadline = self.recording.scope.deadline
 
     async def attempt(
         self, fn: Callable[..., Awaitable[T]], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> T:
         """Try once; the attempt is closed when it returns or raises."""
-        self._number += 1
-        retry_ = self._retry
-        attributes = retry_.attributes_of_attempt(self._execution.operation, self._number)
-        if self._number > 1:
-            attributes = {**attributes, semconv.ATTEMPT_BACKOFF: self._backoff}
-        attempt = Attempt(
-            self._execution,
-            self._number,
-            retry_.attempt_name,
-            attributes,
-            retry_.policy.attempt_timeout,
-        )
+        limit = self._retry.policy.attempt_timeout
+        now = self._loop.time()
+        when = self._deadline if limit is None else min(self._deadline, now + limit)
+        timer = asyncio.timeout_at(when) if when < math.inf else None
+        attempt = self.recording.begin_attempt(now, when, timer)
         try:
             awaitable = require_awaitable(fn, fn(*args, **kwargs))
-            if attempt.timer is None:
+            if timer is None:
                 value = await awaitable
             else:
-                async with attempt.timer:
+                async with timer:
                     value = await awaitable
         except BaseException as error:
             attempt.end(error)
@@ -220,7 +167,7 @@ class _Run:
         policy = self._retry.policy
         delay = jittered(self._delay, policy.jitter, self._retry.rng)
         self._delay = next_delay(self._delay, policy.backoff_factor, policy.max_delay)
-        asked = retry_after_of(error, self._execution.telemetry.time_ns() / 1e9)
+        asked = retry_after_of(error, self.recording.telemetry.time_ns() / 1e9)
         if asked is not None:
             asked = min(asked, policy.max_retry_after)
             if asked > delay:
@@ -228,109 +175,35 @@ class _Run:
         return float(delay), "policy"
 
     def gives_up(self, error: Exception, delay: float) -> bool:
-        """Whether there will be no further attempt; if so, the reason is counted and logged."""
+        """Whether there will be no further attempt; if so, the reason is recorded."""
         self._raise_swallowed_cancel()
-        execution = self._execution
-        retry_ = self._retry
-        now = execution.loop.time()
+        recording = self.recording
+        policy, budget = self._retry.policy, self._retry.budget
+        now = self._loop.time()
         reason: GiveUpReason
-        if isinstance(error, NotAwaitableError) or not retry_.policy.retries(error):
+        if isinstance(error, NotAwaitableError) or not policy.retries(error):
             reason = "non_retryable"
         elif self._attempt_timed_out and now >= self._deadline:
             # The deadline itself ended the attempt: that is the operation's own timeout.
             reason = "deadline"
-            execution.timed_out = True
-        elif self._number >= retry_.policy.max_attempts:
+            recording.timed_out = True
+        elif recording.number >= policy.max_attempts:
             reason = "max_attempts"
         elif now + delay >= self._deadline:
             reason = "deadline"
-        elif retry_.budget is not None and not retry_.budget.try_spend():
+        elif budget is not None and not budget.try_spend():
             reason = "budget"
         else:
             return False
-        execution.giveup = reason
-        execution.metrics.gave_up(reason, execution.span.exemplar)
-        if reason != "non_retryable":
-            _log.warning(
-                "%s gave up after %d attempts (%s): %s",
-                execution.operation.name,
-                self._number,
-                reason,
-                message_of(error),
-                extra={
-                    **execution.operation.attributes,
-                    semconv.RETRY_ATTEMPTS: self._number,
-                    semconv.RETRY_GIVEUP_REASON: reason,
-                    semconv.ERROR_TYPE: error_type(error),
-                },
-            )
+        recording.give_up(reason, error)
         return True
 
-    def announce(self, error: Exception, delay: float, source: str) -> None:
-        """Say, as an event and a log line, that another attempt will follow after ``delay`` seconds."""
-        execution = self._execution
-        scheduled: Attributes = {
-            semconv.ATTEMPT_NUMBER: self._number + 1,
-            semconv.RETRY_DELAY: delay,
-            semconv.RETRY_DELAY_SOURCE: source,
-        }
-        execution.telemetry.recorder.event(execution.span, semconv.EVENT_RETRY_SCHEDULED, scheduled)
-        if _log.isEnabledFor(logging.INFO):
-            _log.info(
-                "attempt %d of %s failed, trying again in %.3g s: %s",
-                self._number,
-                execution.operation.name,
-                delay,
-                message_of(error),
-                extra={
-                    **execution.operation.attributes,
-                    **scheduled,
-                    semconv.ERROR_TYPE: error_type(error),
-                },
-            )
-
-    async def backoff(self, delay: float, source: str) -> None:
-        """Wait, as a span if attempts are; what counts is the time really waited, also when interrupted."""
-        execution = self._execution
-        recorder = execution.telemetry.recorder
-        started = execution.loop.time()
-        span = None
-        if execution.telemetry.attempts == "spans":
-            attributes: Attributes = {
-                **execution.operation.attributes,
-                semconv.RETRY_DELAY: delay,
-                semconv.RETRY_DELAY_SOURCE: source,
-            }
-            span = recorder.start(self._retry.backoff_name, attributes, current=False)
-        final: Attributes = _COMPLETED
-        try:
-            await asyncio.sleep(delay)
-        except BaseException as error:
-            final = {
-                semconv.OUTCOME: "cancelled",
-                **cancel_request(error, execution.scope).attributes,
-            }
-            raise
-        finally:
-            waited = self._backoff = execution.loop.time() - started
-            self._waited += waited
-            execution.metrics.backoff(waited)
-            if execution.report is not None:
-                execution.report.backoff_seconds += waited
-            if span is not None:
-                recorder.end(span, final)
+    async def wait(self, delay: float, source: str) -> None:
+        """Wait for the next attempt; what cuts it short ends the retry, and the wait with it."""
+        self.recording.begin_wait(delay, source)
+        await asyncio.sleep(delay)
+        self.recording.end_wait()
         self._raise_swallowed_cancel()
-
-    def end(self, error: BaseException | None) -> None:
-        """Close the retry's own span, with what its attempts added up to."""
-        execution = self._execution
-        final: dict[str, int | float | str] = {
-            semconv.RETRY_ATTEMPTS: self._number,
-            semconv.RETRY_BACKOFF: self._waited,
-        }
-        if execution.giveup is not None:
-            final[semconv.RETRY_GIVEUP_REASON] = execution.giveup
-        execution.end(error, final)
 
     def _raise_swallowed_cancel(self) -> None:
         """Stop if a cancel arrived that the called code has swallowed."""

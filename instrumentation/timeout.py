@@ -106,17 +106,14 @@ class timeout:  # noqa: N801  (named as asyncio.timeout is)
             await self._timer.__aexit__(kind, error, tb)
         except TimeoutError as expired:
             # Raised only where the cancel was the timer's own; an outer cancel stays a CancelledError.
-            expired.args = (f"{self._name or self._operation.name} timed out after {self._effective:g} s",)
-            execution.timed_out = True
-            execution.telemetry.recorder.event(
-                execution.span, semconv.EVENT_TIMEOUT, {semconv.TIMEOUT_LIMIT: self._limit}
-            )
+            what = self._name or self._operation.name
+            execution.ran_out(expired, f"{what} timed out after {self._effective:g} s", self._limit)
             execution.end(expired, self._overrun())
             raise
         execution.end(error, self._overrun())
 
     def _overrun(self) -> dict[str, float] | None:
-        elapsed = self._execution.loop.time() - self._execution.started
+        elapsed = self._execution.clock() - self._execution.started
         return {semconv.TIMEOUT_ELAPSED: elapsed} if elapsed > self._limit else None
 
 

@@ -10,12 +10,12 @@ from typing import Self
 from opentelemetry.trace import SpanContext
 
 from . import semconv
+from .ending import Ending
 from .execution import Execution
 from .metrics import WorkflowMetrics
 from .operation import require_name
 from .outcome import Outcome
 from .recording import Attributes
-from .scope import CancelRequest
 from .telemetry import active
 from .timeout import require_seconds
 
@@ -72,7 +72,7 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
     @property
     def seconds(self) -> float:
         """Time since it started, in seconds."""
-        return self._execution.loop.time() - self._execution.started
+        return self._execution.clock() - self._execution.started
 
     async def __aenter__(self) -> Self:
         limit = self._deadline
@@ -94,10 +94,8 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
             await self._timer.__aexit__(kind, error, tb)
         except TimeoutError as expired:
             assert self._deadline is not None
-            expired.args = (f"workflow {self._name} ran past its deadline of {self._deadline:g} s",)
-            execution.timed_out = True
-            limit = {semconv.TIMEOUT_LIMIT: self._deadline}
-            execution.telemetry.recorder.event(execution.span, semconv.EVENT_TIMEOUT, limit)
+            what = f"workflow {self._name} ran past its deadline of {self._deadline:g} s"
+            execution.ran_out(expired, what, self._deadline)
             execution.end(expired)
             raise
         execution.end(error)
@@ -124,9 +122,7 @@ class _WorkflowExecution(Execution):
         self._metrics: WorkflowMetrics = telemetry.metrics.of_workflow(name)
         self._metrics.started()
 
-    def _count(self, outcome: Outcome, error: BaseException | None) -> None:
+    def _count(self, outcome: Outcome, ending: Ending | None) -> None:
+        # The operations inside count the cause of a cancel; a workflow is counted by its outcome.
         self.outcome = outcome
-        self._metrics.ended(outcome, self.loop.time() - self.started, self.span.exemplar)
-
-    def _count_cancel(self, request: CancelRequest) -> None:
-        """The operations inside count their own; a workflow is counted by its outcome."""
+        self._metrics.ended(outcome, self.clock() - self.started, self.span.exemplar)

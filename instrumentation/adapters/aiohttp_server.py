@@ -11,10 +11,11 @@ from opentelemetry.context import attach, detach
 from prometheus_client import Histogram
 
 from instrumentation import semconv
-from instrumentation.outcome import error_type, mark_recorded, message_of, recorded_since
+from instrumentation.ending import explain, record_once
+from instrumentation.outcome import error_type, message_of
 from instrumentation.propagation import as_text, extract
 from instrumentation.recording import OpenSpan
-from instrumentation.scope import Scope, cancel_request, current_scope, leave_scope
+from instrumentation.scope import Scope, current_scope, leave_scope
 from instrumentation.suppression import without_spans
 from instrumentation.telemetry import active
 
@@ -93,11 +94,11 @@ class _Request:
         self._method = request.method if request.method in _METHODS else semconv.OTHER
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
+        self._telemetry = active()
 
     async def trace(self, handler: Handler) -> web.StreamResponse:
         """Run the handler under a SERVER span."""
-        telemetry = active()
-        span = telemetry.recorder.start(self._span_name(), self._attributes(), server=True)
+        span = self._telemetry.recorder.start(self._span_name(), self._attributes(), server=True)
         scope = Scope(current_scope.get(), cause="client_disconnect", span=span.context)
         token = current_scope.set(scope)
         try:
@@ -130,7 +131,7 @@ class _Request:
             raise
         finally:
             exemplar = span.exemplar if span is not None and kind else None
-            family: Histogram = active().metrics.http_server_duration
+            family: Histogram = self._telemetry.metrics.http_server_duration
             child = family.labels(self._method, self._route, status, self._request.scheme, kind)
             child.observe(self._loop.time() - self._started, exemplar)
 
@@ -160,27 +161,32 @@ class _Request:
         return attributes
 
     def _end(self, span: OpenSpan, status: int, error: BaseException | None = None) -> None:
-        recorder = active().recorder
+        recorder = self._telemetry.recorder
         final: dict[str, str | int] = {semconv.HTTP_RESPONSE_STATUS_CODE: status}
         failure: str | None = None
         if status >= 500:
             final[semconv.ERROR_TYPE] = str(status) if error is None else error_type(error)
             failure = "" if error is None else message_of(error)
-        if error is not None and not recorded_since(error, self._started):
-            recorder.exception(span, error)
-            mark_recorded(error, self._loop.time())
+        if error is not None:
+            record_once(recorder, span, error, self._started, self._loop.time())
         recorder.end(span, final, failure=failure)
 
     def _end_failed(self, span: OpenSpan, error: BaseException, scope: Scope) -> None:
-        recorder = active().recorder
         if isinstance(error, web.HTTPException):
             if span.context.is_valid:
                 error.headers[TRACE_ID_HEADER] = f"{span.context.trace_id:032x}"
             self._end(span, error.status)
         elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
-            request = cancel_request(error, scope)
-            cause = request.attributes
-            recorder.event(span, semconv.EVENT_CANCEL_REQUESTED, cause, request.time_ns)
-            recorder.end(span, {semconv.OUTCOME: "cancelled", **cause})
+            ending = explain(
+                self._telemetry,
+                span,
+                "cancelled",
+                error,
+                around=scope,
+                started=self._started,
+                now=self._loop.time(),
+            )
+            final = {semconv.OUTCOME: "cancelled", **ending.attributes}
+            self._telemetry.recorder.end(span, final, abandoned=ending.abandoned)
         else:
             self._end(span, 500, error)

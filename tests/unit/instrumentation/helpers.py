@@ -2,18 +2,31 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from prometheus_client import Metric
 from prometheus_client.openmetrics.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from instrumentation import Operation
+from instrumentation import Operation, operation
 from tests.support.recorded import Recorded
 
 PRICE = Operation("price", workflow="checkout")
 STOCK = Operation("stock", workflow="checkout")
+
+
+@contextmanager
+def only_declared(*operations: Operation) -> Iterator[None]:
+    """Hide the operations of other tests.
+
+    Each example of a property has a registry of its own, which all their series would slow down.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operation, "_declared", {(each.workflow, each.name): each for each in operations})
+        yield
 
 
 class Script:

@@ -22,7 +22,6 @@ from instrumentation import (
     cancellable,
     deadline,
     gather,
-    operation,
     request_cancel,
     retry,
     settle,
@@ -32,17 +31,14 @@ from instrumentation import (
 )
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
-from tests.unit.instrumentation.helpers import PRICE, STOCK, failer, spans_named, value_of
+from tests.unit.instrumentation.helpers import PRICE, STOCK, failer, only_declared, spans_named, value_of
 
 AFTER = Operation("after", workflow="checkout")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _only_what_is_needed() -> Iterator[None]:
-    """Each example has a registry of its own: the series of other tests' operations would slow it down."""
-    with pytest.MonkeyPatch.context() as patch:
-        needed = {(each.workflow, each.name): each for each in (PRICE, STOCK, AFTER)}
-        patch.setattr(operation, "_declared", needed)
+    with only_declared(PRICE, STOCK, AFTER):
         yield
 
 

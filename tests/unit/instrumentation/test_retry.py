@@ -13,7 +13,6 @@ from opentelemetry.trace import StatusCode
 
 from instrumentation import (
     NotAwaitableError,
-    Operation,
     RetryPolicy,
     deadline,
     request_cancel,
@@ -684,10 +683,3 @@ def test_a_non_retryable_error_is_not_logged_as_giving_up(
     with pytest.raises(KeyError):
         run(retry(PRICE, RetryPolicy(retry_on=(ConnectionError,))).call(Script(KeyError())))
     assert caplog.records == []
-
-
-def test_a_retry_needs_no_setup_of_its_own_for_each_operation() -> None:
-    """Attributes of an attempt are built once per number and shared by all calls."""
-    fetch = Operation("fetch", workflow="docs")
-    shared = retry(fetch)
-    assert shared.attributes_of_attempt(fetch, 2) is shared.attributes_of_attempt(fetch, 2)

@@ -1,13 +1,11 @@
-"""What an execution hands down: deadline, timer, cause of a cancel."""
+"""What an execution hands down: a deadline first of all."""
 
 import asyncio
 import math
 from contextvars import copy_context
 
-import pytest
-
-from instrumentation import CancelCause, CancelRequest, deadline, task, workflow
-from instrumentation.scope import Scope, cancel_request, current_scope, inherited_deadline, leave_scope
+from instrumentation import deadline, task, workflow
+from instrumentation.scope import Scope, current_scope, inherited_deadline, leave_scope
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.instrumentation.helpers import PRICE, STOCK
@@ -49,34 +47,6 @@ def test_a_child_task_inherits_and_its_own_deadline_stays_its_own(recorded: Reco
             return inherited_deadline(), await running
 
     assert run(main()) == (5, 5)
-
-
-@pytest.mark.parametrize("cause", ["request", "client_disconnect", "sibling", "deadline", "shutdown"])
-def test_a_request_that_names_its_cause_is_believed(cause: CancelCause) -> None:
-    """It travels as the message of ``Task.cancel``."""
-    request = CancelRequest(cause)
-    assert cancel_request(asyncio.CancelledError(request), None) is request
-    assert str(request) == f"cancelled: {cause}"
-
-
-def test_a_cancel_that_names_none_gets_the_cause_of_its_surroundings() -> None:
-    """A timer that has fired first, then what the surroundings declared, then plain ``request``."""
-
-    async def main() -> None:
-        plain = asyncio.CancelledError()
-        assert cancel_request(plain, None).cause == "request"
-        http = Scope(None, cause="client_disconnect")
-        inner = Scope(Scope(http))
-        assert cancel_request(plain, inner).cause == "client_disconnect"
-        timer = asyncio.timeout_at(0)
-        limited = Scope(Scope(inner, timer=timer), cause="shutdown")
-        assert cancel_request(plain, limited).cause == "shutdown"
-        with pytest.raises(TimeoutError):
-            async with timer:
-                await asyncio.sleep(1)
-        assert cancel_request(plain, limited).cause == "deadline"
-
-    run(main())
 
 
 def test_leaving_a_scope_in_another_context_is_no_error() -> None:

@@ -1,6 +1,7 @@
 """Spans on an OpenTelemetry tracer: contexts, links, and failures of the tracing itself."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -219,8 +220,12 @@ class BrokenSpan(trace.NonRecordingSpan):
 
 
 class TracerOfBrokenSpans(trace.NoOpTracer):
+    def __init__(self) -> None:
+        self.ids = itertools.count(1)
+
     def start_span(self, *args: Any, **kwargs: Any) -> Any:
-        return BrokenSpan(SpanContext(1, 2, is_remote=False, trace_flags=trace.TraceFlags(1)))
+        flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+        return BrokenSpan(SpanContext(1, next(self.ids), is_remote=False, trace_flags=flags))
 
 
 class Provider(trace.TracerProvider):
