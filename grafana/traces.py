@@ -17,6 +17,7 @@ from grafana.panels import described, without_value
 from grafana.tables import in_pages, without_column
 from grafana.variables import TEMPO
 from instrumentation import semconv
+from service.slo.traceql import spans
 
 NO_TRACES = "No such trace in this time range"
 
@@ -36,15 +37,11 @@ LABELS = {
 
 IN_WORKFLOWS = f'span.{semconv.WORKFLOW} =~ "${{workflow:pipe}}"'
 IN_OPERATIONS = f'span.{semconv.OPERATION} =~ "${{operation:pipe}}"'
-FAILED = f'span.{semconv.OUTCOME} =~ "error|timeout|exhausted"'
-NOT_ATTEMPT = f'name !~ "{semconv.SPAN_ATTEMPT} .*"'
-"""An attempt that failed may have been repaired by the next one; its span has an outcome, too."""
-IS_WORKFLOW = f'name =~ "{semconv.SPAN_WORKFLOW} .*"'
 
 
 def traceql(*conditions: str) -> str:
     """Spans of the job that meet all conditions."""
-    return "{ " + " && ".join(('resource.service.name = "$job"', *conditions)) + " }"
+    return spans("$job", *conditions)
 
 
 def has(attribute: str, value: str) -> str:

@@ -8,6 +8,7 @@ from grafana.panels import Panel
 from grafana.promql import JOB
 from grafana.questions import cancellations, operations, retries, telemetry
 from instrumentation import semconv
+from service.slo import traceql
 
 
 def build() -> Dashboard:
@@ -78,8 +79,8 @@ def failed_traces() -> Panel:
         "Failed operations",
         traces.IN_WORKFLOWS,
         traces.IN_OPERATIONS,
-        traces.NOT_ATTEMPT,
-        traces.FAILED,
+        traceql.NOT_ATTEMPT,
+        traceql.FAILED,
         shown=(semconv.OPERATION, semconv.OUTCOME, semconv.ERROR_TYPE, semconv.RETRY_ATTEMPTS),
         means="The newest traces in which an operation failed for good.",
         do="Click a trace's id to see every attempt, wait, timeout and cleanup in it.",

@@ -10,6 +10,7 @@ from grafana.promql import OPERATIONS, worst
 from grafana.questions import alerts, cancellations, operations
 from grafana.questions.by_operation import BY, LEGEND
 from instrumentation import semconv
+from service.slo import traceql
 from service.slo.promql import FAILED, summed
 
 ABOUT = workflows.ABOUT
@@ -59,5 +60,5 @@ def failures() -> Panel:
         width=6,
         height=8,
         legend=names_below(),
-        links=[traces.of_series(*BY, conditions=(traces.FAILED,), title="Failed traces")],
+        links=[traces.of_series(*BY, conditions=(traceql.FAILED,), title="Failed traces")],
     )

@@ -12,7 +12,7 @@ from grafana.promql import ENGINE, WORKFLOWS
 from grafana.questions import alerts
 from grafana.tables import Column, rows
 from instrumentation import semconv
-from service.slo import recording
+from service.slo import recording, traceql
 from service.slo.promql import COUNTED, FAILED, aggregated, largest, share, summed
 
 DURATION = semconv.WORKFLOW_DURATION
@@ -23,7 +23,7 @@ LOWEST = -1
 NO_RULES = "No recorded value: nothing ran in this window, or Prometheus has no rules file"
 NO_BUDGET = f"Not known yet: counted every {recording.TILE}, by the rules file that Prometheus has to have"
 STEPS = f"It moves in steps of {recording.TILE}: for what fails now look at the burn rate."
-SCOPE = (traces.IN_WORKFLOWS, traces.IS_WORKFLOW)
+SCOPE = (traces.IN_WORKFLOWS, traceql.IS_WORKFLOW)
 ABOUT = ('workflow=~"$workflow|"',)
 SPENT = below_zero("spent", RED)
 
@@ -83,7 +83,7 @@ def failures_now() -> Panel:
         do="If it is coloured, look in the table below which workflow it is.",
         unit="percentunit",
         steps=FAILED_STEPS,
-        links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
+        links=[traces.explore("Failed traces", *SCOPE, traceql.FAILED)],
     )
 
 
@@ -126,7 +126,7 @@ def budget_now(height: int = 4) -> Panel:
         words=[SPENT],
         height=height,
         steps=BUDGET_STEPS,
-        links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
+        links=[traces.explore("Failed traces", *SCOPE, traceql.FAILED)],
     )
 
 
@@ -176,7 +176,7 @@ def table(title: str, *, width: int, height: int, most: int | None = None) -> Pa
                 navigation.of_row("Its retries and backoff", navigation.RETRIES, *by),
                 navigation.of_row("Its timeouts and cancellations", navigation.CANCELLATIONS, *by),
                 navigation.of_row("Its background runs", navigation.RUNS, *by),
-                traces.of_row("Its failed traces", *by, conditions=(traces.IS_WORKFLOW, traces.FAILED)),
+                traces.of_row("Its failed traces", *by, conditions=(traceql.IS_WORKFLOW, traceql.FAILED)),
             ]
         },
     )
@@ -207,7 +207,9 @@ def failure_ratio() -> Panel:
         " traces for the reason.",
         unit="percentunit",
         lines={thresholds.BUDGET: ORANGE},
-        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW, traces.FAILED), title="Failed")],
+        links=[
+            traces.of_series("workflow", conditions=(traceql.IS_WORKFLOW, traceql.FAILED), title="Failed")
+        ],
     )
 
 
@@ -261,7 +263,7 @@ def burn_rate() -> Panel:
         unit="short",
         empty=NO_RULES,
         lines={burn.factor: RED if burn.severity == "critical" else ORANGE for burn in thresholds.BURN_RATES},
-        links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
+        links=[traces.explore("Failed traces", *SCOPE, traceql.FAILED)],
     )
 
 
@@ -276,7 +278,9 @@ def budget_remaining() -> Panel:
         empty=NO_BUDGET,
         lines={0.0: RED, 0.25: ORANGE},
         bottom=None,
-        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW, traces.FAILED), title="Failed")],
+        links=[
+            traces.of_series("workflow", conditions=(traceql.IS_WORKFLOW, traceql.FAILED), title="Failed")
+        ],
     )
 
 
@@ -289,7 +293,7 @@ def in_flight() -> Panel:
         do="A line that only climbs, or stays up while nothing ends, is stuck: Stalled fires after a while.",
         unit="short",
         width=24,
-        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW,))],
+        links=[traces.of_series("workflow", conditions=(traceql.IS_WORKFLOW,))],
     )
 
 
@@ -298,7 +302,7 @@ def failed_traces() -> Panel:
     return traces.search(
         "Failed and cancelled workflows",
         *SCOPE,
-        f'span.{semconv.OUTCOME} =~ "error|timeout|exhausted|cancelled"',
+        traceql.FAILED_OR_CANCELLED,
         shown=(semconv.WORKFLOW, semconv.OUTCOME, semconv.ERROR_TYPE, semconv.CANCEL_CAUSE),
         means="The newest traces of workflows that failed or were cancelled, whole: all of these are kept.",
         do="Click a trace's id to see every attempt, wait, timeout and cleanup in it.",

@@ -11,6 +11,7 @@ from grafana.questions.cancellations import timeout_ratio_of
 from grafana.questions.retries import amplification_of
 from grafana.tables import Column, rows
 from instrumentation import semconv
+from service.slo import traceql
 from service.slo.promql import COUNTED, FAILED, largest, share, summed
 
 FAILED_STEPS = {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}
@@ -65,7 +66,7 @@ def _table(
         links={
             "Operation": [
                 navigation.of_row("Only this one", navigation.LIBRARY, *BY),
-                traces.of_row("Failed traces", *BY, conditions=(traces.FAILED,)),
+                traces.of_row("Failed traces", *BY, conditions=(traceql.FAILED,)),
             ]
         },
     )
@@ -94,7 +95,7 @@ def failure_ratio() -> Panel:
         " Errors that a retry repaired are not in it.",
         do="Find the operation that fails, open its traces and read the last attempt's exception.",
         unit="percentunit",
-        links=[traces.of_series(*BY, conditions=(traces.FAILED,), title="Failed traces")],
+        links=[traces.of_series(*BY, conditions=(traceql.FAILED,), title="Failed traces")],
     )
 
 
@@ -155,7 +156,7 @@ def worst_failure_ratio(height: int = 4) -> Panel:
         unit="percentunit",
         height=height,
         steps=FAILED_STEPS,
-        links=[traces.explore("Failed traces", *SCOPE, traces.NOT_ATTEMPT, traces.FAILED)],
+        links=[traces.explore("Failed traces", *SCOPE, traceql.NOT_ATTEMPT, traceql.FAILED)],
     )
 
 

@@ -2,25 +2,16 @@
 
 from typing import Final
 
-from instrumentation import semconv
 from service.slo.promql import lines, over, quoted, selector, summed
+from service.slo.traceql import spans
 
 WINDOW: Final = "1m"
 """What rates are taken over: several scrapes, and as much as the charts' values at 10 s resolution cover."""
-
-IS_WORKFLOW: Final = f'name =~ "{semconv.SPAN_WORKFLOW} .*"'
-IS_ATTEMPT: Final = f'name =~ "{semconv.SPAN_ATTEMPT} .*"'
-IS_BACKOFF: Final = f'name =~ "{semconv.SPAN_BACKOFF} .*"'
 
 
 def quantile_name(quantile: float) -> str:
     """What a quantile is called, such as p99."""
     return f"p{quantile * 100:g}"
-
-
-def has_outcome(pattern: str) -> str:
-    """The condition that a span's outcome matches."""
-    return f'span.{semconv.OUTCOME} =~ "{pattern}"'
 
 
 class ChartQueries:
@@ -58,4 +49,4 @@ class ChartQueries:
 
     def traces(self, *conditions: str) -> str:
         """TraceQL: spans of the service that meet all conditions."""
-        return "{ " + " && ".join((f"resource.service.name = {quoted(self._job)}", *conditions)) + " }"
+        return spans(self._job, *conditions)

@@ -10,18 +10,12 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from instrumentation import semconv
+from instrumentation import outcome, semconv
 from instrumentation.outcome import ATTEMPT_OUTCOMES, CANCEL_CAUSES, OUTCOMES
 from service.console.chart import Chart, Colour, Series, Threshold
-from service.console.chart_queries import (
-    IS_ATTEMPT,
-    IS_BACKOFF,
-    IS_WORKFLOW,
-    ChartQueries,
-    has_outcome,
-    quantile_name,
-)
+from service.console.chart_queries import ChartQueries, quantile_name
 from service.console.totals import Change, Totals
+from service.slo import traceql
 from service.slo.definition import SloDefinition
 from service.slo.promql import (
     ATTEMPTS,
@@ -71,11 +65,11 @@ def charts(definition: SloDefinition) -> tuple[Chart, ...]:
 
 
 def _failed(totals: Totals) -> float:
-    return totals.runs["error"] + totals.runs["timeout"] + totals.runs["exhausted"]
+    return sum(totals.runs[each] for each in outcome.FAILED)
 
 
 def _counted(totals: Totals) -> float:
-    return sum(totals.runs.values()) - totals.runs["cancelled"]
+    return sum(totals.runs[each] for each in outcome.COUNTED)
 
 
 def _all_attempts(totals: Totals) -> float:
@@ -92,7 +86,7 @@ def _rate(queries: ChartQueries) -> Chart:
         "1/s",
         f"Workflow runs that ended, a second. {_COVERS}",
         summed(queries.rate(WORKFLOW_RUNS), "outcome"),
-        queries.traces(IS_WORKFLOW),
+        queries.traces(traceql.IS_WORKFLOW),
         tuple(
             Series(f"rate.{outcome}", outcome, _OUTCOME_COLOURS[outcome], partial(value, outcome))
             for outcome in OUTCOMES
@@ -110,7 +104,7 @@ def _failure_ratio(queries: ChartQueries, definition: SloDefinition) -> Chart:
         "Failed runs (error, timeout, exhausted) over all that were not cancelled; no value without runs."
         f" {_COVERS}",
         queries.share(queries.total(WORKFLOW_RUNS, FAILED), queries.total(WORKFLOW_RUNS, COUNTED)),
-        queries.traces(IS_WORKFLOW, has_outcome("error|timeout|exhausted")),
+        queries.traces(traceql.IS_WORKFLOW, traceql.FAILED),
         (Series("failure_ratio", "failed", "error", lambda change: change.share(_failed, _counted)),),
         Threshold(limit, f"FailureBudgetBurn over {fastest.short} and {fastest.long}"),
     )
@@ -128,7 +122,7 @@ def _latency(queries: ChartQueries) -> Chart:
         f" the buckets of a histogram, and so never above its last bound, {semconv.DURATION_BUCKETS[-1]:g} s."
         f" {_COVERS}",
         queries.quantiles(f"{semconv.WORKFLOW_DURATION.name}_bucket", *_QUANTILES),
-        queries.traces(IS_WORKFLOW, "duration > 1s"),
+        queries.traces(traceql.IS_WORKFLOW, "duration > 1s"),
         tuple(
             Series(
                 f"latency.{quantile_name(quantile)}",
@@ -151,7 +145,7 @@ def _attempts(queries: ChartQueries) -> Chart:
         "1/s",
         f"Attempts of operations that ended, a second, also while their retry goes on. {_COVERS}",
         summed(queries.rate(ATTEMPTS), "outcome"),
-        queries.traces(IS_ATTEMPT),
+        queries.traces(traceql.IS_ATTEMPT),
         tuple(
             Series(f"attempts.{outcome}", outcome, _OUTCOME_COLOURS[outcome], partial(value, outcome))
             for outcome in ATTEMPT_OUTCOMES
@@ -167,7 +161,7 @@ def _amplification(queries: ChartQueries, definition: SloDefinition) -> Chart:
         "Attempts per operation that ended: 1 is no retry at all, 3 is three times the load on whoever is"
         f" called. {_COVERS}",
         queries.share(queries.total(ATTEMPTS), queries.total(OPERATIONS)),
-        queries.traces(IS_ATTEMPT, f"span.{semconv.ATTEMPT_NUMBER} > 1"),
+        queries.traces(traceql.IS_ATTEMPT, f"span.{semconv.ATTEMPT_NUMBER} > 1"),
         (
             Series(
                 "amplification",
@@ -191,7 +185,7 @@ def _backoff_share(queries: ChartQueries) -> Chart:
             queries.total(f"{semconv.BACKOFF_DURATION.name}_sum"),
             queries.total(f"{semconv.OPERATION_DURATION.name}_sum"),
         ),
-        queries.traces(IS_BACKOFF),
+        queries.traces(traceql.IS_BACKOFF),
         (
             Series(
                 "backoff_share",
@@ -212,7 +206,7 @@ def _in_flight(queries: ChartQueries) -> Chart:
         "count",
         "Runs that have started and not ended, when the point was measured.",
         queries.gauge(semconv.WORKFLOWS_IN_FLIGHT.name),
-        queries.traces(IS_WORKFLOW),
+        queries.traces(traceql.IS_WORKFLOW),
         (Series("in_flight", "in flight", "neutral", lambda change: change.after.in_flight),),
     )
 
@@ -228,7 +222,7 @@ def _cancellations(queries: ChartQueries) -> Chart:
         "Operations that were cancelled, a second: by a request, a client that went away, a failing sibling,"
         f" a deadline further out, a shutdown. {_COVERS}",
         summed(queries.rate(f"{semconv.CANCELLATIONS.name}_total"), "cause"),
-        queries.traces(has_outcome("cancelled")),
+        queries.traces(traceql.has_outcome("cancelled")),
         tuple(
             Series(f"cancellations.{cause}", cause, _CAUSE_COLOURS[cause], partial(value, cause))
             for cause in CANCEL_CAUSES

@@ -8,6 +8,7 @@ end now and not at the last scrape, and a series that begins with its first incr
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from instrumentation.outcome import COUNTED, FAILED, OUTCOMES
 from service.console.observations import LAG_SERIES, Observations
 from service.console.prometheus_functions import histogram_quantile
 from service.console.readings import LAG_BOUNDS, Labels
@@ -15,11 +16,6 @@ from service.console.samples import Counters
 from service.slo.definition import BurnRate, SloDefinition
 from service.slo.duration import Duration
 from service.slo.recording import SHORT
-
-FAILED = frozenset({"error", "timeout", "exhausted"})
-COUNTED = FAILED | {"success"}
-"""Whoever cancels decides that the outcome does not matter."""
-ENDED = COUNTED | {"cancelled"}
 
 _OF_WORKFLOW: Labels = ("workflow",)
 _OF_OPERATION: Labels = ("workflow", "operation")
@@ -91,7 +87,7 @@ class Conditions:
         series_of = _grouped(runs.latest, 1)
         for workflow in filter(in_flight.was_there, in_flight.latest):
             least = min(in_flight.values(workflow))
-            ended = _grown(runs, series_of.get(workflow, ()), window, ENDED)
+            ended = _grown(runs, series_of.get(workflow, ()), window, OUTCOMES)
             yield Found({"workflow": workflow[0]}, least, 0.0, least > 0 and not ended > 0)
 
     def operation_failure_ratio_high(self) -> Iterator[Found]:
@@ -111,9 +107,9 @@ class Conditions:
         limit = self._alerts.retry_storm.threshold
         attempts = _grouped(self._seen.attempts.latest, 2)
         for operation, series in _grouped(self._seen.operations.latest, 2).items():
-            operations = _grown(self._seen.operations, series, SHORT, ENDED)
+            operations = _grown(self._seen.operations, series, SHORT, OUTCOMES)
             if operations:
-                each = _grown(self._seen.attempts, attempts.get(operation, ()), SHORT, ENDED) / operations
+                each = _grown(self._seen.attempts, attempts.get(operation, ()), SHORT, OUTCOMES) / operations
                 labels = {"workflow": operation[0], "operation": operation[1]}
                 yield _found(labels, each, limit, self._too_few(operations, SHORT))
 
@@ -137,7 +133,7 @@ class Conditions:
     def cancellation_spike(self) -> Iterator[Found]:
         """The share of each workflow's runs that were cancelled."""
         alert, runs = self._alerts.cancellation_spike, self._seen.runs
-        for labels, ratio, lacks in self._shares(runs, _OF_WORKFLOW, alert.window, {"cancelled"}, ENDED):
+        for labels, ratio, lacks in self._shares(runs, _OF_WORKFLOW, alert.window, {"cancelled"}, OUTCOMES):
             yield _found(labels, ratio, alert.threshold, lacks)
 
     def telemetry_dropped(self) -> Iterator[Found]:
