@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink
 
-from grafana import navigation, thresholds, traces, variables
+from grafana import thresholds, traces, variables
 from grafana.colours import ORANGE, PURPLE, RED
 from grafana.dashboard import dashboard
 from grafana.panels import Panel, current, number
@@ -10,7 +10,7 @@ from grafana.promql import OPERATIONS
 from grafana.questions import cancellations, operations
 from grafana.questions.by_operation import BY
 from instrumentation import semconv
-from service.slo import traceql
+from service.slo import dashboards, traceql
 from service.slo.promql import largest
 
 
@@ -18,7 +18,7 @@ def build() -> Dashboard:
     """The dashboard that TimeoutRatioHigh, CancellationSpike and Stalled lead to."""
     sample = f"{semconv.OPERATION_DURATION.name}_count"
     return dashboard(
-        navigation.CANCELLATIONS,
+        dashboards.CANCELLATIONS,
         "Timeouts, cancellations and cleanup",
         "What runs out of time, what is cancelled and by whom, is it cleaned up, and does anything hang?",
         variables=[variables.job(sample), variables.workflow(sample), variables.operation(sample)],

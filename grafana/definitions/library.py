@@ -2,20 +2,20 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from grafana import navigation, traces, variables
+from grafana import traces, variables
 from grafana.dashboard import dashboard
 from grafana.panels import Panel
 from grafana.promql import JOB
 from grafana.questions import cancellations, operations, retries, telemetry
 from instrumentation import semconv
-from service.slo import traceql
+from service.slo import dashboards, traceql
 
 
 def build() -> Dashboard:
     """Needs nothing but the library's own metrics."""
     sample = f"{semconv.OPERATION_DURATION.name}_count"
     return dashboard(
-        navigation.LIBRARY,
+        dashboards.LIBRARY,
         "Library: operations",
         "Every operation of any service that uses the library: rate, errors, duration, retries, timeouts,"
         " cancellations, cleanup.",

@@ -2,14 +2,14 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from grafana import navigation, traces, variables
+from grafana import traces, variables
 from grafana.colours import ORANGE, RED, RUN_STATES
 from grafana.dashboard import dashboard
 from grafana.panels import PER_SECOND, Panel, current, distribution, number, overall, query, trend
 from grafana.promql import JOB, WORKFLOWS, total
 from grafana.questions import pools
 from instrumentation import semconv
-from service.slo import traceql
+from service.slo import dashboards, traceql
 from service.slo.promql import largest, share, summed
 
 NO_RUNS = "No background run ended in this time range"
@@ -21,7 +21,7 @@ def build() -> Dashboard:
     """The dashboard of who submits background runs."""
     sample = f"{semconv.RUNS.name}_total"
     return dashboard(
-        navigation.RUNS,
+        dashboards.RUNS,
         "Runs and queue",
         "Are background runs taken in time, do they end well, and are any delivered again or lost?",
         variables=[variables.job(sample), variables.workflow(sample)],

@@ -12,7 +12,7 @@ from grafana.promql import ENGINE, WORKFLOWS
 from grafana.questions import alerts
 from grafana.tables import Column, rows
 from instrumentation import semconv
-from service.slo import recording, traceql
+from service.slo import dashboards, recording, traceql
 from service.slo.promql import COUNTED, FAILED, aggregated, largest, share, summed
 
 DURATION = semconv.WORKFLOW_DURATION
@@ -32,7 +32,7 @@ def build() -> Dashboard:
     """The dashboard that an SLO alert leads to."""
     sample = f"{DURATION.name}_count"
     return dashboard(
-        navigation.WORKFLOWS,
+        dashboards.WORKFLOWS,
         "Workflows",
         "Do the workflows work, how fast, and how much may still fail? Start here when an alert fires.",
         variables=[variables.job(sample), variables.workflow(sample, f'workflow!="{ENGINE}"')],
@@ -108,7 +108,7 @@ def slowest_now() -> Panel:
         means="19 of 20 workflows that end now are faster than this.",
         do="If it grows, compare with the time lost waiting between attempts.",
         unit="s",
-        links=[navigation.of_variables("Retries and backoff", navigation.RETRIES, "workflow")],
+        links=[navigation.of_variables("Retries and backoff", dashboards.RETRIES, "workflow")],
     )
 
 
@@ -138,7 +138,7 @@ def running_now() -> Panel:
         means="Workflows that have started and not ended.",
         do="If it only climbs, something hangs: look at timeouts and cancellations.",
         unit="short",
-        links=[navigation.of_variables("Timeouts and cancellations", navigation.CANCELLATIONS, "workflow")],
+        links=[navigation.of_variables("Timeouts and cancellations", dashboards.CANCELLATIONS, "workflow")],
     )
 
 
@@ -172,10 +172,10 @@ def table(title: str, *, width: int, height: int, most: int | None = None) -> Pa
         most=most,
         links={
             "Workflow": [
-                navigation.of_row("Only this workflow", navigation.WORKFLOWS, *by),
-                navigation.of_row("Its retries and backoff", navigation.RETRIES, *by),
-                navigation.of_row("Its timeouts and cancellations", navigation.CANCELLATIONS, *by),
-                navigation.of_row("Its background runs", navigation.RUNS, *by),
+                navigation.of_row("Only this workflow", dashboards.WORKFLOWS, *by),
+                navigation.of_row("Its retries and backoff", dashboards.RETRIES, *by),
+                navigation.of_row("Its timeouts and cancellations", dashboards.CANCELLATIONS, *by),
+                navigation.of_row("Its background runs", dashboards.RUNS, *by),
                 traces.of_row("Its failed traces", *by, conditions=(traceql.IS_WORKFLOW, traceql.FAILED)),
             ]
         },

@@ -11,7 +11,7 @@ from grafana.questions.cancellations import timeout_ratio_of
 from grafana.questions.retries import amplification_of
 from grafana.tables import Column, rows
 from instrumentation import semconv
-from service.slo import traceql
+from service.slo import dashboards, traceql
 from service.slo.promql import COUNTED, FAILED, largest, share, summed
 
 FAILED_STEPS = {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}
@@ -65,7 +65,7 @@ def _table(
         most=most,
         links={
             "Operation": [
-                navigation.of_row("Only this one", navigation.LIBRARY, *BY),
+                navigation.of_row("Only this one", dashboards.LIBRARY, *BY),
                 traces.of_row("Failed traces", *BY, conditions=(traceql.FAILED,)),
             ]
         },

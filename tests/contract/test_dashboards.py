@@ -16,6 +16,7 @@ from grafana.__main__ import main
 from instrumentation import semconv
 from instrumentation.operation import declared
 from service import workflows as _declares_operations  # noqa: F401
+from service.slo import dashboards
 from tests.conftest import ROOT
 from tests.support.dashboards.check import check
 from tests.support.dashboards.model import Finding, Json, load, panels, provisioned, strings, variables
@@ -158,12 +159,12 @@ QUESTIONS = {
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_question_of_the_telemetry_model_is_a_panel_for_any_service(question: str) -> None:
     """The library's dashboard needs nothing but the library."""
-    (library,) = (each for each in load(FOLDER) if each["uid"] == navigation.LIBRARY)
+    (library,) = (each for each in load(FOLDER) if each["uid"] == dashboards.LIBRARY)
     assert QUESTIONS[question] in {panel["title"] for panel in panels(library)}
 
 
 def test_the_librarys_dashboard_asks_for_the_librarys_metrics_only() -> None:
-    (library,) = (each for each in load(FOLDER) if each["uid"] == navigation.LIBRARY)
+    (library,) = (each for each in load(FOLDER) if each["uid"] == dashboards.LIBRARY)
     assert "retryscope_" not in " ".join(expression for _, expression in expressions(library))
 
 

@@ -18,8 +18,8 @@ def matched(condition: str, label: str) -> set[str]:
     parts = MATCHER.fullmatch(condition)
     assert parts
     assert parts["label"] == label
-    found = {each for each in OUTCOMES if re.fullmatch(parts["pattern"], each)}
-    return set(OUTCOMES) - found if parts["operator"] == "!=" else found
+    found: set[str] = {each for each in OUTCOMES if re.fullmatch(parts["pattern"], each)}
+    return {*OUTCOMES} - found if parts["operator"] == "!=" else found
 
 
 @given(SOME)
