@@ -18,8 +18,9 @@ def matched(condition: str, label: str) -> set[str]:
     parts = MATCHER.fullmatch(condition)
     assert parts
     assert parts["label"] == label
-    found: set[str] = {each for each in OUTCOMES if re.fullmatch(parts["pattern"], each)}
-    return {*OUTCOMES} - found if parts["operator"] == "!=" else found
+    every: set[str] = set(OUTCOMES)
+    found = {each for each in every if re.fullmatch(parts["pattern"], each)}
+    return every - found if parts["operator"] == "!=" else found
 
 
 @given(SOME)
