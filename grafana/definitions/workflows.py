@@ -7,17 +7,16 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana import navigation, thresholds, traces, variables
 from grafana.colours import GREEN, ORANGE, OUTCOMES, RED
 from grafana.dashboard import dashboard
-from grafana.panels import PER_SECOND, Panel, below_zero, current, distribution, number, query, trend
+from grafana.panels import PER_SECOND, Panel, below_zero, current, number, query, trend
 from grafana.promql import ENGINE, WORKFLOWS
-from grafana.questions import alerts
+from grafana.questions import alerts, endings
 from grafana.tables import Column, rows
 from instrumentation import semconv
 from service.slo import dashboards, recording, traceql
-from service.slo.promql import COUNTED, FAILED, aggregated, largest, share, summed
+from service.slo.promql import aggregated, largest, summed
 
 DURATION = semconv.WORKFLOW_DURATION
 BUDGET_STEPS = {-math.inf: RED, 0.0: ORANGE, 0.25: GREEN}
-FAILED_STEPS = {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}
 LOWEST = -1
 """A budget overspent thirty times would squeeze all others into one line."""
 NO_RULES = "No recorded value: nothing ran in this window, or Prometheus has no rules file"
@@ -62,8 +61,7 @@ def build() -> Dashboard:
 
 def failure_ratio_of(*by: str) -> str:
     """Failed over counted workflows."""
-    failed = summed(WORKFLOWS.count(DURATION, FAILED), *by)
-    return share(failed, summed(WORKFLOWS.count(DURATION, COUNTED), *by))
+    return endings.failure_ratio_of(WORKFLOWS, DURATION, *by)
 
 
 def remaining() -> str:
@@ -82,7 +80,7 @@ def failures_now() -> Panel:
         means="Of the workflows that ended now and were not cancelled, the part that failed.",
         do="If it is coloured, look in the table below which workflow it is.",
         unit="percentunit",
-        steps=FAILED_STEPS,
+        steps=endings.FAILED_STEPS,
         links=[traces.explore("Failed traces", *SCOPE, traceql.FAILED)],
     )
 
@@ -146,9 +144,7 @@ def _columns() -> dict[str, Column]:
     """What a table says about each workflow."""
     by = ("workflow",)
     return {
-        "Failed": Column(
-            failure_ratio_of(*by), "percentunit", {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}
-        ),
+        "Failed": Column(failure_ratio_of(*by), "percentunit", endings.FAILED_STEPS),
         "Ended": Column(summed(WORKFLOWS.count(DURATION), *by), PER_SECOND),
         "p95": Column(WORKFLOWS.quantile(0.95, DURATION, by=by), "s"),
         "Budget left": Column(aggregated("min", remaining(), *by), "percentunit", BUDGET_STEPS, [SPENT]),
@@ -217,9 +213,7 @@ def duration() -> Panel:
     """Percentiles of the duration."""
     return trend(
         "Duration",
-        query(WORKFLOWS.quantile(0.5, DURATION), "p50"),
-        query(WORKFLOWS.quantile(0.95, DURATION), "p95"),
-        query(WORKFLOWS.quantile(0.99, DURATION), "p99"),
+        *endings.percentiles(WORKFLOWS, DURATION),
         means="Half of the workflows are faster than p50, 99 of 100 faster than p99.",
         do="If p99 leaves p50 behind, open a diamond of the distribution beside it: attempts, waits and"
         " limits are in the trace.",
@@ -230,17 +224,7 @@ def duration() -> Panel:
 
 def heatmap() -> Panel:
     """Distribution of the duration."""
-    return distribution(
-        "Distribution of durations",
-        summed(WORKFLOWS.buckets(DURATION), "le"),
-        means="Workflows that ended, a second, by how long they took. Separate bands are separate ways"
-        " through the code: success at once, after one retry, at the limit.",
-        do="Look for a band at a limit (time out) or at the sum of the delays (retries), and click a"
-        " diamond in it.",
-        unit="s",
-        exemplar=True,
-        links=[traces.of_series(conditions=SCOPE)],
-    )
+    return endings.durations("Workflows", WORKFLOWS, DURATION, traces.of_series(conditions=SCOPE))
 
 
 def burn_rate() -> Panel:
