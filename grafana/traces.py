@@ -39,11 +39,6 @@ IN_WORKFLOWS = f'span.{semconv.WORKFLOW} =~ "${{workflow:pipe}}"'
 IN_OPERATIONS = f'span.{semconv.OPERATION} =~ "${{operation:pipe}}"'
 
 
-def traceql(*conditions: str) -> str:
-    """Spans of the job that meet all conditions."""
-    return spans("$job", *conditions)
-
-
 def has(attribute: str, value: str) -> str:
     """The condition that a span attribute has a value."""
     return f'span.{attribute} = "{value}"'
@@ -71,7 +66,7 @@ def explore(title: str, *conditions: str) -> DashboardLink:
                 "datasource": {"type": "tempo", "uid": "${tracesource}"},
                 "queryType": "traceql",
                 "limit": 20,
-                "query": traceql(*conditions).replace('"$job"', '"${job}"'),
+                "query": spans("${job}", *conditions),
             }
         ],
         "range": {"from": "${__from}", "to": "${__to}"},
@@ -139,7 +134,7 @@ def search(
         Dataquery()
         .datasource(TEMPO)
         .query_type("traceql")
-        .query(f"{traceql(*conditions)} | select({selected})")
+        .query(f"{spans('$job', *conditions)} | select({selected})")
         .table_type(SearchTableType.SPANS)
         .limit(20)
         .spss(3)

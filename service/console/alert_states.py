@@ -51,6 +51,7 @@ class AlertStates:
     def _start(self) -> None:
         self._observations = Observations(self._definition)
         self._alerts = alerts(self._definition)
+        self._promql = [alert.promql(Compression()) for alert in self._alerts]
         self._active: list[dict[_Instance, _Active]] = [{} for _ in self._alerts]
         self._nearest: list[Evaluation | None] = [None for _ in self._alerts]
         self._resolved: deque[dict[str, Any]] = deque(maxlen=MAX_RESOLVED)
@@ -90,27 +91,28 @@ class AlertStates:
 
     def states(self) -> list[dict[str, Any]]:
         """Every alert that is active, and each other one once, with the value nearest to its threshold."""
-        return [state for number, alert in enumerate(self._alerts) for state in self._states(number, alert)]
+        return [state for number in range(len(self._alerts)) for state in self._states(number)]
 
-    def _states(self, number: int, alert: Alert) -> Iterator[dict[str, Any]]:
+    def _states(self, number: int) -> Iterator[dict[str, Any]]:
         active = self._active[number]
         for _, held in sorted(active.items()):
             since = held.pending_since if held.firing_since is None else held.firing_since
             state = "pending" if held.firing_since is None else "firing"
-            yield self._state(alert, state, since, held.found.labels, held.found)
+            yield self._state(number, state, since, held.found.labels, held.found)
         if not active:
             found = self._nearest[number]
             labels = {} if found is None or found.lacks is None else found.labels
-            yield self._state(alert, "inactive", None, labels, found)
+            yield self._state(number, "inactive", None, labels, found)
 
     def _state(
         self,
-        alert: Alert,
+        number: int,
         state: str,
         since: float | None,
         labels: Mapping[str, str],
         found: Evaluation | None,
     ) -> dict[str, Any]:
+        alert = self._alerts[number]
         value = None if found is None else found.value
         window = alert.window
         return {
@@ -126,7 +128,7 @@ class AlertStates:
             "summary": alert.summarize(labels),
             "description": alert.describe(None if state == "inactive" else value),
             "runbook_url": f"{RUNBOOK}#{alert.name.lower()}",
-            "promql": alert.promql(Compression()),
+            "promql": self._promql[number],
             "for_seconds": alert.settings.for_.seconds,
             "window": None if window is None else str(window),
             "covered": window is None or self._observations.cover(window),
