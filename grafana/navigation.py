@@ -7,14 +7,6 @@ from grafana import thresholds
 
 TAG = "retryscope"
 
-OVERVIEW = "retryscope-overview"
-WORKFLOWS = "retryscope-workflows"
-RETRIES = "retryscope-retries"
-CANCELLATIONS = "retryscope-cancellations"
-RUNS = "retryscope-runs"
-SERVICE = "retryscope-service"
-LIBRARY = "retryscope-library"
-
 _KEPT = "${datasource:queryparam}&${tracesource:queryparam}&${job:queryparam}"
 
 

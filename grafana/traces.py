@@ -17,6 +17,7 @@ from grafana.panels import described, without_value
 from grafana.tables import in_pages, without_column
 from grafana.variables import TEMPO
 from instrumentation import semconv
+from service.slo.traceql import spans
 
 NO_TRACES = "No such trace in this time range"
 
@@ -36,15 +37,6 @@ LABELS = {
 
 IN_WORKFLOWS = f'span.{semconv.WORKFLOW} =~ "${{workflow:pipe}}"'
 IN_OPERATIONS = f'span.{semconv.OPERATION} =~ "${{operation:pipe}}"'
-FAILED = f'span.{semconv.OUTCOME} =~ "error|timeout|exhausted"'
-NOT_ATTEMPT = f'name !~ "{semconv.SPAN_ATTEMPT} .*"'
-"""An attempt that failed may have been repaired by the next one; its span has an outcome, too."""
-IS_WORKFLOW = f'name =~ "{semconv.SPAN_WORKFLOW} .*"'
-
-
-def traceql(*conditions: str) -> str:
-    """Spans of the job that meet all conditions."""
-    return "{ " + " && ".join(('resource.service.name = "$job"', *conditions)) + " }"
 
 
 def has(attribute: str, value: str) -> str:
@@ -74,7 +66,7 @@ def explore(title: str, *conditions: str) -> DashboardLink:
                 "datasource": {"type": "tempo", "uid": "${tracesource}"},
                 "queryType": "traceql",
                 "limit": 20,
-                "query": traceql(*conditions).replace('"$job"', '"${job}"'),
+                "query": spans("${job}", *conditions),
             }
         ],
         "range": {"from": "${__from}", "to": "${__to}"},
@@ -142,7 +134,7 @@ def search(
         Dataquery()
         .datasource(TEMPO)
         .query_type("traceql")
-        .query(f"{traceql(*conditions)} | select({selected})")
+        .query(f"{spans('$job', *conditions)} | select({selected})")
         .table_type(SearchTableType.SPANS)
         .limit(20)
         .spss(3)

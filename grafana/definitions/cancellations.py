@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, DashboardLink
 
-from grafana import navigation, thresholds, traces, variables
+from grafana import thresholds, traces, variables
 from grafana.colours import ORANGE, PURPLE, RED
 from grafana.dashboard import dashboard
 from grafana.panels import Panel, current, number
@@ -10,6 +10,7 @@ from grafana.promql import OPERATIONS
 from grafana.questions import cancellations, operations
 from grafana.questions.by_operation import BY
 from instrumentation import semconv
+from service.slo import dashboards, traceql
 from service.slo.promql import largest
 
 
@@ -17,7 +18,7 @@ def build() -> Dashboard:
     """The dashboard that TimeoutRatioHigh, CancellationSpike and Stalled lead to."""
     sample = f"{semconv.OPERATION_DURATION.name}_count"
     return dashboard(
-        navigation.CANCELLATIONS,
+        dashboards.CANCELLATIONS,
         "Timeouts, cancellations and cleanup",
         "What runs out of time, what is cancelled and by whom, is it cleaned up, and does anything hang?",
         variables=[variables.job(sample), variables.workflow(sample), variables.operation(sample)],
@@ -98,7 +99,7 @@ def unclean() -> Panel:
             traces.explore(
                 "Cleanups that did not complete",
                 *cancellations.SCOPE,
-                cancellations.CLEANUP,
+                traceql.IS_CLEANUP,
                 f'span.{semconv.CLEANUP_OUTCOME} != "completed"',
             )
         ],
@@ -115,7 +116,7 @@ def slowest_cleanup() -> Panel:
         unit="s",
         empty="Nothing was cleaned up in this time range",
         unknown="no cleanup",
-        links=[traces.explore("Cleanups", *cancellations.SCOPE, cancellations.CLEANUP)],
+        links=[traces.explore("Cleanups", *cancellations.SCOPE, traceql.IS_CLEANUP)],
     )
 
 
@@ -124,8 +125,8 @@ def stopped() -> Panel:
     return traces.search(
         "Timed out or cancelled",
         *cancellations.SCOPE,
-        traces.NOT_ATTEMPT,
-        f'span.{semconv.OUTCOME} =~ "timeout|cancelled"',
+        traceql.NOT_ATTEMPT,
+        traceql.has_outcome("timeout", "cancelled"),
         shown=(
             semconv.OPERATION,
             semconv.OUTCOME,

@@ -2,19 +2,20 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from grafana import navigation, traces, variables
+from grafana import traces, variables
 from grafana.dashboard import dashboard
 from grafana.panels import Panel
 from grafana.promql import JOB
 from grafana.questions import cancellations, operations, retries, telemetry
 from instrumentation import semconv
+from service.slo import dashboards, traceql
 
 
 def build() -> Dashboard:
     """Needs nothing but the library's own metrics."""
     sample = f"{semconv.OPERATION_DURATION.name}_count"
     return dashboard(
-        navigation.LIBRARY,
+        dashboards.LIBRARY,
         "Library: operations",
         "Every operation of any service that uses the library: rate, errors, duration, retries, timeouts,"
         " cancellations, cleanup.",
@@ -78,8 +79,8 @@ def failed_traces() -> Panel:
         "Failed operations",
         traces.IN_WORKFLOWS,
         traces.IN_OPERATIONS,
-        traces.NOT_ATTEMPT,
-        traces.FAILED,
+        traceql.NOT_ATTEMPT,
+        traceql.FAILED,
         shown=(semconv.OPERATION, semconv.OUTCOME, semconv.ERROR_TYPE, semconv.RETRY_ATTEMPTS),
         means="The newest traces in which an operation failed for good.",
         do="Click a trace's id to see every attempt, wait, timeout and cleanup in it.",

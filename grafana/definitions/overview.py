@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from grafana import navigation, thresholds, traces, variables
+from grafana import thresholds, traces, variables
 from grafana.dashboard import dashboard
 from grafana.definitions import workflows
 from grafana.panels import PER_SECOND, Panel, names_below, query, trend
@@ -10,6 +10,7 @@ from grafana.promql import OPERATIONS, worst
 from grafana.questions import alerts, cancellations, operations
 from grafana.questions.by_operation import BY, LEGEND
 from instrumentation import semconv
+from service.slo import dashboards, traceql
 from service.slo.promql import FAILED, summed
 
 ABOUT = workflows.ABOUT
@@ -19,7 +20,7 @@ def build() -> Dashboard:
     """Where somebody looks first who knows nothing yet."""
     sample = f"{semconv.OPERATION_DURATION.name}_count"
     return dashboard(
-        navigation.OVERVIEW,
+        dashboards.OVERVIEW,
         "Overview",
         "Is anything wrong, where, since when? Each name leads to its runbook, its dashboard and its traces.",
         variables=[variables.job(sample), variables.workflow(sample), variables.operation(sample)],
@@ -59,5 +60,5 @@ def failures() -> Panel:
         width=6,
         height=8,
         legend=names_below(),
-        links=[traces.of_series(*BY, conditions=(traces.FAILED,), title="Failed traces")],
+        links=[traces.of_series(*BY, conditions=(traceql.FAILED,), title="Failed traces")],
     )

@@ -2,14 +2,14 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from grafana import navigation, thresholds, traces, variables
+from grafana import thresholds, traces, variables
 from grafana.colours import ORANGE, RED
 from grafana.dashboard import dashboard
 from grafana.panels import PER_SECOND, Panel, current, number
 from grafana.promql import OPERATIONS
 from grafana.questions import retries
 from instrumentation import semconv
-from service.slo import recording
+from service.slo import dashboards, recording
 from service.slo.promql import largest, summed
 
 
@@ -17,7 +17,7 @@ def build() -> Dashboard:
     """The dashboard that RetryStorm leads to."""
     sample = f"{semconv.ATTEMPTS.name}_total"
     return dashboard(
-        navigation.RETRIES,
+        dashboards.RETRIES,
         "Retries and backoff",
         "What do retries cost, what do they repair, and where do they give up?",
         variables=[variables.job(sample), variables.workflow(sample), variables.operation(sample)],

@@ -2,25 +2,26 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from grafana import navigation, traces, variables
+from grafana import traces, variables
 from grafana.colours import ORANGE, RED, RUN_STATES
 from grafana.dashboard import dashboard
 from grafana.panels import PER_SECOND, Panel, current, distribution, number, overall, query, trend
 from grafana.promql import JOB, WORKFLOWS, total
 from grafana.questions import pools
 from instrumentation import semconv
+from service.slo import dashboards, traceql
 from service.slo.promql import largest, share, summed
 
 NO_RUNS = "No background run ended in this time range"
 IS_RUN = f"span.{semconv.RUN_ID} != nil"
-SCOPE = (traces.IN_WORKFLOWS, traces.IS_WORKFLOW, IS_RUN)
+SCOPE = (traces.IN_WORKFLOWS, traceql.IS_WORKFLOW, IS_RUN)
 
 
 def build() -> Dashboard:
     """The dashboard of who submits background runs."""
     sample = f"{semconv.RUNS.name}_total"
     return dashboard(
-        navigation.RUNS,
+        dashboards.RUNS,
         "Runs and queue",
         "Are background runs taken in time, do they end well, and are any delivered again or lost?",
         variables=[variables.job(sample), variables.workflow(sample)],
@@ -92,7 +93,7 @@ def failing() -> Panel:
         empty=NO_RUNS,
         unknown="no run ended",
         steps={0.01: ORANGE, 0.05: RED},
-        links=[traces.explore("Failed runs", *SCOPE, traces.FAILED)],
+        links=[traces.explore("Failed runs", *SCOPE, traceql.FAILED)],
     )
 
 
@@ -148,7 +149,7 @@ def failure_ratio() -> Panel:
         do="Click for the failed traces; the record of a run has its error.",
         unit="percentunit",
         empty=NO_RUNS,
-        links=[traces.of_series("workflow", conditions=(IS_RUN, traces.FAILED), title="Failed runs")],
+        links=[traces.of_series("workflow", conditions=(IS_RUN, traceql.FAILED), title="Failed runs")],
     )
 
 
@@ -254,7 +255,7 @@ def failed_traces() -> Panel:
     return traces.search(
         "Failed and cancelled runs",
         *SCOPE,
-        f'span.{semconv.OUTCOME} =~ "error|timeout|exhausted|cancelled"',
+        traceql.FAILED_OR_CANCELLED,
         shown=(semconv.RUN_ID, semconv.RUN_DELIVERY, semconv.OUTCOME),
         means="The newest traces of background runs that failed or were cancelled, with the run's id.",
         do="Click a trace's id; GET /runs/ID has the record.",

@@ -2,13 +2,14 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from grafana import navigation, thresholds, traces, variables
+from grafana import thresholds, traces, variables
 from grafana.colours import ORANGE, RED
 from grafana.dashboard import dashboard
 from grafana.panels import PER_SECOND, Panel, current, number, query, trend
 from grafana.promql import INSTANCES
 from grafana.questions import http, pools, process, telemetry
 from instrumentation import semconv
+from service.slo import dashboards
 from service.slo.promql import largest, summed
 
 
@@ -16,7 +17,7 @@ def build() -> Dashboard:
     """The dashboard that alerts about a process lead to."""
     sample = semconv.BUILD_INFO.name
     return dashboard(
-        navigation.SERVICE,
+        dashboards.SERVICE,
         "Service and process",
         "Is the service up, what do its clients see, is a process or a pool full, and is telemetry lost?",
         variables=[variables.job(sample), variables.instance(sample)],

@@ -7,23 +7,22 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana import navigation, thresholds, traces, variables
 from grafana.colours import GREEN, ORANGE, OUTCOMES, RED
 from grafana.dashboard import dashboard
-from grafana.panels import PER_SECOND, Panel, below_zero, current, distribution, number, query, trend
+from grafana.panels import PER_SECOND, Panel, below_zero, current, number, query, trend
 from grafana.promql import ENGINE, WORKFLOWS
-from grafana.questions import alerts
+from grafana.questions import alerts, endings
 from grafana.tables import Column, rows
 from instrumentation import semconv
-from service.slo import recording
-from service.slo.promql import COUNTED, FAILED, aggregated, largest, share, summed
+from service.slo import dashboards, recording, traceql
+from service.slo.promql import aggregated, largest, summed
 
 DURATION = semconv.WORKFLOW_DURATION
 BUDGET_STEPS = {-math.inf: RED, 0.0: ORANGE, 0.25: GREEN}
-FAILED_STEPS = {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}
 LOWEST = -1
 """A budget overspent thirty times would squeeze all others into one line."""
 NO_RULES = "No recorded value: nothing ran in this window, or Prometheus has no rules file"
 NO_BUDGET = f"Not known yet: counted every {recording.TILE}, by the rules file that Prometheus has to have"
 STEPS = f"It moves in steps of {recording.TILE}: for what fails now look at the burn rate."
-SCOPE = (traces.IN_WORKFLOWS, traces.IS_WORKFLOW)
+SCOPE = (traces.IN_WORKFLOWS, traceql.IS_WORKFLOW)
 ABOUT = ('workflow=~"$workflow|"',)
 SPENT = below_zero("spent", RED)
 
@@ -32,7 +31,7 @@ def build() -> Dashboard:
     """The dashboard that an SLO alert leads to."""
     sample = f"{DURATION.name}_count"
     return dashboard(
-        navigation.WORKFLOWS,
+        dashboards.WORKFLOWS,
         "Workflows",
         "Do the workflows work, how fast, and how much may still fail? Start here when an alert fires.",
         variables=[variables.job(sample), variables.workflow(sample, f'workflow!="{ENGINE}"')],
@@ -62,8 +61,7 @@ def build() -> Dashboard:
 
 def failure_ratio_of(*by: str) -> str:
     """Failed over counted workflows."""
-    failed = summed(WORKFLOWS.count(DURATION, FAILED), *by)
-    return share(failed, summed(WORKFLOWS.count(DURATION, COUNTED), *by))
+    return endings.failure_ratio_of(WORKFLOWS, DURATION, *by)
 
 
 def remaining() -> str:
@@ -82,8 +80,8 @@ def failures_now() -> Panel:
         means="Of the workflows that ended now and were not cancelled, the part that failed.",
         do="If it is coloured, look in the table below which workflow it is.",
         unit="percentunit",
-        steps=FAILED_STEPS,
-        links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
+        steps=endings.FAILED_STEPS,
+        links=[traces.explore("Failed traces", *SCOPE, traceql.FAILED)],
     )
 
 
@@ -108,7 +106,7 @@ def slowest_now() -> Panel:
         means="19 of 20 workflows that end now are faster than this.",
         do="If it grows, compare with the time lost waiting between attempts.",
         unit="s",
-        links=[navigation.of_variables("Retries and backoff", navigation.RETRIES, "workflow")],
+        links=[navigation.of_variables("Retries and backoff", dashboards.RETRIES, "workflow")],
     )
 
 
@@ -126,7 +124,7 @@ def budget_now(height: int = 4) -> Panel:
         words=[SPENT],
         height=height,
         steps=BUDGET_STEPS,
-        links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
+        links=[traces.explore("Failed traces", *SCOPE, traceql.FAILED)],
     )
 
 
@@ -138,7 +136,7 @@ def running_now() -> Panel:
         means="Workflows that have started and not ended.",
         do="If it only climbs, something hangs: look at timeouts and cancellations.",
         unit="short",
-        links=[navigation.of_variables("Timeouts and cancellations", navigation.CANCELLATIONS, "workflow")],
+        links=[navigation.of_variables("Timeouts and cancellations", dashboards.CANCELLATIONS, "workflow")],
     )
 
 
@@ -146,9 +144,7 @@ def _columns() -> dict[str, Column]:
     """What a table says about each workflow."""
     by = ("workflow",)
     return {
-        "Failed": Column(
-            failure_ratio_of(*by), "percentunit", {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}
-        ),
+        "Failed": Column(failure_ratio_of(*by), "percentunit", endings.FAILED_STEPS),
         "Ended": Column(summed(WORKFLOWS.count(DURATION), *by), PER_SECOND),
         "p95": Column(WORKFLOWS.quantile(0.95, DURATION, by=by), "s"),
         "Budget left": Column(aggregated("min", remaining(), *by), "percentunit", BUDGET_STEPS, [SPENT]),
@@ -172,11 +168,11 @@ def table(title: str, *, width: int, height: int, most: int | None = None) -> Pa
         most=most,
         links={
             "Workflow": [
-                navigation.of_row("Only this workflow", navigation.WORKFLOWS, *by),
-                navigation.of_row("Its retries and backoff", navigation.RETRIES, *by),
-                navigation.of_row("Its timeouts and cancellations", navigation.CANCELLATIONS, *by),
-                navigation.of_row("Its background runs", navigation.RUNS, *by),
-                traces.of_row("Its failed traces", *by, conditions=(traces.IS_WORKFLOW, traces.FAILED)),
+                navigation.of_row("Only this workflow", dashboards.WORKFLOWS, *by),
+                navigation.of_row("Its retries and backoff", dashboards.RETRIES, *by),
+                navigation.of_row("Its timeouts and cancellations", dashboards.CANCELLATIONS, *by),
+                navigation.of_row("Its background runs", dashboards.RUNS, *by),
+                traces.of_row("Its failed traces", *by, conditions=(traceql.IS_WORKFLOW, traceql.FAILED)),
             ]
         },
     )
@@ -207,7 +203,9 @@ def failure_ratio() -> Panel:
         " traces for the reason.",
         unit="percentunit",
         lines={thresholds.BUDGET: ORANGE},
-        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW, traces.FAILED), title="Failed")],
+        links=[
+            traces.of_series("workflow", conditions=(traceql.IS_WORKFLOW, traceql.FAILED), title="Failed")
+        ],
     )
 
 
@@ -215,9 +213,7 @@ def duration() -> Panel:
     """Percentiles of the duration."""
     return trend(
         "Duration",
-        query(WORKFLOWS.quantile(0.5, DURATION), "p50"),
-        query(WORKFLOWS.quantile(0.95, DURATION), "p95"),
-        query(WORKFLOWS.quantile(0.99, DURATION), "p99"),
+        *endings.percentiles(WORKFLOWS, DURATION),
         means="Half of the workflows are faster than p50, 99 of 100 faster than p99.",
         do="If p99 leaves p50 behind, open a diamond of the distribution beside it: attempts, waits and"
         " limits are in the trace.",
@@ -228,17 +224,7 @@ def duration() -> Panel:
 
 def heatmap() -> Panel:
     """Distribution of the duration."""
-    return distribution(
-        "Distribution of durations",
-        summed(WORKFLOWS.buckets(DURATION), "le"),
-        means="Workflows that ended, a second, by how long they took. Separate bands are separate ways"
-        " through the code: success at once, after one retry, at the limit.",
-        do="Look for a band at a limit (time out) or at the sum of the delays (retries), and click a"
-        " diamond in it.",
-        unit="s",
-        exemplar=True,
-        links=[traces.of_series(conditions=SCOPE)],
-    )
+    return endings.durations("Workflows", WORKFLOWS, DURATION, traces.of_series(conditions=SCOPE))
 
 
 def burn_rate() -> Panel:
@@ -261,7 +247,7 @@ def burn_rate() -> Panel:
         unit="short",
         empty=NO_RULES,
         lines={burn.factor: RED if burn.severity == "critical" else ORANGE for burn in thresholds.BURN_RATES},
-        links=[traces.explore("Failed traces", *SCOPE, traces.FAILED)],
+        links=[traces.explore("Failed traces", *SCOPE, traceql.FAILED)],
     )
 
 
@@ -276,7 +262,9 @@ def budget_remaining() -> Panel:
         empty=NO_BUDGET,
         lines={0.0: RED, 0.25: ORANGE},
         bottom=None,
-        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW, traces.FAILED), title="Failed")],
+        links=[
+            traces.of_series("workflow", conditions=(traceql.IS_WORKFLOW, traceql.FAILED), title="Failed")
+        ],
     )
 
 
@@ -289,7 +277,7 @@ def in_flight() -> Panel:
         do="A line that only climbs, or stays up while nothing ends, is stuck: Stalled fires after a while.",
         unit="short",
         width=24,
-        links=[traces.of_series("workflow", conditions=(traces.IS_WORKFLOW,))],
+        links=[traces.of_series("workflow", conditions=(traceql.IS_WORKFLOW,))],
     )
 
 
@@ -298,7 +286,7 @@ def failed_traces() -> Panel:
     return traces.search(
         "Failed and cancelled workflows",
         *SCOPE,
-        f'span.{semconv.OUTCOME} =~ "error|timeout|exhausted|cancelled"',
+        traceql.FAILED_OR_CANCELLED,
         shown=(semconv.WORKFLOW, semconv.OUTCOME, semconv.ERROR_TYPE, semconv.CANCEL_CAUSE),
         means="The newest traces of workflows that failed or were cancelled, whole: all of these are kept.",
         do="Click a trace's id to see every attempt, wait, timeout and cleanup in it.",

@@ -7,7 +7,7 @@ from grafana.colours import RED
 from grafana.panels import Panel, current, number
 from grafana.promql import JOB
 from grafana.tables import Column, rows
-from service.slo import recording
+from service.slo import dashboards, recording
 from service.slo.promql import largest
 
 FIRING = 'alertstate="firing"'
@@ -63,5 +63,5 @@ def number_firing(*matchers: str, height: int = 4) -> Panel:
         unknown="no rules",
         height=height,
         steps={1.0: RED},
-        links=[navigation.of_variables("Service and process", navigation.SERVICE)],
+        links=[navigation.of_variables("Service and process", dashboards.SERVICE)],
     )

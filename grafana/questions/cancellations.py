@@ -8,11 +8,11 @@ from grafana.panels import PER_SECOND, Panel, distribution, query, trend
 from grafana.promql import OPERATIONS, WORKFLOWS
 from grafana.questions.by_operation import BY, worst_operations
 from instrumentation import semconv
+from service.slo import traceql
 from service.slo.promql import CANCELLED, COUNTED, TIMED_OUT, share, summed
 
 SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)
-RUNS = (traces.IN_WORKFLOWS, traces.IS_WORKFLOW)
-CLEANUP = f'name =~ "{semconv.SPAN_CLEANUP} .*"'
+RUNS = (traces.IN_WORKFLOWS, traceql.IS_WORKFLOW)
 
 
 def timeout_ratio_of(*by: str) -> str:
@@ -88,7 +88,7 @@ def cancelled_runs() -> Panel:
         lines={thresholds.CANCELLED_SHARE: PURPLE},
         links=[
             traces.of_series(
-                "workflow", conditions=(traces.IS_WORKFLOW, traces.has(semconv.OUTCOME, "cancelled"))
+                "workflow", conditions=(traceql.IS_WORKFLOW, traces.has(semconv.OUTCOME, "cancelled"))
             )
         ],
     )
@@ -147,7 +147,7 @@ def cleanups() -> Panel:
             traces.explore(
                 "Cleanups",
                 *SCOPE,
-                CLEANUP,
+                traceql.IS_CLEANUP,
                 traces.has(semconv.CLEANUP_OUTCOME, "${__field.labels.outcome}"),
             )
         ],
@@ -164,7 +164,7 @@ def cleanup_duration() -> Panel:
         do="Near the cleanup's deadline it will soon be cut off: do less in it, or raise the deadline.",
         unit="s",
         empty="Nothing was cleaned up in this time range",
-        links=[traces.of_series(*BY, conditions=(CLEANUP,))],
+        links=[traces.of_series(*BY, conditions=(traceql.IS_CLEANUP,))],
     )
 
 
@@ -178,5 +178,5 @@ def cleanup_distribution() -> Panel:
         unit="s",
         empty="Nothing was cleaned up in this time range",
         exemplar=True,
-        links=[traces.explore("Cleanups", *SCOPE, CLEANUP)],
+        links=[traces.explore("Cleanups", *SCOPE, traceql.IS_CLEANUP)],
     )

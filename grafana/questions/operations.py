@@ -4,32 +4,31 @@ from collections.abc import Mapping
 
 from grafana import navigation, thresholds, traces
 from grafana.colours import ORANGE, OUTCOMES, RED
-from grafana.panels import PER_SECOND, Panel, current, distribution, number, overall, query, trend
+from grafana.panels import PER_SECOND, Panel, current, number, overall, query, trend
 from grafana.promql import OPERATIONS
+from grafana.questions import endings
 from grafana.questions.by_operation import BY, worst_operations
 from grafana.questions.cancellations import timeout_ratio_of
 from grafana.questions.retries import amplification_of
 from grafana.tables import Column, rows
 from instrumentation import semconv
-from service.slo.promql import COUNTED, FAILED, largest, share, summed
+from service.slo import dashboards, traceql
+from service.slo.promql import largest, summed
 
-FAILED_STEPS = {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}
 AMPLIFIED_STEPS = {0.75 * thresholds.AMPLIFICATION: ORANGE, thresholds.AMPLIFICATION: RED}
 SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)
 
 
 def failure_ratio_of(*by: str) -> str:
     """Failed over counted operations."""
-    failed = OPERATIONS.count(semconv.OPERATION_DURATION, FAILED)
-    counted = OPERATIONS.count(semconv.OPERATION_DURATION, COUNTED)
-    return share(summed(failed, *by), summed(counted, *by))
+    return endings.failure_ratio_of(OPERATIONS, semconv.OPERATION_DURATION, *by)
 
 
 def _columns() -> dict[str, Column]:
     """What a table says about each operation."""
     duration = semconv.OPERATION_DURATION
     return {
-        "Failed": Column(failure_ratio_of(*BY), "percentunit", FAILED_STEPS),
+        "Failed": Column(failure_ratio_of(*BY), "percentunit", endings.FAILED_STEPS),
         "Ended": Column(summed(OPERATIONS.count(duration), *BY), PER_SECOND),
         "Attempts": Column(amplification_of(*BY), "short", AMPLIFIED_STEPS),
         "p95": Column(OPERATIONS.quantile(0.95, duration, by=BY), "s"),
@@ -64,8 +63,8 @@ def _table(
         most=most,
         links={
             "Operation": [
-                navigation.of_row("Only this one", navigation.LIBRARY, *BY),
-                traces.of_row("Failed traces", *BY, conditions=(traces.FAILED,)),
+                navigation.of_row("Only this one", dashboards.LIBRARY, *BY),
+                traces.of_row("Failed traces", *BY, conditions=(traceql.FAILED,)),
             ]
         },
     )
@@ -94,18 +93,15 @@ def failure_ratio() -> Panel:
         " Errors that a retry repaired are not in it.",
         do="Find the operation that fails, open its traces and read the last attempt's exception.",
         unit="percentunit",
-        links=[traces.of_series(*BY, conditions=(traces.FAILED,), title="Failed traces")],
+        links=[traces.of_series(*BY, conditions=(traceql.FAILED,), title="Failed traces")],
     )
 
 
 def duration() -> Panel:
     """Percentiles of the duration."""
-    metric = semconv.OPERATION_DURATION
     return trend(
         "Duration",
-        query(OPERATIONS.quantile(0.5, metric), "p50"),
-        query(OPERATIONS.quantile(0.95, metric), "p95"),
-        query(OPERATIONS.quantile(0.99, metric), "p99"),
+        *endings.percentiles(OPERATIONS, semconv.OPERATION_DURATION),
         means="Time of an operation with all its attempts and waits.",
         do="If p99 leaves p50 behind, compare with the time lost in backoff: slow calls and long waits"
         " look the same here.",
@@ -116,19 +112,8 @@ def duration() -> Panel:
 
 def heatmap() -> Panel:
     """Distribution of the duration."""
-    metric = semconv.OPERATION_DURATION
-    buckets = summed(OPERATIONS.buckets(metric), "le")
-    return distribution(
-        "Distribution of durations",
-        buckets,
-        means="Operations that ended, a second, by how long they took. Separate bands are separate ways"
-        " through the code: success at once, after one retry, at the limit.",
-        do="Look for a band at a limit (time out) or at the sum of the delays (retries), and click a"
-        " diamond in it.",
-        unit="s",
-        exemplar=True,
-        links=[traces.of_series(conditions=SCOPE)],
-    )
+    duration = semconv.OPERATION_DURATION
+    return endings.durations("Operations", OPERATIONS, duration, traces.of_series(conditions=SCOPE))
 
 
 def in_flight(height: int = 8) -> Panel:
@@ -154,8 +139,8 @@ def worst_failure_ratio(height: int = 4) -> Panel:
         do="If it is coloured, the first row of the table below says which operation it is.",
         unit="percentunit",
         height=height,
-        steps=FAILED_STEPS,
-        links=[traces.explore("Failed traces", *SCOPE, traces.NOT_ATTEMPT, traces.FAILED)],
+        steps=endings.FAILED_STEPS,
+        links=[traces.explore("Failed traces", *SCOPE, traceql.NOT_ATTEMPT, traceql.FAILED)],
     )
 
 

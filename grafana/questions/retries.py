@@ -6,9 +6,9 @@ from grafana.panels import PER_SECOND, Panel, distribution, query, trend
 from grafana.promql import OPERATIONS, mean
 from grafana.questions.by_operation import BY, worst_operations
 from instrumentation import semconv
-from service.slo.promql import share, summed
+from service.slo import traceql
+from service.slo.promql import FAILED_ATTEMPTS, share, summed
 
-ATTEMPT = f'name =~ "{semconv.SPAN_ATTEMPT} .*"'
 NO_SUCCESS = "No operation succeeded in this time range"
 SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)
 
@@ -105,7 +105,7 @@ def backoff() -> Panel:
         " reach their last attempts.",
         unit="s",
         empty="Nothing was retried in this time range",
-        links=[traces.of_series(conditions=(*SCOPE, f'name =~ "{semconv.SPAN_BACKOFF} .*"'))],
+        links=[traces.of_series(conditions=(*SCOPE, traceql.IS_BACKOFF))],
     )
 
 
@@ -119,7 +119,9 @@ def attempts() -> Panel:
         " is only here.",
         unit=PER_SECOND,
         colours=OUTCOMES,
-        links=[traces.of_series("outcome", conditions=(*SCOPE, ATTEMPT), title="Attempts in traces")],
+        links=[
+            traces.of_series("outcome", conditions=(*SCOPE, traceql.IS_ATTEMPT), title="Attempts in traces")
+        ],
     )
 
 
@@ -136,13 +138,15 @@ def attempt_duration() -> Panel:
         width=24,
         empty="Nothing was tried in this time range",
         colours=OUTCOMES,
-        links=[traces.of_series("outcome", conditions=(*SCOPE, ATTEMPT), title="Attempts in traces")],
+        links=[
+            traces.of_series("outcome", conditions=(*SCOPE, traceql.IS_ATTEMPT), title="Attempts in traces")
+        ],
     )
 
 
 def errors() -> Panel:
     """Failed attempts by the type of the error."""
-    failed = OPERATIONS.counter(semconv.ATTEMPTS, 'outcome=~"error|timeout"')
+    failed = OPERATIONS.counter(semconv.ATTEMPTS, FAILED_ATTEMPTS)
     return trend(
         "Failed attempts by error",
         query(summed(failed, "error_type"), "{{error_type}}"),
@@ -151,7 +155,7 @@ def errors() -> Panel:
         do="One new class after a deploy is a bug; many of the network are the other side. A class that no"
         " retry can repair belongs on the policy's list of not retryable ones.",
         unit=PER_SECOND,
-        links=[traces.of_series("error_type", conditions=(*SCOPE, ATTEMPT))],
+        links=[traces.of_series("error_type", conditions=(*SCOPE, traceql.IS_ATTEMPT))],
     )
 
 

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from service.console.alert_rules import AlertRule, alert_rules
-from service.console.conditions import Found
 from service.console.observations import Observations
 from service.console.readings import Reading
+from service.slo.alerts.alert import Alert
+from service.slo.alerts.catalogue import alerts
+from service.slo.alerts.evaluation import Evaluation
+from service.slo.compression import Compression
 from service.slo.definition import SloDefinition
 
 MAX_RESOLVED: Final = 200
@@ -30,7 +32,7 @@ class _Active:
         firing_since: When it had held long enough.
     """
 
-    found: Found
+    found: Evaluation
     pending_since: float
     firing_since: float | None = None
 
@@ -48,9 +50,10 @@ class AlertStates:
 
     def _start(self) -> None:
         self._observations = Observations(self._definition)
-        self._rules = alert_rules(self._definition, self._observations)
-        self._active: list[dict[_Instance, _Active]] = [{} for _ in self._rules]
-        self._nearest: list[Found | None] = [None for _ in self._rules]
+        self._alerts = alerts(self._definition)
+        self._promql = [alert.promql(Compression()) for alert in self._alerts]
+        self._active: list[dict[_Instance, _Active]] = [{} for _ in self._alerts]
+        self._nearest: list[Evaluation | None] = [None for _ in self._alerts]
         self._resolved: deque[dict[str, Any]] = deque(maxlen=MAX_RESOLVED)
         self._said = self.states()
 
@@ -66,61 +69,67 @@ class AlertStates:
             reading: The process's counters and gauges now.
         """
         self._observations.add(now, reading)
-        for number, rule in enumerate(self._rules):
-            self._evaluate(number, rule, now)
+        for number, alert in enumerate(self._alerts):
+            self._evaluate(number, alert, now)
         before, self._said = self._said, self.states()
         return self._said != before
 
-    def _evaluate(self, number: int, rule: AlertRule, now: float) -> None:
+    def _evaluate(self, number: int, alert: Alert, now: float) -> None:
         active = self._active[number]
-        found = list(rule.find())
+        found = list(alert.value(self._observations))
         self._nearest[number] = max(found, key=lambda each: each.value - each.threshold, default=None)
         holding = {tuple(each.labels.items()): each for each in found if each.holds}
         for instance in active.keys() - holding.keys():
-            alert = active.pop(instance)
-            if alert.firing_since is not None:
-                self._resolved.appendleft(_period(rule, alert, alert.firing_since, now))
+            over = active.pop(instance)
+            if over.firing_since is not None:
+                self._resolved.appendleft(_period(alert, over, over.firing_since, now))
         for instance, each in holding.items():
-            alert = active.setdefault(instance, _Active(each, now))
-            alert.found = each
-            if alert.firing_since is None and now - alert.pending_since >= rule.settings.for_.seconds:
-                alert.firing_since = now
+            held = active.setdefault(instance, _Active(each, now))
+            held.found = each
+            if held.firing_since is None and now - held.pending_since >= alert.settings.for_.seconds:
+                held.firing_since = now
 
     def states(self) -> list[dict[str, Any]]:
         """Every alert that is active, and each other one once, with the value nearest to its threshold."""
-        return [state for number, rule in enumerate(self._rules) for state in self._states(number, rule)]
+        return [state for number in range(len(self._alerts)) for state in self._states(number)]
 
-    def _states(self, number: int, rule: AlertRule) -> Iterator[dict[str, Any]]:
+    def _states(self, number: int) -> Iterator[dict[str, Any]]:
         active = self._active[number]
-        for _, alert in sorted(active.items()):
-            since = alert.pending_since if alert.firing_since is None else alert.firing_since
-            state = "pending" if alert.firing_since is None else "firing"
-            yield self._state(rule, state, since, alert.found.labels, alert.found)
+        for _, held in sorted(active.items()):
+            since = held.pending_since if held.firing_since is None else held.firing_since
+            state = "pending" if held.firing_since is None else "firing"
+            yield self._state(number, state, since, held.found.labels, held.found)
         if not active:
             found = self._nearest[number]
             labels = {} if found is None or found.lacks is None else found.labels
-            yield self._state(rule, "inactive", None, labels, found)
+            yield self._state(number, "inactive", None, labels, found)
 
     def _state(
-        self, rule: AlertRule, state: str, since: float | None, labels: Mapping[str, str], found: Found | None
+        self,
+        number: int,
+        state: str,
+        since: float | None,
+        labels: Mapping[str, str],
+        found: Evaluation | None,
     ) -> dict[str, Any]:
+        alert = self._alerts[number]
         value = None if found is None else found.value
-        window = rule.window
+        window = alert.window
         return {
-            "alert": rule.name,
-            "severity": rule.settings.severity,
+            "alert": alert.name,
+            "severity": alert.settings.severity,
             "state": state,
             "since": since,
-            "labels": {**rule.labels, **labels},
+            "labels": {**alert.labels, **labels},
             "value": value,
-            "threshold": rule.threshold if found is None else found.threshold,
+            "threshold": alert.threshold if found is None else found.threshold,
             "lacks": None if found is None else found.lacks,
-            "unit": rule.unit,
-            "summary": rule.summarize(labels),
-            "description": rule.describe(None if state == "inactive" else value),
-            "runbook_url": f"{RUNBOOK}#{rule.name.lower()}",
-            "promql": rule.promql,
-            "for_seconds": rule.settings.for_.seconds,
+            "unit": alert.unit,
+            "summary": alert.summarize(labels),
+            "description": alert.describe(None if state == "inactive" else value),
+            "runbook_url": f"{RUNBOOK}#{alert.name.lower()}",
+            "promql": self._promql[number],
+            "for_seconds": alert.settings.for_.seconds,
             "window": None if window is None else str(window),
             "covered": window is None or self._observations.cover(window),
         }
@@ -128,20 +137,20 @@ class AlertStates:
     def history(self) -> list[dict[str, Any]]:
         """Alerts that fire, and that fired and are over, the last one first in either."""
         firing = [
-            _period(rule, alert, alert.firing_since, None)
-            for rule, active in zip(self._rules, self._active, strict=True)
-            for alert in active.values()
-            if alert.firing_since is not None
+            _period(alert, held, held.firing_since, None)
+            for alert, active in zip(self._alerts, self._active, strict=True)
+            for held in active.values()
+            if held.firing_since is not None
         ]
         return [*sorted(firing, key=lambda each: each["from"], reverse=True), *self._resolved]
 
 
-def _period(rule: AlertRule, alert: _Active, start: float, end: float | None) -> dict[str, Any]:
+def _period(alert: Alert, held: _Active, start: float, end: float | None) -> dict[str, Any]:
     """When an alert fired; without an end it still does."""
     return {
-        "alert": rule.name,
-        "labels": {**rule.labels, **alert.found.labels},
-        "severity": rule.settings.severity,
+        "alert": alert.name,
+        "labels": {**alert.labels, **held.found.labels},
+        "severity": alert.settings.severity,
         "from": start,
         "to": end,
     }

@@ -1,8 +1,8 @@
 """What a chart consists of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from service.console.totals import Change
 
@@ -28,6 +28,16 @@ class Series:
     value: Callable[[Change], float | None]
 
 
+class Curves(Protocol):
+    """What a chart draws."""
+
+    def promql(self, job: str) -> str:
+        """How Prometheus is asked for it."""
+
+    def series(self, key: str) -> Iterable[Series]:
+        """The lines, as this process computes them; their keys begin with this one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Threshold:
     """A line where an alert fires."""
@@ -38,13 +48,34 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What is shown together, on one axis."""
+    """What is shown together, on one axis.
+
+    Attributes:
+        id: Its name.
+        title: Its heading.
+        unit: Of the axis.
+        description: What its values mean.
+        job: Whose values they are.
+        curves: What is drawn.
+        traceql: How Tempo is asked for what is behind it, if spans are.
+        threshold: Where an alert fires, if one does.
+    """
 
     id: str
     title: str
     unit: Unit
     description: str
-    promql: str
+    job: str
+    curves: Curves
     traceql: str | None
-    series: tuple[Series, ...]
     threshold: Threshold | None = None
+
+    @property
+    def promql(self) -> str:
+        """How Prometheus is asked for it."""
+        return self.curves.promql(self.job)
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """Its lines."""
+        return tuple(self.curves.series(self.id))

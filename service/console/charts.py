@@ -1,49 +1,27 @@
-"""The charts of the console: what each shows, how it is computed here, and how to ask Prometheus and Tempo.
-
-Whatever is counted is drawn over a sliding window: rates of one second are noise. The values at 1 s
-resolution cover the last 10 s, those at 10 s resolution the last minute; the PromQL has the minute, because
-Prometheus needs four scrapes in a window.
-"""
+"""The charts of the console: what each shows, here as in Prometheus, and the traces behind it."""
 
 from collections.abc import Mapping
-from functools import partial
-from types import MappingProxyType
 from typing import Final
 
 from instrumentation import semconv
-from instrumentation.outcome import ATTEMPT_OUTCOMES, CANCEL_CAUSES, OUTCOMES
-from service.console.chart import Chart, Colour, Series, Threshold
-from service.console.chart_queries import (
-    IS_ATTEMPT,
-    IS_BACKOFF,
-    IS_WORKFLOW,
-    ChartQueries,
-    has_outcome,
-    quantile_name,
-)
-from service.console.totals import Change, Totals
+from instrumentation.outcome import ATTEMPT_OUTCOMES, CANCEL_CAUSES, COUNTED, FAILED, OUTCOMES
+from service.console.chart import Chart, Colour, Threshold
+from service.console.curves import Counter, Counters, Gauge, Quantiles, Rates, Share
+from service.console.totals import Change
+from service.slo import promql, traceql
 from service.slo.definition import SloDefinition
-from service.slo.promql import (
-    ATTEMPTS,
-    COUNTED,
-    EVENT_LOOP_LAG,
-    FAILED,
-    OPERATIONS,
-    WORKFLOW_RUNS,
-    summed,
-)
 
-WINDOWS: Final[Mapping[int, int]] = MappingProxyType({1: 10, 10: 60})
-"""Seconds that a value covers, by the resolution in seconds."""
 _COVERS: Final = "Each point covers the last 10 s; at the resolution of 10 s, the last minute."
 
-_OUTCOME_COLOURS: Final[Mapping[str, Colour]] = {
-    "success": "success",
-    "error": "error",
-    "timeout": "timeout",
-    "exhausted": "exhausted",
-    "cancelled": "cancelled",
-}
+_RUNS: Final = Counters(promql.WORKFLOW_RUNS, "outcome", lambda totals: totals.runs)
+_ATTEMPTS: Final = Counters(promql.ATTEMPTS, "outcome", lambda totals: totals.attempts)
+_CANCELLATIONS: Final = Counters(
+    f"{semconv.CANCELLATIONS.name}_total", "cause", lambda totals: totals.cancellations
+)
+_OPERATIONS: Final = Counter(promql.OPERATIONS, lambda totals: totals.operations)
+_WAITED: Final = Counter(f"{semconv.BACKOFF_DURATION.name}_sum", lambda totals: totals.backoff_seconds)
+_TOOK: Final = Counter(f"{semconv.OPERATION_DURATION.name}_sum", lambda totals: totals.operation_seconds)
+
 _CAUSE_COLOURS: Final[Mapping[str, Colour]] = {
     "request": "cancelled",
     "client_disconnect": "neutral",
@@ -51,214 +29,109 @@ _CAUSE_COLOURS: Final[Mapping[str, Colour]] = {
     "deadline": "timeout",
     "shutdown": "cancelled",
 }
-_QUANTILES: Final[Mapping[float, Colour]] = {0.5: "neutral", 0.95: "backoff", 0.99: "error"}
 
 
 def charts(definition: SloDefinition) -> tuple[Chart, ...]:
     """The charts, with the thresholds of a definition."""
-    queries = ChartQueries(definition.job)
-    return (
-        _rate(queries),
-        _failure_ratio(queries, definition),
-        _latency(queries),
-        _attempts(queries),
-        _amplification(queries, definition),
-        _backoff_share(queries),
-        _in_flight(queries),
-        _cancellations(queries),
-        _event_loop_lag(queries, definition),
-    )
-
-
-def _failed(totals: Totals) -> float:
-    return totals.runs["error"] + totals.runs["timeout"] + totals.runs["exhausted"]
-
-
-def _counted(totals: Totals) -> float:
-    return sum(totals.runs.values()) - totals.runs["cancelled"]
-
-
-def _all_attempts(totals: Totals) -> float:
-    return sum(totals.attempts.values())
-
-
-def _rate(queries: ChartQueries) -> Chart:
-    def value(outcome: str, change: Change) -> float:
-        return change.rate(lambda totals: totals.runs[outcome])
-
-    return Chart(
-        "rate",
-        "Runs by outcome",
-        "1/s",
-        f"Workflow runs that ended, a second. {_COVERS}",
-        summed(queries.rate(WORKFLOW_RUNS), "outcome"),
-        queries.traces(IS_WORKFLOW),
-        tuple(
-            Series(f"rate.{outcome}", outcome, _OUTCOME_COLOURS[outcome], partial(value, outcome))
-            for outcome in OUTCOMES
-        ),
-    )
-
-
-def _failure_ratio(queries: ChartQueries, definition: SloDefinition) -> Chart:
+    job, lag = definition.job, definition.alerts.event_loop_lag_high
     fastest = max(definition.burn_rates, key=lambda burn: burn.factor)
-    limit = fastest.factor * definition.objective.budget
-    return Chart(
-        "failure_ratio",
-        "Failure ratio",
-        "ratio",
-        "Failed runs (error, timeout, exhausted) over all that were not cancelled; no value without runs."
-        f" {_COVERS}",
-        queries.share(queries.total(WORKFLOW_RUNS, FAILED), queries.total(WORKFLOW_RUNS, COUNTED)),
-        queries.traces(IS_WORKFLOW, has_outcome("error|timeout|exhausted")),
-        (Series("failure_ratio", "failed", "error", lambda change: change.share(_failed, _counted)),),
-        Threshold(limit, f"FailureBudgetBurn over {fastest.short} and {fastest.long}"),
-    )
-
-
-def _latency(queries: ChartQueries) -> Chart:
-    def value(quantile: float, change: Change) -> float | None:
-        return change.run_quantile(quantile)
-
-    return Chart(
-        "latency",
-        "Duration of runs",
-        "s",
-        "Half of the runs that ended were faster than p50, 99 of 100 faster than p99. Interpolated within"
-        f" the buckets of a histogram, and so never above its last bound, {semconv.DURATION_BUCKETS[-1]:g} s."
-        f" {_COVERS}",
-        queries.quantiles(f"{semconv.WORKFLOW_DURATION.name}_bucket", *_QUANTILES),
-        queries.traces(IS_WORKFLOW, "duration > 1s"),
-        tuple(
-            Series(
-                f"latency.{quantile_name(quantile)}",
-                quantile_name(quantile),
-                colour,
-                partial(value, quantile),
-            )
-            for quantile, colour in _QUANTILES.items()
+    return (
+        Chart(
+            "rate",
+            "Runs by outcome",
+            "1/s",
+            f"Workflow runs that ended, a second. {_COVERS}",
+            job,
+            Rates(_RUNS, {outcome: outcome for outcome in OUTCOMES}),
+            traceql.spans(job, traceql.IS_WORKFLOW),
         ),
-    )
-
-
-def _attempts(queries: ChartQueries) -> Chart:
-    def value(outcome: str, change: Change) -> float:
-        return change.rate(lambda totals: totals.attempts[outcome])
-
-    return Chart(
-        "attempts",
-        "Attempts by outcome",
-        "1/s",
-        f"Attempts of operations that ended, a second, also while their retry goes on. {_COVERS}",
-        summed(queries.rate(ATTEMPTS), "outcome"),
-        queries.traces(IS_ATTEMPT),
-        tuple(
-            Series(f"attempts.{outcome}", outcome, _OUTCOME_COLOURS[outcome], partial(value, outcome))
-            for outcome in ATTEMPT_OUTCOMES
-        ),
-    )
-
-
-def _amplification(queries: ChartQueries, definition: SloDefinition) -> Chart:
-    return Chart(
-        "amplification",
-        "Amplification",
-        "count",
-        "Attempts per operation that ended: 1 is no retry at all, 3 is three times the load on whoever is"
-        f" called. {_COVERS}",
-        queries.share(queries.total(ATTEMPTS), queries.total(OPERATIONS)),
-        queries.traces(IS_ATTEMPT, f"span.{semconv.ATTEMPT_NUMBER} > 1"),
-        (
-            Series(
-                "amplification",
-                "attempts per operation",
-                "backoff",
-                lambda change: change.share(_all_attempts, lambda totals: totals.operations),
+        Chart(
+            "failure_ratio",
+            "Failure ratio",
+            "ratio",
+            f"Failed runs ({', '.join(FAILED)}) over all that were not cancelled; no value without runs."
+            f" {_COVERS}",
+            job,
+            Share(_RUNS.ended(*FAILED), _RUNS.ended(*COUNTED), "failed", "error"),
+            traceql.spans(job, traceql.IS_WORKFLOW, traceql.FAILED),
+            Threshold(
+                fastest.factor * definition.objective.budget,
+                f"FailureBudgetBurn over {fastest.short} and {fastest.long}",
             ),
         ),
-        Threshold(definition.alerts.retry_storm.threshold, "RetryStorm"),
-    )
-
-
-def _backoff_share(queries: ChartQueries) -> Chart:
-    return Chart(
-        "backoff_share",
-        "Share of time lost waiting",
-        "ratio",
-        "Time asleep between attempts over the time that operations took. A wait counts when it is over, an"
-        f" operation when it ends, so a short burst can lie above 100 %. {_COVERS}",
-        queries.share(
-            queries.total(f"{semconv.BACKOFF_DURATION.name}_sum"),
-            queries.total(f"{semconv.OPERATION_DURATION.name}_sum"),
-        ),
-        queries.traces(IS_BACKOFF),
-        (
-            Series(
-                "backoff_share",
-                "waiting",
-                "backoff",
-                lambda change: change.share(
-                    lambda totals: totals.backoff_seconds, lambda totals: totals.operation_seconds
-                ),
+        Chart(
+            "latency",
+            "Duration of runs",
+            "s",
+            "Half of the runs that ended were faster than p50, 99 of 100 faster than p99. Interpolated within"
+            " the buckets of a histogram, and so never above its last bound,"
+            f" {semconv.DURATION_BUCKETS[-1]:g} s. {_COVERS}",
+            job,
+            Quantiles(
+                f"{semconv.WORKFLOW_DURATION.name}_bucket",
+                Change.run_quantile,
+                {0.5: "neutral", 0.95: "backoff", 0.99: "error"},
             ),
+            traceql.spans(job, traceql.IS_WORKFLOW, "duration > 1s"),
         ),
-    )
-
-
-def _in_flight(queries: ChartQueries) -> Chart:
-    return Chart(
-        "in_flight",
-        "Runs in flight",
-        "count",
-        "Runs that have started and not ended, when the point was measured.",
-        queries.gauge(semconv.WORKFLOWS_IN_FLIGHT.name),
-        queries.traces(IS_WORKFLOW),
-        (Series("in_flight", "in flight", "neutral", lambda change: change.after.in_flight),),
-    )
-
-
-def _cancellations(queries: ChartQueries) -> Chart:
-    def value(cause: str, change: Change) -> float:
-        return change.rate(lambda totals: totals.cancellations[cause])
-
-    return Chart(
-        "cancellations",
-        "Cancellations by cause",
-        "1/s",
-        "Operations that were cancelled, a second: by a request, a client that went away, a failing sibling,"
-        f" a deadline further out, a shutdown. {_COVERS}",
-        summed(queries.rate(f"{semconv.CANCELLATIONS.name}_total"), "cause"),
-        queries.traces(has_outcome("cancelled")),
-        tuple(
-            Series(f"cancellations.{cause}", cause, _CAUSE_COLOURS[cause], partial(value, cause))
-            for cause in CANCEL_CAUSES
+        Chart(
+            "attempts",
+            "Attempts by outcome",
+            "1/s",
+            f"Attempts of operations that ended, a second, also while their retry goes on. {_COVERS}",
+            job,
+            Rates(_ATTEMPTS, {outcome: outcome for outcome in ATTEMPT_OUTCOMES}),
+            traceql.spans(job, traceql.IS_ATTEMPT),
         ),
-    )
-
-
-def _event_loop_lag(queries: ChartQueries, definition: SloDefinition) -> Chart:
-    alert = definition.alerts.event_loop_lag_high
-
-    def value(quantile: float, change: Change) -> float | None:
-        return change.lag_quantile(quantile)
-
-    shown: dict[float, Colour] = {0.5: "neutral", alert.quantile: "error"}
-    return Chart(
-        "event_loop_lag",
-        "Event-loop lag",
-        "s",
-        "How much later than asked the event loop wakes a task: every timeout, backoff and answer is late by"
-        f" it. {_COVERS}",
-        queries.quantiles(EVENT_LOOP_LAG, *shown),
-        None,
-        tuple(
-            Series(
-                f"event_loop_lag.{quantile_name(quantile)}",
-                quantile_name(quantile),
-                colour,
-                partial(value, quantile),
-            )
-            for quantile, colour in shown.items()
+        Chart(
+            "amplification",
+            "Amplification",
+            "count",
+            "Attempts per operation that ended: 1 is no retry at all, 3 is three times the load on whoever is"
+            f" called. {_COVERS}",
+            job,
+            Share(_ATTEMPTS.all(), _OPERATIONS, "attempts per operation", "backoff"),
+            traceql.spans(job, traceql.IS_ATTEMPT, f"span.{semconv.ATTEMPT_NUMBER} > 1"),
+            Threshold(definition.alerts.retry_storm.threshold, "RetryStorm"),
         ),
-        Threshold(alert.threshold, "EventLoopLagHigh"),
+        Chart(
+            "backoff_share",
+            "Share of time lost waiting",
+            "ratio",
+            "Time asleep between attempts over the time that operations took. A wait counts when it is over,"
+            f" an operation when it ends, so a short burst can lie above 100 %. {_COVERS}",
+            job,
+            Share(_WAITED, _TOOK, "waiting", "backoff"),
+            traceql.spans(job, traceql.IS_BACKOFF),
+        ),
+        Chart(
+            "in_flight",
+            "Runs in flight",
+            "count",
+            "Runs that have started and not ended, when the point was measured.",
+            job,
+            Gauge(semconv.WORKFLOWS_IN_FLIGHT.name, lambda totals: totals.in_flight, "in flight", "neutral"),
+            traceql.spans(job, traceql.IS_WORKFLOW),
+        ),
+        Chart(
+            "cancellations",
+            "Cancellations by cause",
+            "1/s",
+            "Operations that were cancelled, a second: by a request, a client that went away, a failing"
+            f" sibling, a deadline further out, a shutdown. {_COVERS}",
+            job,
+            Rates(_CANCELLATIONS, {cause: _CAUSE_COLOURS[cause] for cause in CANCEL_CAUSES}),
+            traceql.spans(job, traceql.has_outcome("cancelled")),
+        ),
+        Chart(
+            "event_loop_lag",
+            "Event-loop lag",
+            "s",
+            "How much later than asked the event loop wakes a task: every timeout, backoff and answer is late"
+            f" by it. {_COVERS}",
+            job,
+            Quantiles(promql.EVENT_LOOP_LAG, Change.lag_quantile, {0.5: "neutral", lag.quantile: "error"}),
+            None,  # no span is about that
+            Threshold(lag.threshold, "EventLoopLagHigh"),
+        ),
     )

@@ -4,7 +4,7 @@ from collections import deque
 from typing import Any, Final
 
 from service.console.chart import Chart
-from service.console.charts import WINDOWS
+from service.console.curves import WINDOWS
 from service.console.readings import Reading
 from service.console.ring import Ring
 from service.console.totals import Change, Totals

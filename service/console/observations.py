@@ -1,15 +1,16 @@
-"""What the conditions of the alerts are evaluated over: the readings of the past, as far as windows reach."""
+"""What the alerts are evaluated over: the readings of the past, as far as windows reach."""
 
 from collections.abc import Mapping
 from typing import Final
 
+from service.console.prometheus_functions import histogram_quantile
 from service.console.readings import LAG_BOUNDS, Labels, Reading
 from service.console.samples import STEP, Counters, Gauges
 from service.slo.definition import SloDefinition
 from service.slo.duration import Duration
 from service.slo.recording import SHORT
 
-LAG_SERIES: Final[tuple[Labels, ...]] = tuple((f"{bound:g}",) for bound in LAG_BOUNDS)
+_LAG_SERIES: Final[tuple[Labels, ...]] = tuple((f"{bound:g}",) for bound in LAG_BOUNDS)
 
 
 class Observations:
@@ -22,7 +23,6 @@ class Observations:
         promised: The same, of the operations that have an objective.
         in_flight: By workflow.
         pools: By pool; ``pool_limits`` are their present bounds.
-        lag: By bucket.
         dropped: By reason.
     """
 
@@ -39,7 +39,7 @@ class Observations:
         self.in_flight = Gauges(alerts.stalled.window.seconds)
         self.pools = Gauges(alerts.concurrency_saturated.window.seconds)
         self.pool_limits: Mapping[Labels, float] = {}
-        self.lag = Counters(alerts.event_loop_lag_high.window.seconds)
+        self._lag = Counters(alerts.event_loop_lag_high.window.seconds)
         self.dropped = Counters(alerts.telemetry_dropped.window.seconds)
         self._since: float | None = None
         self._now = 0.0
@@ -54,10 +54,15 @@ class Observations:
         self.in_flight.add(now, reading.in_flight)
         self.pools.add(now, reading.pool_in_flight)
         self.pool_limits = reading.pool_limit
-        self.lag.add(now, dict(zip(LAG_SERIES, reading.lag_buckets, strict=True)))
+        self._lag.add(now, dict(zip(_LAG_SERIES, reading.lag_buckets, strict=True)))
         self.dropped.add(now, reading.dropped)
         self._since = now if self._since is None else self._since
         self._now = now
+
+    def lag_quantile(self, quantile: float, window: Duration) -> float | None:
+        """Of the event loop's lag in seconds; None without a look at it."""
+        grown = [self._lag.increase(bucket, window.seconds) or 0.0 for bucket in _LAG_SERIES]
+        return histogram_quantile(quantile, LAG_BOUNDS, grown)
 
     def cover(self, window: Duration) -> bool:
         """Whether they reach back to the beginning of a window that ends now."""

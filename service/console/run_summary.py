@@ -8,10 +8,11 @@ from opentelemetry.trace import SpanContext
 from opentelemetry.util.types import Attributes
 
 from instrumentation import semconv
+from instrumentation.outcome import FAILED, OUTCOMES
 from service.console.run_errors import RunErrors
 from service.console.span_json import error_of
 
-_NOT_FAILED: Final = frozenset({"success", "cancelled"})
+_NOT_FAILED: Final = frozenset(OUTCOMES) - frozenset(FAILED)
 _COUNTED: Final = {
     "succeeded": semconv.RUN_TASKS_SUCCEEDED,
     "failed": semconv.RUN_TASKS_FAILED,

@@ -6,6 +6,7 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from instrumentation import semconv
+from instrumentation.outcome import FAILED
 from service.printable import printable
 
 BAR_WIDTH: Final = 40
@@ -15,8 +16,6 @@ MAX_INDENTED: Final = 40
 """Levels that are indented: what is deeper stands there too, or a deep trace were mostly blanks."""
 MAX_TEXT: Final = 200
 """Characters of a name or a remark: whoever names spans may have put a document into it."""
-
-_FAILED = frozenset({"error", "timeout", "exhausted"})
 
 
 def render_trace(spans: Sequence[ReadableSpan], now_ns: int) -> str:
@@ -70,7 +69,7 @@ def _mark(span: ReadableSpan) -> str:
         return ">"
     if outcome == "cancelled":
         return "~"
-    if outcome in _FAILED or semconv.ERROR_TYPE in attributes:
+    if outcome in FAILED or semconv.ERROR_TYPE in attributes:
         return "x"
     if span.name.startswith(semconv.SPAN_BACKOFF):
         return "."

@@ -2,7 +2,7 @@
 
 import json
 
-from instrumentation import semconv
+from instrumentation import outcome, semconv
 
 Labels = tuple[str, ...]
 
@@ -16,14 +16,24 @@ ATTEMPTS = f"{semconv.ATTEMPTS.name}_total"
 DROPPED_SPANS = f"{semconv.DROPPED_SPANS.name}_total"
 EVENT_LOOP_LAG = f"{semconv.EVENT_LOOP_LAG.name}_bucket"
 
-FAILED = 'outcome=~"error|timeout|exhausted"'
-COUNTED = 'outcome!="cancelled"'
-"""Whoever cancels decides that the outcome does not matter: a cancelled run is neither good nor bad."""
-TIMED_OUT = 'outcome="timeout"'
-CANCELLED = 'outcome="cancelled"'
 INLINE = 'pool="inline"'
 ENGINE = 'pool="engine"'
 NOT_ENGINE = 'pool!="engine"'
+
+
+def ended(*outcomes: str) -> str:
+    """The matcher of what ended in one of some ways; where only one is missing, it leaves out that one."""
+    others = [each for each in outcome.OUTCOMES if each not in outcomes]
+    if len(others) == 1:
+        return f'outcome!="{others[0]}"'
+    return f'outcome="{outcomes[0]}"' if len(outcomes) == 1 else f'outcome=~"{"|".join(outcomes)}"'
+
+
+FAILED = ended(*outcome.FAILED)
+COUNTED = ended(*outcome.COUNTED)
+FAILED_ATTEMPTS = ended(*(each for each in outcome.ATTEMPT_OUTCOMES if each in outcome.FAILED))
+TIMED_OUT = ended("timeout")
+CANCELLED = ended("cancelled")
 
 
 def quoted(text: str) -> str:

@@ -1,14 +1,18 @@
 """The rules of a definition, as files for Prometheus and for its operator on Kubernetes."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
 
-from service.slo.alerting import AlertRules
+from service.slo.alerting import alerting_rule
+from service.slo.alerts.alert import Alert
+from service.slo.alerts.catalogue import budget_burns, others
 from service.slo.compression import Compression
 from service.slo.definition import SloDefinition
 from service.slo.duration import Duration
 from service.slo.recording import (
+    Rule,
     attempts_per_operation_rule,
     budget_remaining_rule,
     budget_rule,
@@ -64,18 +68,18 @@ _HEADER = """\
 
 
 def _groups(definition: SloDefinition, compression: Compression) -> list[Group]:
-    alerts = AlertRules(definition, compression)
+    def alerting(alerts: Iterable[Alert]) -> list[Rule]:
+        return [alerting_rule(alert, definition, compression) for alert in alerts]
+
     burns = definition.burn_rates
     windows = sorted({window for burn in burns for window in (burn.long, burn.short)})
     ratios = {window: [failure_ratio_rule(window, compression)] for window in windows}
-    burning = {burn: [alerts.failure_budget_burn(burn)] for burn in burns}
+    burning = {burn: alerting(budget_burns(definition, burn)) for burn in burns}
     bounds = [budget_rule(definition), operation_failure_bound_rule(definition)]
     if definition.objective.operations:
         bounds.append(operation_budget_rule(definition))
         for window in windows:
             ratios[window].append(operation_failure_ratio_rule(definition, window, compression))
-        for burn in burns:
-            burning[burn].append(alerts.operation_budget_burn(burn))
     interval = str(compression.window(SLOW_INTERVAL))
     groups = [
         {
@@ -99,7 +103,7 @@ def _groups(definition: SloDefinition, compression: Compression) -> list[Group]:
             "name": "retryscope-alerts",
             "rules": [
                 *(rule for burn in burns if burn.long <= SLOW_BEYOND for rule in burning[burn]),
-                *alerts.all_but_burn_rates(),
+                *alerting(others(definition)),
             ],
         },
         {

@@ -11,11 +11,12 @@ import promql_parser
 import pytest
 import yaml
 
-from grafana import navigation, traces
+from grafana import traces
 from grafana.__main__ import main
 from instrumentation import semconv
 from instrumentation.operation import declared
 from service import workflows as _declares_operations  # noqa: F401
+from service.slo import dashboards
 from tests.conftest import ROOT
 from tests.support.dashboards.check import check
 from tests.support.dashboards.model import Finding, Json, load, panels, provisioned, strings, variables
@@ -136,7 +137,7 @@ def test_a_dashboard_keeps_every_rule(dashboard: Json) -> None:
 
 
 def test_the_dashboards_are_those_that_the_links_know() -> None:
-    names = {value for name, value in vars(navigation).items() if name.isupper() and value != navigation.TAG}
+    names = {value for name, value in vars(dashboards).items() if name.isupper()}
     assert {value for value in names if isinstance(value, str) and value.startswith("retryscope-")} == set(
         UIDS
     )
@@ -158,12 +159,12 @@ QUESTIONS = {
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_question_of_the_telemetry_model_is_a_panel_for_any_service(question: str) -> None:
     """The library's dashboard needs nothing but the library."""
-    (library,) = (each for each in load(FOLDER) if each["uid"] == navigation.LIBRARY)
+    (library,) = (each for each in load(FOLDER) if each["uid"] == dashboards.LIBRARY)
     assert QUESTIONS[question] in {panel["title"] for panel in panels(library)}
 
 
 def test_the_librarys_dashboard_asks_for_the_librarys_metrics_only() -> None:
-    (library,) = (each for each in load(FOLDER) if each["uid"] == navigation.LIBRARY)
+    (library,) = (each for each in load(FOLDER) if each["uid"] == dashboards.LIBRARY)
     assert "retryscope_" not in " ".join(expression for _, expression in expressions(library))
 
 

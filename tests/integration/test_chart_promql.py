@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.console.chart_queries import WINDOW
-from service.console.charts import WINDOWS, charts
+from service.console.charts import charts
 from service.console.console import Console
+from service.console.curves import WINDOW, WINDOWS
 from service.console.history import ChartHistory
 from service.console.readings import RegistryReader
 from service.console.span_store import SpanStore

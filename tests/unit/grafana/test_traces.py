@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from grafana import traces
 from instrumentation import semconv
+from service.slo import traceql
 
 
 def followed(url: str, **values: str) -> str:
@@ -34,7 +35,7 @@ def test_a_click_on_a_series_searches_for_its_labels() -> None:
 
 def test_a_link_survives_grafanas_sanitizer() -> None:
     """It decodes an address as decodeURI does: all but the characters that separate its parts."""
-    url = str(traces.explore("Traces", traces.IS_WORKFLOW, traces.FAILED).build().url)
+    url = str(traces.explore("Traces", traceql.IS_WORKFLOW, traceql.FAILED).build().url)
     reserved = {f"%{ord(character):02X}" for character in ";/?:@&=+$,#"}
 
     def decoded(match: re.Match[str]) -> str:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from service.console.alert_states import MAX_RESOLVED, AlertStates
 from service.console.readings import Reading
-from service.slo.alerting import AlertRules
+from service.slo.alerting import alerting_rule
+from service.slo.alerts.catalogue import alerts
 from service.slo.compression import Compression
 from service.slo.definition import SloDefinition, read_definition
 from tests.unit.service.console.numbers import START, reading
@@ -63,11 +64,9 @@ class TestStates:
         states = process.states.states()
         assert {state["state"] for state in states} == {"inactive"}
         assert {state["value"] for state in states} == {None}
-        rules = AlertRules(DEFINITION, Compression())
-        expected = [rules.failure_budget_burn(burn) for burn in DEFINITION.burn_rates]
-        expected += rules.all_but_burn_rates()
+        rules = [alerting_rule(alert, DEFINITION, Compression()) for alert in alerts(DEFINITION)]
         assert [(state["alert"], state["promql"], state["severity"]) for state in states] == [
-            (rule["alert"], rule["expr"], rule["labels"]["severity"]) for rule in expected
+            (rule["alert"], rule["expr"], rule["labels"]["severity"]) for rule in rules
         ]
 
     def test_pending_while_the_condition_holds_then_firing(self, process: Process) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from instrumentation import semconv
 from service.console.chart import Chart
-from service.console.chart_queries import WINDOW
-from service.console.charts import WINDOWS, charts
+from service.console.charts import charts
+from service.console.curves import WINDOW, WINDOWS
 from service.slo.definition import read_definition
 from service.slo.duration import Duration
 from tests.conftest import ROOT
