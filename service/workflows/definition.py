@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, ParamSpec, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -46,6 +46,8 @@ class WorkflowParams(BaseModel):
 
 
 P = TypeVar("P", bound=WorkflowParams)
+A = ParamSpec("A")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -67,11 +69,12 @@ class RunContext:
         """A duration of the document on this run's clock."""
         return seconds * self.time_scale
 
-    def report(self, name: str) -> Report[Any]:
-        """The report of a new task."""
-        report: Report[Any] = Report(name)
+    async def call(self, name: str, fn: Callable[A, Awaitable[T]], /, *args: A.args, **kwargs: A.kwargs) -> T:
+        """Await ``fn`` as a task of the run, reported also where it is cancelled; an error is raised."""
+        report: Report[T] = Report(name)
         self.reports.append(report)
-        return report
+        await report.run(fn, *args, **kwargs)
+        return report.result()
 
 
 @dataclass(frozen=True, slots=True)

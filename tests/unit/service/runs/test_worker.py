@@ -153,8 +153,10 @@ async def test_a_result_that_can_not_be_written_ends_the_run(
     """Nothing that a task returns keeps its run from ending, or its record from being read."""
 
     async def run(params: WorkflowParams, context: RunContext) -> None:
-        report = context.report("task")
-        report.outcome, report.value = "success", value
+        async def task() -> object:
+            return value
+
+        await context.call("task", task)
 
     monkeypatch.setattr(worker_module, "WORKFLOWS", workflow(run))
     assert await bench.worker.handle(await bench.submit("retry"))
