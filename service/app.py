@@ -83,7 +83,7 @@ def create_app(
             *page.routes(),
             *ConsoleRoutes(console, links, numbers.alerts.states, numbers.traffic.document).routes(),
             *NumberRoutes(numbers.history, numbers.alerts, numbers.traffic).routes(),
-            *WorkflowRoutes(inline, settings.max_body_bytes).routes(),
+            *WorkflowRoutes(inline, console.inline, settings.max_body_bytes).routes(),
             *RunRoutes(background, inline, settings.max_body_bytes, console.runs.cancel_requested).routes(),
             *TraceRoutes(console.spans).routes(),
             *AlertRoutes(AlertStore(), registry).routes(),

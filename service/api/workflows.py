@@ -8,17 +8,25 @@ from aiohttp import web
 from service.api.problems import Problem
 from service.api.root_path import root_path
 from service.api.validation import read_params
-from service.console.inline_records import asked_for
+from service.console.inline_records import InlineRecords
 from service.runs.inline import DrainingError, InlineRuns, TooManyRunsError
+from service.runs.run import WorkflowRun
 from service.workflows import WORKFLOWS
 from service.workflows.definition import WorkflowDefinition
 
 
 class WorkflowRoutes:
-    """The routes below ``/workflows``."""
+    """The routes below ``/workflows``.
 
-    def __init__(self, runs: InlineRuns, max_body_bytes: int) -> None:
+    Args:
+        runs: Those in flight.
+        records: Where the page finds what they were started with, and what they answered.
+        max_body_bytes: Largest request body.
+    """
+
+    def __init__(self, runs: InlineRuns, records: InlineRecords, max_body_bytes: int) -> None:
         self._runs = runs
+        self._records = records
         self._max_body_bytes = max_body_bytes
 
     def routes(self) -> list[web.RouteDef]:
@@ -36,15 +44,17 @@ class WorkflowRoutes:
         definition = find_workflow(request.match_info["workflow"])
         params = await read_params(request, definition.params, self._max_body_bytes)
         try:
-            with asked_for(params.model_dump_json()) as record:
-                run = await self._runs.run(definition, params)
+            run = await self._runs.run(definition, params, self._started)
         except TooManyRunsError as error:
             raise too_many_runs(error, "RETRYSCOPE_MAX_RUNS_IN_FLIGHT") from None
         except DrainingError:
             raise draining() from None
         result, failure = run.result().members(), run.error_members()
-        record.answered(result, failure)
+        self._records.answered(run.id, result, failure)
         return _answer(result, failure)
+
+    def _started(self, run: WorkflowRun) -> None:
+        self._records.started(run.span, run.workflow, run.params.model_dump_json())
 
 
 def describe(definition: WorkflowDefinition[Any], root: str = "") -> dict[str, Any]:

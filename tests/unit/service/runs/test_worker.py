@@ -42,6 +42,22 @@ async def test_a_success_is_written_with_all_that_is_known(bench: Bench) -> None
     assert bench.count("retryscope_run_queue_wait_seconds_count") == 1
 
 
+@pytest.mark.parametrize("params", [{}, {"seed": None}, {"seed": 7}])
+async def test_a_run_has_the_seed_of_its_message(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, params: dict[str, Any]
+) -> None:
+    """Its parameters are as they were sent, perhaps without one."""
+    used: list[int] = []
+
+    async def run(params: WorkflowParams, context: RunContext) -> None:
+        used.append(context.seed)
+
+    monkeypatch.setattr(worker_module, "WORKFLOWS", workflow(run))
+    message = json.loads((await bench.submit("retry", **params)).text)
+    await bench.worker.handle(Delivery("a", json.dumps({**message, "seed": 2**53 - 1})))
+    assert used == [2**53 - 1]
+
+
 async def test_its_span_is_a_child_of_the_request(bench: Bench) -> None:
     """With the run's id, its delivery and how long it waited."""
     await bench.worker.handle(await bench.submit("retry", failure_rate=0.0, duration=0.0))
