@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from importlib.metadata import version
 from ipaddress import ip_network
-from typing import Final
 
 from aiohttp import web
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -24,45 +23,18 @@ from service.api.openapi import OpenApiRoutes, openapi_document
 from service.api.problems import problem_middleware
 from service.api.query import query_middleware
 from service.api.root_path import RootPathResource
+from service.api.route import Resource, paths_where
 from service.api.runbook import RunbookRoutes
 from service.api.runs import RunRoutes
 from service.api.sampling import sampling_middleware
 from service.api.traces import TraceRoutes
-from service.api.web import ASSETS, DIST, WebRoutes
+from service.api.web import DIST, WebRoutes
 from service.api.workflows import WorkflowRoutes
 from service.console.console import Console
 from service.console.numbers import Numbers
 from service.runs.background import BackgroundRuns
 from service.runs.inline import InlineRuns
 from service.settings import Settings
-
-UNTRACED: Final = frozenset(
-    {
-        "/",
-        ASSETS,
-        "/alerts",
-        "/console/alerts",
-        "/console/history",
-        "/console/runs/{id}",
-        "/console/snapshot",
-        "/console/stream",
-        "/console/traces/{trace_id}",
-        "/console/traffic",
-        "/docs",
-        "/docs/runbook",
-        "/openapi.json",
-        "/metrics",
-        "/health",
-        "/health/live",
-        "/health/ready",
-        "/runs",
-        "/runs/{id}",
-        "/runs/{id}/events",
-        "/traces",
-        "/traces/{trace_id}",
-    }
-)
-"""Routes without spans: they would push out of /traces what it is for."""
 
 
 def create_app(
@@ -80,18 +52,18 @@ def create_app(
     app = _application(
         settings,
         [
-            *page.routes(),
-            *ConsoleRoutes(console, links, numbers.alerts.states, numbers.traffic.document).routes(),
-            *NumberRoutes(numbers.history, numbers.alerts, numbers.traffic).routes(),
-            *WorkflowRoutes(inline, settings.max_body_bytes).routes(),
-            *RunRoutes(background, inline, settings.max_body_bytes, console.runs.cancel_requested).routes(),
-            *TraceRoutes(console.spans).routes(),
-            *AlertRoutes(AlertStore(), registry).routes(),
-            *MetricsRoutes(registry).routes(),
-            *HealthRoutes(inline, background.warnings).routes(),
-            *OpenApiRoutes(document).routes(),
-            *DocsRoutes(document).routes(),
-            *RunbookRoutes().routes(),
+            page,
+            WorkflowRoutes(inline, console.inline, settings.max_body_bytes),
+            RunRoutes(background, inline, settings.max_body_bytes, console.runs.cancel_requested),
+            AlertRoutes(AlertStore(), registry),
+            ConsoleRoutes(console, links, numbers.alerts.states, numbers.traffic.document),
+            NumberRoutes(numbers.history, numbers.alerts, numbers.traffic),
+            TraceRoutes(console.spans),
+            MetricsRoutes(registry),
+            OpenApiRoutes(document),
+            DocsRoutes(document),
+            RunbookRoutes(),
+            HealthRoutes(inline, background.warnings),
         ],
         page,
     )
@@ -107,26 +79,28 @@ def create_worker_app(
     registry: CollectorRegistry = REGISTRY,
 ) -> web.Application:
     """What a worker without an API offers: its metrics and its health."""
-    routes = [*MetricsRoutes(registry).routes(), *HealthRoutes(inline, background.warnings).routes()]
-    return _application(settings, routes)
+    return _application(settings, [MetricsRoutes(registry), HealthRoutes(inline, background.warnings)])
 
 
 def _application(
-    settings: Settings, routes: Sequence[web.RouteDef], page: WebRoutes | None = None
+    settings: Settings, resources: Sequence[Resource], page: WebRoutes | None = None
 ) -> web.Application:
+    routes = [route for each in resources for route in each.ROUTES]
     allowed = AllowedHosts(settings.allowed_hosts, local=settings.is_local)
     middlewares = [
         forwarded_middleware(settings.root_path, [ip_network(each) for each in settings.forwarded_allow_ips]),
-        server_middleware(untraced=UNTRACED),
+        server_middleware(untraced=paths_where(routes, lambda route: not route.traced)),
         isolation_middleware(allowed),
     ]
     if page is not None:
-        middlewares.append(page.middleware)
+        middlewares.append(page.middleware({route.path for route in routes if route.page}))
     middlewares.append(problem_middleware)
     if settings.token is not None:
-        middlewares.append(token_middleware(settings.token))
+        opened = paths_where(routes, lambda route: route.open)
+        middlewares.append(token_middleware(settings.token, opened))
     app = web.Application(middlewares=middlewares, client_max_size=settings.max_body_bytes)
-    app.add_routes(routes)
+    for each in resources:
+        app.add_routes(each.routes())
     if settings.root_path:
         app.router.register_resource(RootPathResource(settings.root_path, app.router))
     return app

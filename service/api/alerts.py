@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
@@ -11,12 +11,14 @@ from pydantic import ValidationError
 
 from instrumentation import semconv
 from service.alerts.notification import MAX_ALERTS, CutAlert, Group, Notification, Status, read_alert
-from service.alerts.store import AlertStore
+from service.alerts.store import AlertStore, RememberedAlert
 from service.alerts.text import render_alerts
-from service.api.form import wants_text
-from service.api.paging import page_limit
+from service.api.form import FORM_PARAMETER, wants_text
+from service.api.openapi_parts import get, problems
+from service.api.paging import LIMIT_PARAMETER, page_limit
 from service.api.problems import Problem
-from service.api.query import choices
+from service.api.query import choices, choices_parameter
+from service.api.route import Resource, Route
 from service.api.validation import problem_of, read_params
 
 MAX_BODY_BYTES: Final = 16_777_216
@@ -27,18 +29,49 @@ STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 
 _log = logging.getLogger("service")
 
+_EXAMPLE: dict[str, Any] = {
+    "version": "4",
+    "status": "firing",
+    "receiver": "retryscope",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "RetryStorm", "severity": "warning", "workflow": "retry"},
+            "annotations": {"summary": "Each operation takes more than two attempts."},
+            "startsAt": "2026-01-01T12:00:00Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": "http://127.0.0.1:9090/graph",
+            "fingerprint": "c5b4b1b5f3a0a3d1",
+        }
+    ],
+    "truncatedAlerts": 0,
+}
+_RECEIVE_OPERATION: Final[dict[str, Any]] = {
+    "operationId": "receiveAlerts",
+    "summary": "Alertmanager's webhook, version 4.",
+    "requestBody": {
+        "required": True,
+        "description": "What Alertmanager sends; members that are not named here are not read. A wrong"
+        " alert does not cost the others of its group: one that is too long is cut, one that can't be"
+        f" read is left out, and {semconv.ALERTS_IMPAIRED.name}_total counts both; 422: none could be.",
+        "content": {
+            "application/json": {"schema": Notification, "example": _EXAMPLE},
+        },
+    },
+    "responses": {
+        "204": {"description": "The alerts are remembered, as far as they can be read."},
+        **problems(400, 401, 408, 413, 415, 422),
+    },
+}
 
-class AlertRoutes:
+
+class AlertRoutes(Resource):
     """The routes of ``/alerts``."""
 
     def __init__(self, store: AlertStore, registry: CollectorRegistry) -> None:
         self._store = store
         self._delivered = _counters(semconv.ALERT_NOTIFICATIONS, STATUSES, registry)
         self._impaired = _counters(semconv.ALERTS_IMPAIRED, EFFECTS, registry)
-
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to add to an application."""
-        return [web.post("/alerts", self.receive), web.get("/alerts", self.list)]
 
     async def receive(self, request: web.Request) -> web.Response:
         """Take in a notification of Alertmanager."""
@@ -67,12 +100,34 @@ class AlertRoutes:
                 numbers,
             )
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def listing(self, request: web.Request) -> web.Response:
         """The last alerts, the newest first; as text for ``?format=text``."""
         alerts = self._store.latest(page_limit(request), choices(request, "status", STATUSES))
         if wants_text(request):
             return web.Response(text=render_alerts(alerts))
         return web.json_response({"alerts": [alert.model_dump(mode="json") for alert in alerts]})
+
+    ROUTES = (
+        Route(
+            "GET",
+            "/alerts",
+            listing,
+            get(
+                "listAlerts",
+                "Alerts that Alertmanager has delivered, the one last heard of first, as JSON or as text.",
+                [choices_parameter("status", STATUSES), LIMIT_PARAMETER, FORM_PARAMETER],
+                (401, 422),
+                ("application/json", "text/plain"),
+                {
+                    "type": "object",
+                    "required": ["alerts"],
+                    "properties": {"alerts": {"type": "array", "items": RememberedAlert}},
+                },
+            ),
+            page=True,
+        ),
+        Route("POST", "/alerts", receive, _RECEIVE_OPERATION),
+    )
 
 
 def _counters(

@@ -10,8 +10,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from service.api.openapi_parts import PAGE_ONLY, get, path_parameter
 from service.api.problems import Problem, invalid_parameter
-from service.api.query import TRACE_ID
+from service.api.query import TRACE_ID_SCHEMA, read_trace_id
+from service.api.route import Resource, Route
 from service.api.sampling import no_trace
 from service.console.changes import trace_members
 from service.console.console import Console
@@ -31,7 +33,7 @@ _STREAM_HEADERS: Final = {
 }
 
 
-class ConsoleRoutes:
+class ConsoleRoutes(Resource):
     """The routes of live runs and spans.
 
     Args:
@@ -56,15 +58,6 @@ class ConsoleRoutes:
         self._alerts = alerts
         self._traffic = traffic
 
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to add to an application."""
-        return [
-            web.get("/console/snapshot", self.snapshot),
-            web.get("/console/stream", self.stream),
-            web.get("/console/traces/{trace_id}", self.trace),
-            web.get("/console/runs/{id}", self.inline_run),
-        ]
-
     async def snapshot(self, request: web.Request) -> web.Response:
         """All that the stream tells the changes of."""
         document = {
@@ -80,7 +73,7 @@ class ConsoleRoutes:
 
     async def trace(self, request: web.Request) -> web.Response:
         """One trace, also while it grows."""
-        trace_id = _trace_id(request.match_info["trace_id"])
+        trace_id = read_trace_id("trace", request.match_info["trace_id"])
         seq = self._hub.seq
         trace = self._spans.trace(int(trace_id, 16))
         if trace is None:
@@ -100,7 +93,7 @@ class ConsoleRoutes:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """What happens from now on, as server-sent events."""
-        traces = {_trace_id(each) for each in request.query.getall("trace", [])}
+        traces = {read_trace_id("trace", each) for each in request.query.getall("trace", [])}
         if len(traces) > MAX_TRACES:
             raise invalid_parameter("trace", f"{len(traces)} traces", f"at most {MAX_TRACES} different ones")
         if request.method == "HEAD":
@@ -124,6 +117,60 @@ class ConsoleRoutes:
                 503, "too-many-readers", "Too many readers", f"{error}.", headers={"Retry-After": "5"}
             ) from None
 
+    ROUTES = (
+        Route(
+            "GET",
+            "/console/snapshot",
+            snapshot,
+            get(
+                "getSnapshot",
+                f"{PAGE_ONLY}what runs now, alerts, traffic; the stream tells changes.",
+                None,
+                (401,),
+            ),
+        ),
+        Route(
+            "GET",
+            "/console/stream",
+            stream,
+            get(
+                "followConsole",
+                f"{PAGE_ONLY}changes of runs, alerts, charts, and of some traces, as server-sent events.",
+                [
+                    {
+                        "name": "trace",
+                        "in": "query",
+                        "schema": {"type": "array", "items": TRACE_ID_SCHEMA, "maxItems": MAX_TRACES},
+                    }
+                ],
+                (401, 422, 503),
+                ("text/event-stream",),
+            ),
+        ),
+        Route(
+            "GET",
+            "/console/traces/{trace_id}",
+            trace,
+            get(
+                "getConsoleTrace",
+                f"{PAGE_ONLY}the spans of a trace.",
+                [path_parameter("trace_id", TRACE_ID_SCHEMA)],
+                (401, 404, 422),
+            ),
+        ),
+        Route(
+            "GET",
+            "/console/runs/{id}",
+            inline_run,
+            get(
+                "getConsoleRun",
+                f"{PAGE_ONLY}what an inline run was started with, and what it answered.",
+                [path_parameter("id")],
+                (401, 404),
+            ),
+        ),
+    )
+
 
 async def _json_response(
     document: Mapping[str, Any], name: str, items: Callable[[], Iterable[Any]]
@@ -138,9 +185,3 @@ async def _json_response(
 
     body = await asyncio.to_thread(encode)
     return web.Response(body=body, content_type="application/json", headers=_HEADERS)
-
-
-def _trace_id(text: str) -> str:
-    if not TRACE_ID.fullmatch(text.lower()):
-        raise invalid_parameter("trace", text, "32 hexadecimal digits")
-    return text.lower()

@@ -13,7 +13,9 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from service.api.openapi_parts import PAGE_ONLY, get, problems
 from service.api.problems import Problem
+from service.api.route import Resource, Route
 from service.api.validation import read_params
 from service.console.alert_states import AlertStates
 from service.console.history import ChartHistory
@@ -42,7 +44,26 @@ class TrafficParams(BaseModel):
     duration_seconds: float = Field(300.0, gt=0, le=MAX_SECONDS)
 
 
-class NumberRoutes:
+_SWITCH_ON_OPERATION: Final = {
+    "operationId": "startTraffic",
+    "summary": f"{PAGE_ONLY}send traffic to this service.",
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": TrafficParams,
+                "example": TrafficParams().model_dump(mode="json"),
+            }
+        },
+    },
+    "responses": {
+        "200": {"description": "It is being sent.", "content": {"application/json": {"schema": {}}}},
+        **problems(400, 401, 408, 413, 415, 422, 503),
+    },
+}
+
+
+class NumberRoutes(Resource):
     """The routes of history, alerts and traffic.
 
     Args:
@@ -63,16 +84,6 @@ class NumberRoutes:
         self._alerts = alerts
         self._traffic = traffic
         self._clock = clock
-
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to add to an application."""
-        return [
-            web.get("/console/history", self.history),
-            web.get("/console/alerts", self.alerts),
-            web.get("/console/traffic", self.traffic),
-            web.put("/console/traffic", self.switch_on),
-            web.delete("/console/traffic", self.switch_off),
-        ]
 
     async def history(self, request: web.Request) -> web.Response:
         """Every chart with its values."""
@@ -109,6 +120,39 @@ class NumberRoutes:
         """Send no more; what was started goes on."""
         self._traffic.switch_off()
         return await self.traffic(request)
+
+    ROUTES = (
+        Route(
+            "GET",
+            "/console/history",
+            history,
+            get("getHistory", f"{PAGE_ONLY}the charts of the last three hours.", None, (401,)),
+        ),
+        Route(
+            "GET",
+            "/console/alerts",
+            alerts,
+            get(
+                "listConsoleAlerts",
+                f"{PAGE_ONLY}the alerts that this process evaluates by itself.",
+                None,
+                (401,),
+            ),
+        ),
+        Route(
+            "GET",
+            "/console/traffic",
+            traffic,
+            get("getTraffic", f"{PAGE_ONLY}whether traffic is sent.", None, (401,)),
+        ),
+        Route("PUT", "/console/traffic", switch_on, _SWITCH_ON_OPERATION),
+        Route(
+            "DELETE",
+            "/console/traffic",
+            switch_off,
+            get("stopTraffic", f"{PAGE_ONLY}send no more traffic.", None, (401,)),
+        ),
+    )
 
 
 def _encode(document: object) -> bytes:

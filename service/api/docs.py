@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from service.api.openapi_parts import get
 from service.api.page import page_response, render_page
 from service.api.root_path import public_url
+from service.api.route import Resource, Route
 
 _ADDRESS: Final = "http://127.0.0.1:8080"
 """Stands for the address at which the reader sees the page."""
@@ -115,16 +117,22 @@ def _bounds(schema: dict[str, Any]) -> str:
     )
 
 
-class DocsRoutes:
+class DocsRoutes(Resource):
     """The route ``/docs``."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._page = render_docs(document)
 
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to add to an application."""
-        return [web.get("/docs", self.docs)]
-
     async def docs(self, request: web.Request) -> web.Response:
         """The page."""
         return page_response(self._page.replace(_ADDRESS, escape(public_url(request))))
+
+    ROUTES = (
+        Route(
+            "GET",
+            "/docs",
+            docs,
+            get("getDocs", "This document as a page.", media_types=("text/html",)),
+            open=True,
+        ),
+    )

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from service.api.openapi_parts import get
+from service.api.route import Resource, Route
 from service.api.workflows import draining
 from service.runs.inline import InlineRuns
 
@@ -31,7 +33,7 @@ READY_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-class HealthRoutes:
+class HealthRoutes(Resource):
     """The routes below ``/health``.
 
     Args:
@@ -42,14 +44,6 @@ class HealthRoutes:
     def __init__(self, runs: InlineRuns, warnings: Callable[[], Sequence[str]]) -> None:
         self._runs = runs
         self._warnings = warnings
-
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to add to an application."""
-        return [
-            web.get("/health", self.ready),
-            web.get("/health/live", self.live),
-            web.get("/health/ready", self.ready),
-        ]
 
     async def live(self, request: web.Request) -> web.Response:
         """The process answers; true also while it drains."""
@@ -63,3 +57,27 @@ class HealthRoutes:
         if warnings := self._warnings():
             document["warnings"] = list(warnings)
         return web.json_response(document)
+
+    ROUTES = (
+        Route(
+            "GET",
+            "/health",
+            ready,
+            get("getHealth", "The same as /health/ready.", failures=(503,), schema=READY_SCHEMA),
+            open=True,
+        ),
+        Route(
+            "GET",
+            "/health/live",
+            live,
+            get("getLive", "Whether the process lives.", schema=LIVE_SCHEMA),
+            open=True,
+        ),
+        Route(
+            "GET",
+            "/health/ready",
+            ready,
+            get("getReady", "Whether new runs are taken.", failures=(503,), schema=READY_SCHEMA),
+            open=True,
+        ),
+    )

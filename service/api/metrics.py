@@ -9,7 +9,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from service.api.accept import Choice, MediaType, choose, takes_gzip
+from service.api.openapi_parts import get
 from service.api.problems import Problem
+from service.api.route import Resource, Route
 
 OFFERED: Final = (
     MediaType("text/plain", {"version": "0.0.4"}),
@@ -22,15 +24,11 @@ LEVEL: Final = 4
 """Of gzip: the highest takes three times as long, for an eighth less."""
 
 
-class MetricsRoutes:
+class MetricsRoutes(Resource):
     """The route ``/metrics``."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._exposition = Exposition(registry)
-
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to add to an application."""
-        return [web.get("/metrics", self.metrics)]
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Every metric of the process."""
@@ -46,6 +44,21 @@ class MetricsRoutes:
         if compressed:
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
+
+    ROUTES = (
+        Route(
+            "GET",
+            "/metrics",
+            metrics,
+            get(
+                "getMetrics",
+                "Prometheus metrics; OpenMetrics, with exemplars, by Accept; gzip by Accept-Encoding.",
+                failures=(401, 406),
+                media_types=("text/plain", "application/openmetrics-text"),
+            ),
+            page=True,
+        ),
+    )
 
 
 def _canonical(choice: Choice) -> str:

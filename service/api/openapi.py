@@ -1,30 +1,67 @@
-"""``/openapi.json``: the interface as an OpenAPI 3.1 document, made from the same models that validate."""
+"""``/openapi.json``: the interface as an OpenAPI 3.1 document, made from what each route says of itself."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
 
 from aiohttp import web
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from service.alerts.notification import Notification
-from service.alerts.store import RememberedAlert
-from service.api.console_numbers import TrafficParams
-from service.api.form import FORM_PARAMETER
-from service.api.health import LIVE_SCHEMA, READY_SCHEMA
-from service.api.openapi_alerts import alert_paths
-from service.api.openapi_console import console_paths
-from service.api.openapi_parts import PROBLEM_SCHEMA, REF, TRACE_ID_HEADER, get, problems, ref
-from service.api.openapi_runs import background_paths, parameters_body
-from service.api.paging import LIMIT_PARAMETER
+from service.api.alerts import AlertRoutes
+from service.api.console import ConsoleRoutes
+from service.api.console_numbers import NumberRoutes
+from service.api.docs import DocsRoutes
+from service.api.health import HealthRoutes
+from service.api.metrics import MetricsRoutes
+from service.api.openapi_parts import PROBLEM_SCHEMA, get
 from service.api.root_path import root_path
-from service.runs.record import RunRecord
-from service.runs.result import RunResult
-from service.workflows import WORKFLOWS
-from service.workflows.definition import WorkflowDefinition
+from service.api.route import Resource, Route
+from service.api.runbook import RunbookRoutes
+from service.api.runs import RunRoutes
+from service.api.traces import TraceRoutes
+from service.api.workflows import WorkflowRoutes
+
+Mode = Literal["validation", "serialization"]
+
+
+class OpenApiRoutes(Resource):
+    """The route ``/openapi.json``."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """The OpenAPI document."""
+        servers = [{"url": root_path(request) or "/"}]
+        return web.json_response({**self._document, "servers": servers})
+
+    ROUTES = (Route("GET", "/openapi.json", openapi, get("getOpenApi", "This document."), open=True),)
+
+
+DOCUMENTED: Final[tuple[type[Resource], ...]] = (
+    WorkflowRoutes,
+    RunRoutes,
+    AlertRoutes,
+    ConsoleRoutes,
+    NumberRoutes,
+    TraceRoutes,
+    MetricsRoutes,
+    OpenApiRoutes,
+    DocsRoutes,
+    RunbookRoutes,
+    HealthRoutes,
+)
+"""All that is answered but the page, in the order in which ``/docs`` shows it."""
 
 
 def openapi_document(version: str) -> dict[str, Any]:
     """The OpenAPI document of the service."""
+    paths: dict[str, Any] = {}
+    for resource in DOCUMENTED:
+        for route in resource.ROUTES:
+            for path, operation in route.documented().items():
+                paths.setdefault(path, {})[route.method.lower()] = operation
+    paths, schemas = _with_references(paths)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -34,108 +71,31 @@ def openapi_document(version: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "paths": _paths(),
-        "components": {"schemas": {**_schemas(), "Problem": PROBLEM_SCHEMA}},
+        "paths": paths,
+        "components": {"schemas": {**schemas, "Problem": PROBLEM_SCHEMA}},
     }
 
 
-def _schemas() -> dict[str, Any]:
-    models: list[type[BaseModel]] = [
-        Notification,
-        TrafficParams,
-        *(each.params for each in WORKFLOWS.values()),
-    ]
-    inputs, outputs = (
-        [(model, "validation") for model in models],
-        [(model, "serialization") for model in (RunResult, RunRecord, RememberedAlert)],
-    )
-    _, schema = models_json_schema([*inputs, *outputs], ref_template=REF)  # type: ignore[list-item]
-    definitions: dict[str, Any] = schema["$defs"]
-    return definitions
+def _with_references(paths: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The paths, with a reference where a model stands; and the schemas to which these lead."""
+    used: dict[tuple[type[BaseModel], Mode], None] = {}
+    _replace_models(paths, lambda model, mode: used.setdefault((model, mode)))
+    references, schema = models_json_schema(list(used), ref_template="#/components/schemas/{model}")
+    replaced = _replace_models(paths, lambda model, mode: references[model, mode])
+    return replaced, schema["$defs"]
 
 
-def _paths() -> dict[str, Any]:
-    trace_id = {
-        "name": "trace_id",
-        "in": "path",
-        "required": True,
-        "schema": {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"},
-    }
-    return {
-        "/workflows": {
-            "get": get("listWorkflows", "The workflows with their schemas and defaults.", None, (401,))
-        },
-        **{f"/workflows/{name}": {"post": _run(each)} for name, each in WORKFLOWS.items()},
-        **background_paths(),
-        **alert_paths(),
-        **console_paths(),
-        "/traces": {
-            "get": get(
-                "listTraces",
-                "The last traces, the newest first, as OTLP JSON.",
-                [LIMIT_PARAMETER],
-                (401, 422),
-            )
-        },
-        "/traces/{trace_id}": {
-            "get": get(
-                "getTrace",
-                "One trace as OTLP JSON, or as a text waterfall, also while it runs.",
-                [trace_id, FORM_PARAMETER],
-                (401, 404, 422),
-                ("application/json", "text/plain"),
-            )
-        },
-        "/metrics": {
-            "get": get(
-                "getMetrics",
-                "Prometheus metrics; OpenMetrics, with exemplars, by Accept; gzip by Accept-Encoding.",
-                failures=(401, 406),
-                media_types=("text/plain", "application/openmetrics-text"),
-            )
-        },
-        "/openapi.json": {"get": get("getOpenApi", "This document.")},
-        "/docs": {"get": get("getDocs", "This document as a page.", media_types=("text/html",))},
-        "/docs/runbook": {
-            "get": get("getRunbook", "What to do about an alert, as a page.", media_types=("text/html",))
-        },
-        "/health": {
-            "get": get("getHealth", "The same as /health/ready.", failures=(503,), schema=READY_SCHEMA)
-        },
-        "/health/live": {"get": get("getLive", "Whether the process lives.", schema=LIVE_SCHEMA)},
-        "/health/ready": {
-            "get": get("getReady", "Whether new runs are taken.", failures=(503,), schema=READY_SCHEMA)
-        },
-    }
-
-
-def _run(definition: WorkflowDefinition[Any]) -> dict[str, Any]:
-    return {
-        "operationId": f"run{definition.name.capitalize()}",
-        "summary": definition.summary,
-        "requestBody": parameters_body(definition),
-        "responses": {
-            "200": {
-                "description": "The workflow has ended; its tasks may have failed.",
-                "headers": TRACE_ID_HEADER,
-                "content": {"application/json": {"schema": ref(RunResult.__name__)}},
-            },
-            **problems(400, 401, 404, 408, 413, 415, 422, 429, 502, 503, 504),
-        },
-    }
-
-
-class OpenApiRoutes:
-    """The route ``/openapi.json``."""
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        self._document = document
-
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to add to an application."""
-        return [web.get("/openapi.json", self.openapi)]
-
-    async def openapi(self, request: web.Request) -> web.Response:
-        """The OpenAPI document."""
-        servers = [{"url": root_path(request) or "/"}]
-        return web.json_response({**self._document, "servers": servers})
+def _replace_models(
+    node: Any, replacement: Callable[[type[BaseModel], Mode], Any], mode: Mode = "serialization"
+) -> Any:
+    """A copy with something else in place of each model: what is sent is validated, an answer serialized."""
+    if isinstance(node, type) and issubclass(node, BaseModel):
+        return replacement(node, mode)
+    if isinstance(node, Mapping):
+        return {
+            key: _replace_models(value, replacement, "validation" if key == "requestBody" else mode)
+            for key, value in node.items()
+        }
+    if isinstance(node, list):
+        return [_replace_models(each, replacement, mode) for each in node]
+    return node

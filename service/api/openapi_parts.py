@@ -1,8 +1,10 @@
-"""What the OpenAPI document repeats: references, answers, problems."""
+"""What the routes' descriptions for the OpenAPI document have in common: answers, problems, parameters."""
 
 from typing import Any, Final
 
-REF: Final = "#/components/schemas/{model}"
+from pydantic import BaseModel
+
+PAGE_ONLY: Final = "For the console's page, may change with it: "
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "description": "RFC 9457. A run that failed carries the members of RunResult as well.",
@@ -43,9 +45,9 @@ def problems(*statuses: int) -> dict[str, Any]:
     return {**{str(status): _problem(status) for status in every}, "default": _problem(500)}
 
 
-def ref(model: str) -> dict[str, str]:
-    """A reference to a schema among the components."""
-    return {"$ref": REF.format(model=model)}
+def path_parameter(name: str, schema: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A parameter of the path, which may be any text by default."""
+    return {"name": name, "in": "path", "required": True, "schema": schema or {"type": "string"}}
 
 
 def get(
@@ -54,9 +56,10 @@ def get(
     parameters: list[dict[str, Any]] | None = None,
     failures: tuple[int, ...] = (),
     media_types: tuple[str, ...] = ("application/json",),
-    schema: dict[str, Any] | None = None,
+    schema: dict[str, Any] | type[BaseModel] | None = None,
+    further: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A GET operation."""
+    """An operation without a body."""
     content = {each: {"schema": schema or {}} for each in media_types}
     operation: dict[str, Any] = {
         "operationId": operation_id,
@@ -64,6 +67,7 @@ def get(
         "responses": {
             "200": {"description": "Done.", "content": content},
             **problems(*failures),
+            **(further or {}),
         },
     }
     if parameters:

@@ -13,6 +13,8 @@ from aiohttp import web
 from service.api.problems import invalid_parameter
 
 TRACE_ID: Final = re.compile(r"^[0-9a-f]{32}$")
+TRACE_ID_SCHEMA: Final[dict[str, Any]] = {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}
+"""Where capitals are taken too."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,6 +40,17 @@ def choices(request: web.Request, name: str, known: Sequence[str]) -> frozenset[
         if value not in known:
             raise invalid_parameter(name, value, f"one of {', '.join(known)}")
     return frozenset(given)
+
+
+def read_trace_id(name: str, text: str) -> str:
+    """The id of a trace, in small letters.
+
+    Raises:
+        Problem: 422, naming the parameter.
+    """
+    if not TRACE_ID.fullmatch(text.lower()):
+        raise invalid_parameter(name, text, "32 hexadecimal digits")
+    return text.lower()
 
 
 def query_middleware(document: Mapping[str, Any]) -> Callable[..., Awaitable[web.StreamResponse]]:

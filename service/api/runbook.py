@@ -11,7 +11,9 @@ from aiohttp import web
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from service.api.openapi_parts import get
 from service.api.page import page_response, render_page
+from service.api.route import Resource, Route
 from service.shipped import shipped
 
 _NO_PART_OF_A_SLUG = re.compile(r"[^\w\- ]")
@@ -50,16 +52,22 @@ def _runbook() -> str:
     return render_runbook(shipped("docs/runbook.md").read_text(encoding="utf-8"))
 
 
-class RunbookRoutes:
+class RunbookRoutes(Resource):
     """The route ``/docs/runbook``."""
 
     def __init__(self) -> None:
         self._page = _runbook()
 
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to add to an application."""
-        return [web.get("/docs/runbook", self.runbook)]
-
     async def runbook(self, request: web.Request) -> web.Response:
         """The page."""
         return page_response(self._page)
+
+    ROUTES = (
+        Route(
+            "GET",
+            "/docs/runbook",
+            runbook,
+            get("getRunbook", "What to do about an alert, as a page.", media_types=("text/html",)),
+            open=True,
+        ),
+    )

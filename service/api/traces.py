@@ -1,33 +1,28 @@
 """``/traces``: the last traces, as OTLP JSON."""
 
 import asyncio
-import re
 import time
 from collections.abc import Sequence
 
 from aiohttp import web
 from opentelemetry.sdk.trace import ReadableSpan
 
-from service.api.form import wants_text
-from service.api.paging import page_limit
-from service.api.problems import invalid_parameter
+from service.api.form import FORM_PARAMETER, wants_text
+from service.api.openapi_parts import get, path_parameter
+from service.api.paging import LIMIT_PARAMETER, page_limit
+from service.api.query import TRACE_ID_SCHEMA, read_trace_id
+from service.api.route import Resource, Route
 from service.api.sampling import no_trace
 from service.console.otlp_json import to_otlp_json
 from service.console.span_store import SpanStore
 from service.console.trace_text import render_trace
 
-_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
-
-class TraceRoutes:
+class TraceRoutes(Resource):
     """The routes below ``/traces``."""
 
     def __init__(self, store: SpanStore) -> None:
         self._store = store
-
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to add to an application."""
-        return [web.get("/traces", self.latest), web.get("/traces/{trace_id}", self.one)]
 
     async def latest(self, request: web.Request) -> web.Response:
         """The last traces, the newest first."""
@@ -36,9 +31,7 @@ class TraceRoutes:
     async def one(self, request: web.Request) -> web.Response:
         """One trace, also while it grows; as text for ``?format=text``."""
         as_text = wants_text(request)
-        trace_id = request.match_info["trace_id"]
-        if not _TRACE_ID.fullmatch(trace_id):
-            raise invalid_parameter("trace_id", trace_id, "32 hexadecimal digits")
+        trace_id = read_trace_id("trace_id", request.match_info["trace_id"])
         spans = self._store.get(int(trace_id, 16))
         if spans is None:
             raise no_trace(self._store, trace_id)
@@ -46,6 +39,32 @@ class TraceRoutes:
         if as_text:
             return web.Response(text=await asyncio.to_thread(render_trace, spans, time.time_ns()))
         return await _otlp_response(spans)
+
+    ROUTES = (
+        Route(
+            "GET",
+            "/traces",
+            latest,
+            get(
+                "listTraces",
+                "The last traces, the newest first, as OTLP JSON.",
+                [LIMIT_PARAMETER],
+                (401, 422),
+            ),
+        ),
+        Route(
+            "GET",
+            "/traces/{trace_id}",
+            one,
+            get(
+                "getTrace",
+                "One trace as OTLP JSON, or as a text waterfall, also while it runs.",
+                [path_parameter("trace_id", TRACE_ID_SCHEMA), FORM_PARAMETER],
+                (401, 404, 422),
+                ("application/json", "text/plain"),
+            ),
+        ),
+    )
 
 
 async def _otlp_response(spans: Sequence[ReadableSpan]) -> web.Response:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +12,10 @@ from aiohttp import web
 from service.api.accept import prefers_page
 from service.api.page import page_response, render_page
 from service.api.root_path import root_path
+from service.api.route import Resource, Route
 
 DIST: Final = Path(__file__).parents[1] / "console" / "web" / "dist"
 """Where the build leaves the page."""
-
-SHARED: Final = frozenset({"/runs", "/runs/{id}", "/metrics", "/alerts"})
-"""Routes of the API that are addresses of the page too; ``/`` is the page's alone."""
-ASSETS: Final = "/assets/{name}"
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -56,7 +53,7 @@ _NOT_BUILT: Final = (
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class WebRoutes:
+class WebRoutes(Resource):
     """The routes of the page.
 
     Args:
@@ -66,10 +63,6 @@ class WebRoutes:
     def __init__(self, dist: Path) -> None:
         self._index = dist / "index.html"
         self._assets = dist / "assets"
-
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to add to an application."""
-        return [web.get("/", self.root), web.get(ASSETS, self.asset)]
 
     async def root(self, request: web.Request) -> web.StreamResponse:
         """The page, or why there is none."""
@@ -89,17 +82,24 @@ class WebRoutes:
         headers = {**HEADERS, "Content-Type": content_type, "Cache-Control": caching}
         return await _file_response(request, file, headers)
 
-    @web.middleware
-    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """At shared addresses give a browser the page; which needs no token, so put this before what asks."""
-        resource = request.match_info.route.resource
-        if resource is None or resource.canonical not in SHARED or request.method not in ("GET", "HEAD"):
-            return await handler(request)
-        if prefers_page(request.headers.get("Accept", "")) and self._index.is_file():
-            return await self._page(request)
-        response = await handler(request)
-        response.headers.setdefault("Vary", "Accept")
-        return response
+    def middleware(self, shared: Collection[str]) -> Callable[..., Awaitable[web.StreamResponse]]:
+        """An aiohttp middleware that gives a browser the page at addresses that it shares with the API.
+
+        The page needs no token, so put this before what asks for one.
+        """
+
+        @web.middleware
+        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+            resource = request.match_info.route.resource
+            if resource is None or resource.canonical not in shared or request.method not in ("GET", "HEAD"):
+                return await handler(request)
+            if prefers_page(request.headers.get("Accept", "")) and self._index.is_file():
+                return await self._page(request)
+            response = await handler(request)
+            response.headers.setdefault("Vary", "Accept")
+            return response
+
+        return middleware
 
     async def _page(self, request: web.Request) -> web.Response:
         headers = {
@@ -111,6 +111,8 @@ class WebRoutes:
         return await _file_response(
             request, self._index, headers, (_RELATIVE, f'="{root_path(request)}/'.encode())
         )
+
+    ROUTES = (Route("GET", "/", root, open=True), Route("GET", "/assets/{name}", asset, open=True))
 
 
 async def _file_response(

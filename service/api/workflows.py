@@ -5,27 +5,64 @@ from typing import Any
 
 from aiohttp import web
 
+from service.api.openapi_parts import TRACE_ID_HEADER, get, problems
 from service.api.problems import Problem
 from service.api.root_path import root_path
+from service.api.route import Resource, Route
 from service.api.validation import read_params
-from service.console.inline_records import asked_for
+from service.console.inline_records import InlineRecords
 from service.runs.inline import DrainingError, InlineRuns, TooManyRunsError
+from service.runs.result import RunResult
+from service.runs.run import WorkflowRun
 from service.workflows import WORKFLOWS
 from service.workflows.definition import WorkflowDefinition
 
 
-class WorkflowRoutes:
-    """The routes below ``/workflows``."""
+def parameters_body(definition: WorkflowDefinition[Any]) -> dict[str, Any]:
+    """The request body of whatever runs a workflow, for the OpenAPI document."""
+    return {
+        "required": False,
+        "description": "Parameters; what is left out has its default.",
+        "content": {
+            "application/json": {
+                "schema": definition.params,
+                "example": definition.params().model_dump(mode="json"),
+            }
+        },
+    }
 
-    def __init__(self, runs: InlineRuns, max_body_bytes: int) -> None:
+
+def _run_operation(definition: WorkflowDefinition[Any]) -> dict[str, Any]:
+    return {
+        "operationId": f"run{definition.name.capitalize()}",
+        "summary": definition.summary,
+        "requestBody": parameters_body(definition),
+        "responses": {
+            "200": {
+                "description": "The workflow has ended; its tasks may have failed.",
+                "headers": TRACE_ID_HEADER,
+                "content": {"application/json": {"schema": RunResult}},
+            },
+            **problems(400, 401, 404, 408, 413, 415, 422, 429, 502, 503, 504),
+        },
+    }
+
+
+class WorkflowRoutes(Resource):
+    """The routes below ``/workflows``.
+
+    Args:
+        runs: Those in flight.
+        records: Where the page finds what they were started with, and what they answered.
+        max_body_bytes: Largest request body.
+    """
+
+    def __init__(self, runs: InlineRuns, records: InlineRecords, max_body_bytes: int) -> None:
         self._runs = runs
+        self._records = records
         self._max_body_bytes = max_body_bytes
 
-    def routes(self) -> list[web.RouteDef]:
-        """The routes to add to an application."""
-        return [web.get("/workflows", self.list), web.post("/workflows/{workflow}", self.run)]
-
-    async def list(self, request: web.Request) -> web.Response:
+    async def listing(self, request: web.Request) -> web.Response:
         """Every workflow with its JSON Schema and its defaults."""
         return web.json_response(
             {"workflows": [describe(each, root_path(request)) for each in WORKFLOWS.values()]}
@@ -36,15 +73,28 @@ class WorkflowRoutes:
         definition = find_workflow(request.match_info["workflow"])
         params = await read_params(request, definition.params, self._max_body_bytes)
         try:
-            with asked_for(params.model_dump_json()) as record:
-                run = await self._runs.run(definition, params)
+            run = await self._runs.run(definition, params, self._started)
         except TooManyRunsError as error:
             raise too_many_runs(error, "RETRYSCOPE_MAX_RUNS_IN_FLIGHT") from None
         except DrainingError:
             raise draining() from None
         result, failure = run.result().members(), run.error_members()
-        record.answered(result, failure)
+        self._records.answered(run.id, result, failure)
         return _answer(result, failure)
+
+    def _started(self, run: WorkflowRun) -> None:
+        self._records.started(run.span, run.workflow, run.params.model_dump_json())
+
+    ROUTES = (
+        Route(
+            "GET",
+            "/workflows",
+            listing,
+            get("listWorkflows", "The workflows with their schemas and defaults.", None, (401,)),
+            traced=True,
+        ),
+        Route("POST", "/workflows/{workflow}", run, _run_operation, traced=True),
+    )
 
 
 def describe(definition: WorkflowDefinition[Any], root: str = "") -> dict[str, Any]:

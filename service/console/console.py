@@ -31,7 +31,7 @@ class Console:
     @property
     def span_processors(self) -> Sequence[SpanProcessor]:
         """What the telemetry has to feed."""
-        return (self.spans, self.runs, self.inline)
+        return (self.spans, self.runs)
 
     async def keep_publishing(self) -> None:
         """Publish the changes of runs and spans, until cancelled."""

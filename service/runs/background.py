@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
-from random import SystemRandom
 from typing import Any, Final
 
 from opentelemetry.trace import get_current_span
@@ -62,7 +61,6 @@ class BackgroundRuns:
         self._limit = limit
         self._retention = retention
         self._feed = EventFeed(store)
-        self._random = SystemRandom()
         self._reconciled = 0
 
     def warnings(self) -> Sequence[str]:
@@ -84,12 +82,13 @@ class BackgroundRuns:
         """
         run_id = str(uuid.uuid4())
         given = params.model_dump(mode="json")
+        seed = params.seed_or_drawn()
         now = round(time.time(), 6)
         message = RunMessage(
             id=run_id,
             workflow=definition.name,
             params=given,
-            seed=self._random.getrandbits(53) if params.seed is None else params.seed,
+            seed=seed,
             submitted_at=now,
             traceparent=inject(),
         ).model_dump_json()
@@ -100,7 +99,7 @@ class BackgroundRuns:
             {
                 "id": run_id,
                 "workflow": definition.name,
-                "params": json.dumps(given),
+                "params": json.dumps({**given, "seed": seed}),
                 "state": "queued",
                 "submitted_at": f"{now:.6f}",
                 "trace_id": f"{span.trace_id:032x}" if span.is_valid else "",

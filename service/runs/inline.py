@@ -1,7 +1,7 @@
 """Inline runs: in the request that asked for them, up to a bound, drained at shutdown."""
 
 import asyncio
-from random import SystemRandom
+from collections.abc import Callable
 from typing import Any
 
 from instrumentation import request_cancel
@@ -31,7 +31,6 @@ class InlineRuns:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._tasks: set[asyncio.Task[None]] = set()
-        self._random = SystemRandom()
         self.draining = False
 
     @property
@@ -39,8 +38,18 @@ class InlineRuns:
         """Runs that have started and not ended."""
         return len(self._tasks)
 
-    async def run(self, definition: WorkflowDefinition[Any], params: WorkflowParams) -> WorkflowRun:
+    async def run(
+        self,
+        definition: WorkflowDefinition[Any],
+        params: WorkflowParams,
+        on_start: Callable[[WorkflowRun], None] = lambda _: None,
+    ) -> WorkflowRun:
         """Run a workflow to its end; a cancel of the caller cancels the run and waits for its cleanup.
+
+        Args:
+            definition: What to run.
+            params: Its parameters.
+            on_start: Called with the run when it has started.
 
         Returns:
             The run, which has ended: also when a shutdown has cancelled it.
@@ -54,9 +63,9 @@ class InlineRuns:
             raise DrainingError
         if len(self._tasks) >= self._limit:
             raise TooManyRunsError(self._limit)
-        run = WorkflowRun(definition, params, self._seed(params))
+        run = WorkflowRun(definition, params)
         # A task of its own: a shutdown can cancel the run while the request lives on and gets an answer.
-        task = asyncio.create_task(run.execute())
+        task = asyncio.create_task(run.execute(on_start))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -66,9 +75,6 @@ class InlineRuns:
             if caller is None or caller.cancelling():
                 raise
         return run
-
-    def _seed(self, params: WorkflowParams) -> int:
-        return self._random.getrandbits(53) if params.seed is None else params.seed
 
     async def drain(self, limit: float) -> None:
         """Start nothing new, wait up to ``limit`` seconds for what runs, then cancel it with its cleanup."""

@@ -6,7 +6,12 @@ from pydantic import BaseModel
 
 
 class RunMessage(BaseModel):
-    """A run, as a worker gets it."""
+    """A run, as a worker gets it.
+
+    Attributes:
+        params: As they were sent.
+        seed: The one that was sent with them, or was drawn.
+    """
 
     id: str
     workflow: str

@@ -18,7 +18,9 @@ class RunRecord(BaseModel):
 
     id: str
     workflow: str
-    params: dict[str, Any]
+    params: dict[str, Any] = Field(
+        description="All of them, and a seed drawn if none was sent: sent again, they repeat the run."
+    )
     state: RunState
     outcome: Outcome | None = Field(None, description="Of the workflow; only when it has ended.")
     submitted_at: datetime

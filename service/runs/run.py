@@ -1,6 +1,7 @@
 """One run of a workflow, whoever asked for it."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.trace import SpanContext, get_current_span
@@ -8,6 +9,7 @@ from opentelemetry.trace import SpanContext, get_current_span
 from instrumentation import Report, message_of, semconv, workflow
 from instrumentation.outcome import error_type_of
 from instrumentation.recording import Attributes
+from service.console.run_summary import inline_run_id
 from service.runs.result import Counts, RunResult, TaskResult
 from service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 
@@ -17,12 +19,13 @@ class WorkflowRun:
 
     Args:
         definition: What runs.
-        params: Its parameters.
-        seed: Of its random sources.
+        params: Its parameters; a seed that they lack is drawn.
+        run_id: Of a background run; an inline one is named after its span.
         attributes: Further attributes of its span.
         redelivery_of: Span of an earlier try of the same run.
 
     Attributes:
+        params: Its parameters, with the seed: another run with them does the same.
         error: What ended it, unless it returned.
     """
 
@@ -30,30 +33,48 @@ class WorkflowRun:
         self,
         definition: WorkflowDefinition[Any],
         params: WorkflowParams,
-        seed: int,
         *,
+        run_id: str | None = None,
         attributes: Attributes | None = None,
         redelivery_of: SpanContext | None = None,
     ) -> None:
         self._definition = definition
-        self._params = params
+        self._id = run_id
+        seed = params.seed_or_drawn()
+        self.params = params.model_copy(update={"seed": seed})
         self._context = RunContext(seed, params.time_scale)
         deadline = params.run_deadline()
         self._workflow = workflow(
             definition.name,
             deadline=None if deadline is None else self._context.scaled(deadline),
-            attributes=attributes,
+            attributes={**({} if run_id is None else {semconv.RUN_ID: run_id}), **(attributes or {})},
             redelivery_of=redelivery_of,
         )
         self._seconds = 0.0
         self.error: BaseException | None = None
 
-    async def execute(self) -> None:
-        """Run it; an error is kept, a cancellation raised."""
+    @property
+    def id(self) -> str:
+        """What names it; an inline run has no name before it starts."""
+        return inline_run_id(self.span) if self._id is None else self._id
+
+    @property
+    def workflow(self) -> str:
+        """Name of the workflow."""
+        return self._definition.name
+
+    @property
+    def span(self) -> SpanContext:
+        """Ids of its span, once it has started."""
+        return self._workflow.span
+
+    async def execute(self, on_start: Callable[["WorkflowRun"], None] = lambda _: None) -> None:
+        """Run it; an error is kept, a cancellation raised. ``on_start`` is called before its tasks."""
         try:
             async with self._workflow:
                 try:
-                    await self._definition.run(self._params, self._context)
+                    on_start(self)
+                    await self._definition.run(self.params, self._context)
                 finally:
                     self._count_on_span()
         except Exception as error:
@@ -80,10 +101,10 @@ class WorkflowRun:
         """Its answer, once it has ended."""
         outcome = self._workflow.outcome
         assert outcome is not None
-        span = self._workflow.span
+        span = self.span
         tasks = [TaskResult.of(report) for report in self._ended()]
         return RunResult(
-            workflow=self._definition.name,
+            workflow=self.workflow,
             outcome=outcome,
             trace_id=f"{span.trace_id:032x}" if span.is_valid else None,
             duration_seconds=round(self._seconds, 6),
@@ -97,7 +118,7 @@ class WorkflowRun:
     def _count_on_span(self) -> None:
         """Say on the workflow's span what its answer counts: a success may hide failures."""
         span = get_current_span()
-        if span.get_span_context() != self._workflow.span:  # tracing is off
+        if span.get_span_context() != self.span:  # tracing is off
             return
         ended = self._ended()
         counts = Counts.of([report.outcome for report in ended if report.outcome is not None])

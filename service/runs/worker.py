@@ -194,10 +194,9 @@ class RunWorker:
             definition = WORKFLOWS[message.workflow]
             run = WorkflowRun(
                 definition,
-                definition.params.model_validate(message.params),
-                message.seed,
+                definition.params.model_validate({**message.params, "seed": message.seed}),
+                run_id=message.id,
                 attributes={
-                    semconv.RUN_ID: message.id,
                     semconv.RUN_DELIVERY: here.delivery,
                     semconv.RUN_QUEUE_WAIT: round(time.time() - message.submitted_at, 6),
                 },

@@ -30,8 +30,8 @@ class ConcurrentParams(WorkflowParams):
 async def run(params: ConcurrentParams, context: RunContext) -> None:
     """No failure stops another task; the successes are processed afterwards."""
     calls = {f"Task {n}": partial(_task, f"Task {n}", params, context) for n in range(params.tasks)}
-    await gather(RISKY_TASK, calls, reports=context.reports)
-    for report in context.reports:
+    reports = await gather(RISKY_TASK, calls, reports=context.reports)
+    for report in reports:
         if report.outcome == "success" and report.value is not None:
             async with task(PROCESS_SUCCESS, name=report.name):
                 await process(report.value)

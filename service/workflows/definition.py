@@ -1,9 +1,10 @@
 """What a workflow is: a name, validated parameters, a coroutine."""
 
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, ParamSpec, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -12,6 +13,8 @@ from instrumentation import Report
 MAX_SECONDS = 3600.0
 MIN_LIMIT = 0.001
 """Seconds; times the smallest time scale it is still more than no time at all."""
+SEED_BITS = 53
+"""As many as every reader of JSON keeps of a whole number."""
 
 
 def _whole(value: object) -> object:
@@ -20,7 +23,7 @@ def _whole(value: object) -> object:
 
 Integer = Annotated[int, BeforeValidator(_whole)]
 """As JSON Schema has it: 4.0 is one too."""
-Seed = Annotated[int, Field(ge=0, le=2**53 - 1), BeforeValidator(_whole)]
+Seed = Annotated[int, Field(ge=0, le=2**SEED_BITS - 1), BeforeValidator(_whole)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 PositiveSeconds = Annotated[float, Field(ge=MIN_LIMIT, le=MAX_SECONDS, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -40,12 +43,18 @@ class WorkflowParams(BaseModel):
         description="Factor on every duration: 0.01 makes a demo 100 times shorter.",
     )
 
+    def seed_or_drawn(self) -> int:
+        """Their seed, or a new one: whoever draws it keeps it with them, so that the run can be repeated."""
+        return secrets.randbits(SEED_BITS) if self.seed is None else self.seed
+
     def run_deadline(self) -> float | None:
         """Seconds, not yet scaled, that the workflow as a whole may take; None: no limit."""
         return None
 
 
 P = TypeVar("P", bound=WorkflowParams)
+A = ParamSpec("A")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -67,11 +76,12 @@ class RunContext:
         """A duration of the document on this run's clock."""
         return seconds * self.time_scale
 
-    def report(self, name: str) -> Report[Any]:
-        """The report of a new task."""
-        report: Report[Any] = Report(name)
+    async def call(self, name: str, fn: Callable[A, Awaitable[T]], /, *args: A.args, **kwargs: A.kwargs) -> T:
+        """Await ``fn`` as a task of the run, reported also where it is cancelled; an error is raised."""
+        report: Report[T] = Report(name)
         self.reports.append(report)
-        return report
+        await report.run(fn, *args, **kwargs)
+        return report.result()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Chapter "Retry with Exponential Backoff": a flaky call, tried again and again."""
 
-from functools import partial
-
 from pydantic import Field
 
 from instrumentation import Operation, RetryPolicy, retry
@@ -56,13 +54,13 @@ async def run(params: RetryParams, context: RunContext) -> None:
         jitter=params.jitter,
         attempt_timeout=None if params.attempt_timeout is None else context.scaled(params.attempt_timeout),
     )
-    call = retry(FLAKY_API_CALL, policy, rng=context.rng("jitter"))
-    report = context.report(FLAKY_API_CALL.name)
-    flaky = partial(
-        flaky_api_call, context.scaled(params.duration), params.failure_rate, context.rng("failures")
-    )
-    await report.run(call.call, flaky)
-    report.result()
+    failures = context.rng("failures")
+
+    @retry(FLAKY_API_CALL, policy, rng=context.rng("jitter"))
+    async def call() -> dict[str, str]:
+        return await flaky_api_call(context.scaled(params.duration), params.failure_rate, failures)
+
+    await context.call(FLAKY_API_CALL.name, call)
 
 
 RETRY = WorkflowDefinition(

@@ -1,7 +1,5 @@
 """Chapter "Exception Propagation": tasks one after the other, each with its own try/except."""
 
-from functools import partial
-
 from pydantic import Field
 
 from instrumentation import Operation, task
@@ -30,7 +28,10 @@ async def run(params: SequentialParams, context: RunContext) -> None:
     """An error ends its own task only: it is caught, and the next task runs."""
     for number in range(params.tasks):
         name = f"Task {number}"
-        await context.report(name).run(partial(_task, name, params, context))
+        try:
+            await context.call(name, _task, name, params, context)
+        except ValueError:
+            continue
 
 
 async def _task(name: str, params: SequentialParams, context: RunContext) -> str:

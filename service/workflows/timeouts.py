@@ -1,6 +1,5 @@
 """Chapter "Timeout Management": operations one after the other, each with its own limit."""
 
-from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,7 +50,10 @@ class TimeoutsParams(WorkflowParams):
 async def run(params: TimeoutsParams, context: RunContext) -> None:
     """A timeout ends its own operation only."""
     for operation in params.operations:
-        await context.report(operation.name).run(partial(_operation, operation, context))
+        try:
+            await context.call(operation.name, _operation, operation, context)
+        except TimeoutError:
+            continue
 
 
 async def _operation(params: LimitedOperation, context: RunContext) -> dict[str, list[str]]:

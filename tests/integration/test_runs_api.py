@@ -108,6 +108,30 @@ class TestSubmit:
         )
         assert run_id in [each["id"] for each in listed.body["runs"]]
 
+    async def test_a_run_repeats_with_the_parameters_of_its_record(
+        self, http: aiohttp.ClientSession, cluster: Cluster
+    ) -> None:
+        """Its outcomes, attempts and delays, though it was sent no seed; one that was sent is as it was."""
+        sent = {"failure_rate": 0.9, "max_retries": 20, "jitter": "full", "time_scale": 0.001}
+        first = await wait_for_state(http, cluster.second, await submit(http, cluster.first, "retry", sent))
+        assert first["params"].items() >= sent.items()
+        again = await submit(http, cluster.second, "retry", first["params"])
+        second = await wait_for_state(http, cluster.first, again)
+        assert second["params"] == first["params"]
+        (one,), (other,) = first["result"]["tasks"], second["result"]["tasks"]
+        for member in ("outcome", "attempts", "value", "error"):
+            assert one.get(member) == other.get(member)
+        planned = [
+            [
+                event["delay"]
+                for _, event in await events_of(http, cluster.first, each["id"])
+                if event["event"] == "backoff" and event["phase"] == "started"
+            ]
+            for each in (first, second)
+        ]
+        assert planned[0] == planned[1]
+        assert len(planned[0]) == one["attempts"] - 1
+
     async def test_runs_are_listed_page_by_page(self, http: aiohttp.ClientSession, cluster: Cluster) -> None:
         submitted = [await submit(http, cluster.first, "sequential", QUICK) for _ in range(7)]
         since = (await record(http, cluster.first, submitted[0]))["submitted_at"].replace("+", "%2B")

@@ -25,7 +25,9 @@ from opentelemetry.sdk.trace import TracerProvider
 import instrumentation
 from instrumentation import semconv
 from instrumentation.telemetry import install
-from service.api.openapi import openapi_document
+from service.api.openapi import DOCUMENTED, openapi_document
+from service.api.route import Resource, Route
+from service.api.web import WebRoutes
 from service.app import create_app
 from service.console.console import Console
 from service.console.numbers import Numbers
@@ -43,6 +45,9 @@ from tests.support.signals import stop_signals_as_before
 HOST: Final = "retryscope.test"
 """What clients here ask for: the port of the server would be another one each time."""
 DOCUMENT: Final = openapi_document(version("retryscope"))
+RESOURCES: Final[tuple[type[Resource], ...]] = (*DOCUMENTED, WebRoutes)
+ROUTES: Final[tuple[Route, ...]] = tuple(route for each in RESOURCES for route in each.ROUTES)
+"""Every route of the service, as it is declared."""
 PROBLEM: Final = "application/problem+json"
 NOT_BUILT: Final = Path("/nowhere")
 """Where the page would be; whether this checkout has a built one must not matter to a test."""

@@ -7,7 +7,7 @@ import pytest
 
 from service.console.console import Console
 from tests.support.recorded import Recorded
-from tests.unit.service.helpers import Api, serving
+from tests.unit.service.helpers import ROUTES, Api, serving
 
 TOKEN = "a-token-of-tests-1"  # noqa: S105
 
@@ -68,6 +68,15 @@ async def test_without_it_every_request_is_refused(api: Api, given: str | None) 
         assert answer.json()["type"] == "urn:retryscope:problem:unauthorized"
         assert "RETRYSCOPE_API_TOKEN" in answer.json()["detail"]
     assert not any(span.name.startswith("workflow") for span in api.recorded.spans())
+
+
+async def test_each_route_needs_it_unless_it_is_declared_open(api: Api) -> None:
+    """A new one is closed."""
+    answered = {}
+    for route in ROUTES:
+        path = route.path.format(workflow="retry", id="a", trace_id="a" * 32, name="a")
+        answered[route.method, route.path] = (await api.call(route.method, path)).status != 401
+    assert answered == {(route.method, route.path): route.open for route in ROUTES}
 
 
 async def test_probes_and_readers_of_what_was_shipped_need_none(api: Api) -> None:

@@ -262,7 +262,7 @@ async def test_a_trace_that_is_not_here(api: Api) -> None:
 
 
 async def test_what_an_inline_run_was_started_with(api: Api) -> None:
-    """All of it, so that the same can be run again: also what has its default."""
+    """All of it, also what has its default, and a seed that was drawn."""
     await asyncio.gather(api.run("retry", max_retries=2, seed=8), api.run("sequential", tasks=1))
     started = {}
     for run in api.console.runs.latest():
@@ -271,8 +271,34 @@ async def test_what_an_inline_run_was_started_with(api: Api) -> None:
         started[answer.json()["workflow"]] = answer.json()["params"]
     assert started.keys() == {"retry", "sequential"}
     assert (started["retry"]["max_retries"], started["retry"]["seed"]) == (2, 8)
-    assert started["sequential"] == {**WORKFLOWS["sequential"].params().model_dump(mode="json"), "tasks": 1}
-    await api.run("sequential", **started["sequential"])
+    seed = started["sequential"].pop("seed")
+    assert isinstance(seed, int)
+    rest = WORKFLOWS["sequential"].params(tasks=1).model_dump(mode="json", exclude={"seed"})
+    assert started["sequential"] == rest
+
+
+@pytest.mark.parametrize(
+    ("workflow", "params"),
+    [
+        ("sequential", {"tasks": 40, "failure_rate": 0.5}),
+        ("concurrent", {"tasks": 40, "failure_rate": 0.5}),
+        ("retry", {"failure_rate": 0.9, "max_retries": 20, "jitter": "full"}),
+    ],
+)
+async def test_an_inline_run_repeats_with_what_it_was_started_with(
+    api: Api, workflow: str, params: dict[str, Any]
+) -> None:
+    """Its outcomes, attempts and delays, though it was sent no seed; also while it still runs."""
+    running = asyncio.create_task(api.run(workflow, **params))
+    await asyncio.sleep(0.01)
+    (run,) = api.console.runs.latest()
+    known = (await api.get(f"/console/runs/{run['id']}")).json()
+    first = (await running).json()
+    second = (await api.run(workflow, **known["params"])).json()
+    assert (first["outcome"], first["counts"]) == (second["outcome"], second["counts"])
+    for one, other in zip(first["tasks"], second["tasks"], strict=True):
+        assert one.pop("backoff_seconds") == pytest.approx(other.pop("backoff_seconds"))
+        assert one == other
 
 
 async def test_what_an_inline_run_answered(api: Api) -> None:

@@ -6,83 +6,70 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from opentelemetry.sdk.trace import Span
+from opentelemetry.trace import SpanContext, TraceFlags
 
 from instrumentation import semconv
 from service.console import inline_records
-from service.console.inline_records import MAX_ANSWER, MAX_MESSAGE, InlineRecords, asked_for
+from service.console.inline_records import MAX_ANSWER, MAX_MESSAGE, InlineRecords
 from service.console.run_summaries import RunSummaries
-from tests.unit.service.console.spans import own_tracer_into, start, tracer_into
+from tests.unit.service.console.spans import own_tracer_into, start
 
-RETRY = {semconv.WORKFLOW: "retry"}
 AWAY = {"type": "ApiUnavailableError", "message": "API temporarily unavailable"}
 
 
-def id_of(span: Span) -> str:
-    context = span.get_span_context()
-    return f"{context.trace_id:032x}-{context.span_id:016x}"
+def span(number: int = 1, *, sampled: bool = True) -> SpanContext:
+    flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
+    return SpanContext(number, number, is_remote=False, trace_flags=flags)
 
 
-def test_the_first_workflow_inside_has_the_parameters() -> None:
-    """Under the id that its summary has; one that it starts itself was given something else."""
+def id_of(span: SpanContext) -> str:
+    return f"{span.trace_id:032x}-{span.span_id:016x}"
+
+
+def test_a_run_is_known_under_the_id_that_its_summary_has() -> None:
     records, runs = InlineRecords(), RunSummaries()
-    tracer = own_tracer_into(records, runs)
-    with asked_for('{"max_retries": 2}'):
-        request = start(tracer, "POST /workflows/{workflow}")
-        run = start(tracer, "workflow retry", request, {**RETRY})
-        inner = start(tracer, "workflow other", run)
-    after = start(tracer, "workflow retry", request, {**RETRY})
-    (summary,) = (
-        each for each in runs.latest() if each["workflow"] == "retry" and each["id"] != id_of(after)
-    )
+    run = start(own_tracer_into(runs), "workflow retry", attributes={semconv.WORKFLOW: "retry"})
+    records.started(run.get_span_context(), "retry", '{"max_retries": 2}')
+    (summary,) = runs.latest()
     assert records.get(summary["id"]) == {"workflow": "retry", "params": {"max_retries": 2}}
-    assert [records.get(id_of(each)) for each in (request, inner, after)] == [None, None, None]
+    assert records.get(id_of(span())) is None
 
 
-def test_spans_of_others_have_none() -> None:
-    """Whatever their names are."""
+def test_a_run_that_is_not_sampled_is_not_kept() -> None:
+    """Nothing shows it, so nobody could name it; what it answers is heard all the same."""
     records = InlineRecords()
-    other, tracer = tracer_into(records), own_tracer_into(records)
-    with asked_for("{}"):
-        foreign = start(other, "workflow of somebody else")
-        own = start(tracer, "workflow retry", attributes={**RETRY})
-    assert records.get(id_of(foreign)) is None
-    assert records.get(id_of(own)) == {"workflow": "retry", "params": {}}
+    unsampled = span(sampled=False)
+    records.started(unsampled, "retry", "{}")
+    records.answered(id_of(unsampled), {"outcome": "success", "tasks": []}, None)
+    assert records.get(id_of(unsampled)) is None
 
 
 def test_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they answer later is heard all the same."""
     monkeypatch.setattr(inline_records, "MAX_KEPT", 2)
     records = InlineRecords()
-    tracer = own_tracer_into(records)
-    spans = []
-    for number in range(3):
-        with asked_for(json.dumps({"tasks": number})):
-            spans.append(start(tracer, "workflow retry", attributes={**RETRY}))
-    known = [records.get(id_of(span)) for span in spans]
-    assert [each and each["params"]["tasks"] for each in known] == [None, 1, 2]
+    spans = [span(number) for number in (1, 2, 3)]
+    for each in spans:
+        records.started(each, "retry", json.dumps({"tasks": each.trace_id}))
+    records.answered(id_of(spans[0]), {"outcome": "success", "tasks": []}, None)
+    known = [records.get(id_of(each)) for each in spans]
+    assert [each and each["params"]["tasks"] for each in known] == [None, 2, 3]
 
 
 def answered(result: dict[str, Any], error: dict[str, str] | None = None) -> dict[str, Any]:
     """What is known of a run that answered this."""
-    with asked_for("{}") as record:
-        pass
-    record.answered(result, error)
-    return record.as_json()
+    records = InlineRecords()
+    records.started(span(), "retry", "{}")
+    records.answered(id_of(span()), result, error)
+    known = records.get(id_of(span()))
+    assert known is not None
+    return known
 
 
 def test_what_a_run_has_answered_is_known_from_then_on() -> None:
-    records = InlineRecords()
-    with asked_for("{}") as record:
-        span = start(own_tracer_into(records), "workflow retry", attributes={**RETRY})
-    assert records.get(id_of(span)) == {"workflow": "retry", "params": {}}
-    record.answered({"outcome": "error", "tasks": []}, AWAY)
-    known = records.get(id_of(span))
-    assert known == {
-        "workflow": "retry",
-        "params": {},
-        "result": {"outcome": "error", "tasks": []},
-        "error": AWAY,
-    }
+    result = {"outcome": "error", "tasks": []}
+    assert answered(result, AWAY) == {"workflow": "retry", "params": {}, "result": result, "error": AWAY}
+    assert answered(result) == {"workflow": "retry", "params": {}, "result": result}
 
 
 LONG = st.builds(str.__mul__, st.text(max_size=4), st.integers(0, 3000))
@@ -101,7 +88,7 @@ def test_an_answer_is_kept_up_to_a_bound_and_says_how_many_tasks_there_were(
     known = answered(result, error)
     whole = {"result": result} if error is None else {"result": result, "error": error}
     if len(json.dumps(whole)) <= MAX_ANSWER:
-        assert known == {"workflow": "_OTHER", "params": {}, **whole}
+        assert known == {"workflow": "retry", "params": {}, **whole}
         return
     kept = known["result"].pop("tasks")
     assert kept == tasks[: len(kept)]
@@ -113,7 +100,7 @@ def test_an_answer_is_kept_up_to_a_bound_and_says_how_many_tasks_there_were(
     def size(tasks: list[dict[str, str]]) -> int:
         return len(json.dumps({**known, "result": {**known["result"], "tasks": tasks}}))
 
-    assert size(kept) <= MAX_ANSWER + len('"workflow": "_OTHER", "params": {}, ')
+    assert size(kept) <= MAX_ANSWER + len('"workflow": "retry", "params": {}, ')
     if len(kept) < len(tasks):  # the next one had no room
         assert known["total_tasks"] == len(tasks)
         assert size(tasks[: len(kept) + 1]) > MAX_ANSWER

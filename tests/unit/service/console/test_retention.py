@@ -12,7 +12,6 @@ from opentelemetry.trace import Status, StatusCode
 from instrumentation import semconv
 from service.console import inline_records, run_summaries
 from service.console.console import Console
-from service.console.inline_records import asked_for
 from service.console.retention import is_notable
 from service.console.span_store import SpanStore
 from tests.unit.service.console.spans import own_tracer_into, start, trace_of, tracer_into
@@ -263,10 +262,10 @@ def test_a_run_is_listed_and_can_be_run_again_for_as_long_as_its_trace_is_kept(
     tracer = own_tracer_into(*console.span_processors)
 
     def run(outcome: str) -> str:
-        with asked_for("{}"):
-            span = start(tracer, "workflow retry", attributes={semconv.WORKFLOW: "retry"})
-        end(span, outcome)
+        span = start(tracer, "workflow retry", attributes={semconv.WORKFLOW: "retry"})
         context = span.get_span_context()
+        console.inline.started(context, "retry", "{}")
+        end(span, outcome)
         return f"{context.trace_id:032x}-{context.span_id:016x}"
 
     failed = run("exhausted")

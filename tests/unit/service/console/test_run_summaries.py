@@ -240,7 +240,7 @@ async def test_a_run_counts_what_its_answer_counts_and_attempts_as_the_metrics_d
 ) -> None:
     """Whatever the workflow; what it does beside its tasks, only the metrics count."""
     runs = RunSummaries()
-    run = WorkflowRun(definition, definition.params.model_validate({**SCALED, **params}), 4)
+    run = WorkflowRun(definition, definition.params.model_validate({**SCALED, **params}))
     with recorded.changes() as changed:
         await run.execute()
     result = run.result()

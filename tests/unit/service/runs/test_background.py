@@ -79,18 +79,26 @@ class TestSubmit:
         record = await background.get(run_id)
         assert record is not None
         assert (record.state, record.workflow, record.trace_id) == ("queued", "retry", None)
-        assert record.params == RetryParams(max_retries=2).model_dump(mode="json")
         assert await runs.not_enqueued(0) == []
 
     async def test_a_seed_is_drawn_unless_it_is_given(
         self, background: BackgroundRuns, handed: Handed
     ) -> None:
-        """Every delivery has the same one."""
-        for params in (RetryParams(), RetryParams(), RetryParams(seed=7)):
-            await background.submit(RETRY, params, None)
+        """Every delivery has the same one, and the record has it among the parameters."""
+        recorded = []
+        for params in (RetryParams(max_retries=2), RetryParams(max_retries=2), RetryParams(seed=7)):
+            run_id, _ = await background.submit(RETRY, params, None)
+            record = await background.get(run_id)
+            assert record is not None
+            recorded.append(record.params)
         one, other, given = (json.loads(text)["seed"] for _, text in handed)
         assert one != other
         assert given == 7
+        assert recorded == [
+            RetryParams(max_retries=2, seed=one).model_dump(mode="json"),
+            RetryParams(max_retries=2, seed=other).model_dump(mode="json"),
+            RetryParams(seed=7).model_dump(mode="json"),
+        ]
 
     async def test_it_carries_the_trace_of_the_request(
         self, background: BackgroundRuns, handed: Handed, timed: Recorded

@@ -20,7 +20,7 @@ def doing(run: Callable[[WorkflowParams, RunContext], Awaitable[None]]) -> Workf
 
 async def test_a_success(recorded: Recorded) -> None:
     """No error, no cleanups."""
-    run = WorkflowRun(RETRY, RetryParams(failure_rate=0, duration=2), 1)
+    run = WorkflowRun(RETRY, RetryParams(failure_rate=0, duration=2))
     await run.execute()
     assert run.error is None
     assert run.error_members() is None
@@ -34,7 +34,7 @@ async def test_an_error_is_kept_with_its_kind(recorded: Recorded) -> None:
     async def fail(params: WorkflowParams, context: RunContext) -> None:
         raise KeyError("sku")
 
-    run = WorkflowRun(doing(fail), WorkflowParams(), 1)
+    run = WorkflowRun(doing(fail), WorkflowParams())
     await run.execute()
     assert isinstance(run.error, KeyError)
     assert run.error_members() == {"type": "KeyError", "message": "'sku'"}
@@ -42,7 +42,7 @@ async def test_an_error_is_kept_with_its_kind(recorded: Recorded) -> None:
 
 async def test_a_deadline_is_scaled_and_its_error_is_a_timeout(recorded: Recorded) -> None:
     """As every other duration."""
-    run = WorkflowRun(RETRY, RetryParams(failure_rate=0, duration=60, deadline=10, time_scale=0.1), 1)
+    run = WorkflowRun(RETRY, RetryParams(failure_rate=0, duration=60, deadline=10, time_scale=0.1))
     await run.execute()
     assert asyncio.get_running_loop().time() == 1
     assert (run.error_members() or {})["type"] == "timeout"
@@ -67,7 +67,7 @@ async def test_a_cancel_is_raised_and_no_error_of_the_run(recorded: Recorded) ->
                 each.cancel()
             await asyncio.wait([each.task for each in tasks])
 
-    run = WorkflowRun(doing(hold), WorkflowParams(), 1)
+    run = WorkflowRun(doing(hold), WorkflowParams())
     task = asyncio.create_task(run.execute())
     await asyncio.sleep(1)
     task.cancel()
@@ -83,16 +83,47 @@ async def test_its_span_has_what_it_is_given(recorded: Recorded) -> None:
     """Attributes, and a link to an earlier try."""
     earlier = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1))
     params = RetryParams(failure_rate=0, duration=0)
-    run = WorkflowRun(RETRY, params, 1, attributes={"retryscope.run.id": "a"}, redelivery_of=earlier)
+    attributes = {"retryscope.run.delivery": 2}
+    run = WorkflowRun(RETRY, params, run_id="a", attributes=attributes, redelivery_of=earlier)
     await run.execute()
     span = recorded.spans()[0]
-    assert (span.attributes or {})["retryscope.run.id"] == "a"
+    assert (span.attributes or {}).items() >= {"retryscope.run.id": "a", **attributes}.items()
     assert [link.context.span_id for link in span.links] == [2]
+
+
+async def test_an_inline_run_has_the_name_of_its_span_a_background_run_its_own(recorded: Recorded) -> None:
+    """Known as soon as it has started, before its tasks do anything."""
+    names: list[str] = []
+
+    async def note(params: WorkflowParams, context: RunContext) -> None:
+        names.append("tasks")
+
+    for run_id in (None, "a"):
+        run = WorkflowRun(doing(note), WorkflowParams(), run_id=run_id)
+        await run.execute(lambda started: names.append(started.id))
+    span = recorded.spans()[0].context
+    assert span is not None
+    assert names == [f"{span.trace_id:032x}-{span.span_id:016x}", "tasks", "a", "tasks"]
+
+
+@pytest.mark.parametrize("seed", [None, 0, 7, 2**53 - 1])
+async def test_its_parameters_have_the_seed_that_it_ran_with(recorded: Recorded, seed: int | None) -> None:
+    """The one that was given, or one that was drawn, and that can be given again."""
+    used: list[int] = []
+
+    async def note(params: WorkflowParams, context: RunContext) -> None:
+        used.append(context.seed)
+
+    run = WorkflowRun(doing(note), WorkflowParams(seed=seed, time_scale=0.5))
+    await run.execute()
+    again = WorkflowParams.model_validate_json(run.params.model_dump_json())
+    assert again == WorkflowParams(seed=used[0], time_scale=0.5)
+    assert seed is None or used == [seed]
 
 
 async def test_its_span_says_what_its_answer_counts(recorded: Recorded) -> None:
     """So that whoever has only the trace sees what failed in a success."""
-    run = WorkflowRun(SEQUENTIAL, SequentialParams(tasks=4, failure_rate=1, duration=0), 1)
+    run = WorkflowRun(SEQUENTIAL, SequentialParams(tasks=4, failure_rate=1, duration=0))
     await run.execute()
     attributes = recorded.spans()[0].attributes or {}
     counted = {name.rsplit("run.", 1)[1]: attributes[name] for name in attributes if "retryscope.run" in name}

@@ -42,6 +42,22 @@ async def test_a_success_is_written_with_all_that_is_known(bench: Bench) -> None
     assert bench.count("retryscope_run_queue_wait_seconds_count") == 1
 
 
+@pytest.mark.parametrize("params", [{}, {"seed": None}, {"seed": 7}])
+async def test_a_run_has_the_seed_of_its_message(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, params: dict[str, Any]
+) -> None:
+    """Its parameters are as they were sent, perhaps without one."""
+    used: list[int] = []
+
+    async def run(params: WorkflowParams, context: RunContext) -> None:
+        used.append(context.seed)
+
+    monkeypatch.setattr(worker_module, "WORKFLOWS", workflow(run))
+    message = json.loads((await bench.submit("retry", **params)).text)
+    await bench.worker.handle(Delivery("a", json.dumps({**message, "seed": 2**53 - 1})))
+    assert used == [2**53 - 1]
+
+
 async def test_its_span_is_a_child_of_the_request(bench: Bench) -> None:
     """With the run's id, its delivery and how long it waited."""
     await bench.worker.handle(await bench.submit("retry", failure_rate=0.0, duration=0.0))
@@ -153,8 +169,10 @@ async def test_a_result_that_can_not_be_written_ends_the_run(
     """Nothing that a task returns keeps its run from ending, or its record from being read."""
 
     async def run(params: WorkflowParams, context: RunContext) -> None:
-        report = context.report("task")
-        report.outcome, report.value = "success", value
+        async def task() -> object:
+            return value
+
+        await context.call("task", task)
 
     monkeypatch.setattr(worker_module, "WORKFLOWS", workflow(run))
     assert await bench.worker.handle(await bench.submit("retry"))
