@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from service.api.console_schemas import InlineRun, Snapshot, StreamEvents, TraceDocument
 from service.api.openapi_parts import PAGE_ONLY, get, path_parameter
 from service.api.problems import Problem, invalid_parameter
 from service.api.query import TRACE_ID_SCHEMA, read_trace_id
@@ -127,6 +128,7 @@ class ConsoleRoutes(Resource):
                 f"{PAGE_ONLY}what runs now, alerts, traffic; the stream tells changes.",
                 None,
                 (401,),
+                schema=Snapshot,
             ),
         ),
         Route(
@@ -135,7 +137,8 @@ class ConsoleRoutes(Resource):
             stream,
             get(
                 "followConsole",
-                f"{PAGE_ONLY}changes of runs, alerts, charts, and of some traces, as server-sent events.",
+                f"{PAGE_ONLY}changes of runs, alerts, charts, and of some traces, as server-sent events:"
+                f" the members of {StreamEvents.__name__}.",
                 [
                     {
                         "name": "trace",
@@ -156,6 +159,7 @@ class ConsoleRoutes(Resource):
                 f"{PAGE_ONLY}the spans of a trace.",
                 [path_parameter("trace_id", TRACE_ID_SCHEMA)],
                 (401, 404, 422),
+                schema=TraceDocument,
             ),
         ),
         Route(
@@ -167,6 +171,7 @@ class ConsoleRoutes(Resource):
                 f"{PAGE_ONLY}what an inline run was started with, and what it answered.",
                 [path_parameter("id")],
                 (401, 404),
+                schema=InlineRun,
             ),
         ),
     )

@@ -13,6 +13,7 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from service.api import console_schemas as schemas
 from service.api.openapi_parts import PAGE_ONLY, get, problems
 from service.api.problems import Problem
 from service.api.route import Resource, Route
@@ -57,7 +58,10 @@ _SWITCH_ON_OPERATION: Final = {
         },
     },
     "responses": {
-        "200": {"description": "It is being sent.", "content": {"application/json": {"schema": {}}}},
+        "200": {
+            "description": "It is being sent.",
+            "content": {"application/json": {"schema": schemas.Traffic}},
+        },
         **problems(400, 401, 408, 413, 415, 422, 503),
     },
 }
@@ -126,7 +130,13 @@ class NumberRoutes(Resource):
             "GET",
             "/console/history",
             history,
-            get("getHistory", f"{PAGE_ONLY}the charts of the last three hours.", None, (401,)),
+            get(
+                "getHistory",
+                f"{PAGE_ONLY}the charts of the last three hours.",
+                None,
+                (401,),
+                schema=schemas.History,
+            ),
         ),
         Route(
             "GET",
@@ -137,20 +147,21 @@ class NumberRoutes(Resource):
                 f"{PAGE_ONLY}the alerts that this process evaluates by itself.",
                 None,
                 (401,),
+                schema=schemas.AlertsDocument,
             ),
         ),
         Route(
             "GET",
             "/console/traffic",
             traffic,
-            get("getTraffic", f"{PAGE_ONLY}whether traffic is sent.", None, (401,)),
+            get("getTraffic", f"{PAGE_ONLY}whether traffic is sent.", None, (401,), schema=schemas.Traffic),
         ),
         Route("PUT", "/console/traffic", switch_on, _SWITCH_ON_OPERATION),
         Route(
             "DELETE",
             "/console/traffic",
             switch_off,
-            get("stopTraffic", f"{PAGE_ONLY}send no more traffic.", None, (401,)),
+            get("stopTraffic", f"{PAGE_ONLY}send no more traffic.", None, (401,), schema=schemas.Traffic),
         ),
     )
 

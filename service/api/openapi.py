@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from service.api.alerts import AlertRoutes
 from service.api.console import ConsoleRoutes
 from service.api.console_numbers import NumberRoutes
+from service.api.console_schemas import NAMES, StreamEvents
 from service.api.docs import DocsRoutes
 from service.api.health import HealthRoutes
 from service.api.metrics import MetricsRoutes
@@ -61,7 +62,7 @@ def openapi_document(version: str) -> dict[str, Any]:
         for route in resource.ROUTES:
             for path, operation in route.documented().items():
                 paths.setdefault(path, {})[route.method.lower()] = operation
-    paths, schemas = _with_references(paths)
+    paths, schemas = _with_references(paths, StreamEvents)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -72,13 +73,15 @@ def openapi_document(version: str) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": {**schemas, "Problem": PROBLEM_SCHEMA}},
+        "components": {"schemas": {**schemas, **NAMES, "Problem": PROBLEM_SCHEMA}},
     }
 
 
-def _with_references(paths: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The paths, with a reference where a model stands; and the schemas to which these lead."""
-    used: dict[tuple[type[BaseModel], Mode], None] = {}
+def _with_references(
+    paths: Mapping[str, Any], *further: type[BaseModel]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The paths, with a reference where a model stands; and the schemas that these, or others, need."""
+    used: dict[tuple[type[BaseModel], Mode], None] = {(model, "serialization"): None for model in further}
     _replace_models(paths, lambda model, mode: used.setdefault((model, mode)))
     references, schema = models_json_schema(list(used), ref_template="#/components/schemas/{model}")
     replaced = _replace_models(paths, lambda model, mode: references[model, mode])

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from service.api.console_schemas import WorkflowList
 from service.api.openapi_parts import TRACE_ID_HEADER, get, problems
 from service.api.problems import Problem
 from service.api.root_path import root_path
@@ -90,7 +91,13 @@ class WorkflowRoutes(Resource):
             "GET",
             "/workflows",
             listing,
-            get("listWorkflows", "The workflows with their schemas and defaults.", None, (401,)),
+            get(
+                "listWorkflows",
+                "The workflows with their schemas and defaults.",
+                None,
+                (401,),
+                schema=WorkflowList,
+            ),
             traced=True,
         ),
         Route("POST", "/workflows/{workflow}", run, _run_operation, traced=True),
