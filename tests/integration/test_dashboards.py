@@ -50,7 +50,11 @@ def loaded(system_tool: Callable[[str], Path], tmp_path_factory: pytest.TempPath
     with (
         running_service(folder / "service") as service,
         prometheus(
-            system_tool("prometheus"), folder / "prometheus", service.port, fast_rules(RULES)
+            system_tool("prometheus"),
+            folder / "prometheus",
+            service.port,
+            fast_rules(RULES),
+            scrape_interval=2,  # beside four busy loops most scrapes take more than half a second
         ) as server,
     ):
         yield load_service(service, server)

@@ -115,7 +115,7 @@ def _when_all_is_there(prometheus: Prometheus) -> float:
 
 def _wait_for_scrapes(prometheus: Prometheus, number: float) -> None:
     def scrapes() -> float:
-        return sum(prometheus.query("count_over_time(up[10m])").values())
+        return sum(prometheus.query("sum_over_time(up[1h])").values())  # a failed one brings nothing
 
     wanted = scrapes() + number
-    wait_until(lambda: scrapes() >= wanted, f"it was scraped {number:g} more times")
+    wait_until(lambda: scrapes() >= wanted, f"{number:g} more scrapes have arrived")
