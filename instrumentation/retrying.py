@@ -36,11 +36,12 @@ class RetrySpans:
     """
 
     __slots__ = (
-        "_attributes_of_attempts",
-        "_attributes_of_each",
+        "_attempt_timeout",
+        "_max_attempts",
+        "_of_attempts",
+        "_of_calls",
         "attempt_name",
         "backoff_name",
-        "max_attempts",
         "name",
         "operation",
     )
@@ -52,25 +53,30 @@ class RetrySpans:
         attempt_timeout: float | None = None,
     ) -> None:
         self.operation = operation
-        self.max_attempts: Attributes = (
-            {} if max_attempts is None else {semconv.RETRY_MAX_ATTEMPTS: max_attempts}
-        )
         self.name = f"{semconv.SPAN_RETRY} {operation.name}"
         self.attempt_name = f"{semconv.SPAN_ATTEMPT} {operation.name}"
         self.backoff_name = f"{semconv.SPAN_BACKOFF} {operation.name}"
-        self._attributes_of_each: Attributes = (
+        self._max_attempts = {} if max_attempts is None else {semconv.RETRY_MAX_ATTEMPTS: max_attempts}
+        self._attempt_timeout = (
             {} if attempt_timeout is None else {semconv.TIMEOUT_LIMIT: float(attempt_timeout)}
         )
-        self._attributes_of_attempts: dict[tuple[Operation, int], Attributes] = {}
+        self._of_calls: dict[Operation, Attributes] = {}
+        self._of_attempts: dict[tuple[Operation, int], Attributes] = {}
+
+    def attributes(self, operation: Operation) -> Attributes:
+        """Attributes of the retry's own span, built once per operation as it runs."""
+        attributes = self._of_calls.get(operation)
+        if attributes is None:
+            attributes = self._of_calls[operation] = {**operation.attributes, **self._max_attempts}
+        return attributes
 
     def attributes_of_attempt(self, operation: Operation, number: int) -> Attributes:
         """Span attributes of an attempt, built once per operation as it runs and number."""
-        attributes = self._attributes_of_attempts.get((operation, number))
+        attributes = self._of_attempts.get((operation, number))
         if attributes is None:
-            number_of = {semconv.ATTEMPT_NUMBER: number}
-            attributes = {**operation.attributes, **number_of, **self._attributes_of_each}
+            attributes = {**operation.attributes, semconv.ATTEMPT_NUMBER: number, **self._attempt_timeout}
             if number <= _MAX_CACHED:
-                self._attributes_of_attempts[operation, number] = attributes
+                self._of_attempts[operation, number] = attributes
         return attributes
 
 
@@ -101,9 +107,9 @@ class Retrying(OperationExecution):
         deadline = inherited_deadline()
         if limit is not None:
             deadline = min(deadline, now + limit)
-        attributes = {**operation.attributes, **spans.max_attempts}
+        attributes = spans.attributes(operation)
         if deadline < math.inf:
-            attributes[semconv.DEADLINE] = deadline - now
+            attributes = {**attributes, semconv.DEADLINE: deadline - now}
         super().__init__(operation, spans.name, attributes, deadline=deadline, clock=clock)
         self._spans = spans
         self._number = 0
@@ -238,10 +244,11 @@ class Retrying(OperationExecution):
         if self._waiting_since is not None:
             self.end_wait(error)
         final: dict[str, str | int | float | bool] = {
-            **(attributes or {}),
             semconv.RETRY_ATTEMPTS: self._number,
             semconv.RETRY_BACKOFF: self._waited,
         }
+        if attributes is not None:
+            final.update(attributes)
         if self._giveup is not None:
             final[semconv.RETRY_GIVEUP_REASON] = self._giveup
         super().end(error, final)
