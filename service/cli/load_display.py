@@ -15,6 +15,7 @@ from rich.text import Text
 
 from service.cli.output import in_background
 from service.load.generator import LoadGenerator
+from service.load.histogram import Histogram
 from service.load.tally import Tally
 from service.printable import printable
 
@@ -93,7 +94,7 @@ class LoadDisplay:
         return (
             f"{seconds:.0f}{of} s: {total.sent} sent ({rate:.1f}/s), {total.in_flight} in flight,"
             f" {total.succeeded} succeeded, {total.failed} failed, {total.hung_up} hung up,"
-            f" {total.not_sent} not sent; p99 {_seconds(total.corrected.percentile(99))}"
+            f" {total.not_sent} not sent; p99 {_latency(total.corrected, total.corrected.percentile(99))}"
         )
 
     def _tables(self) -> list[Table]:
@@ -115,7 +116,7 @@ class LoadDisplay:
         total = numbers.total
         self._console.print(*self._tables(), sep="\n")
         self._print(
-            "Latency from when a request was due, those not sent included; from when it was really sent:"
+            "Latency from when a request was due; from when it was really sent:"
             f" p50 {_seconds(total.latency.percentile(50))}, p99 {_seconds(total.latency.percentile(99))},"
             f" max {_seconds(total.latency.maximum if total.latency.count else None)}."
         )
@@ -147,10 +148,15 @@ def _table(rows: Sequence[tuple[str, Tally]], columns: Sequence[str]) -> Table:
     for workflow, tally in rows:
         latencies = tally.corrected.summary()
         cells = (
-            str(_COUNTS[name](tally)) if name in _COUNTS else _seconds(latencies[name]) for name in columns
+            str(_COUNTS[name](tally)) if name in _COUNTS else _latency(tally.corrected, latencies[name])
+            for name in columns
         )
         table.add_row(Text(printable(workflow)), *cells, style="bold" if workflow == "all" else None)
     return table
+
+
+def _latency(latencies: Histogram, value: float | None) -> str:
+    return "unknown" if value is None and latencies.unknown else _seconds(value)
 
 
 def _seconds(value: float | None) -> str:

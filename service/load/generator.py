@@ -8,7 +8,6 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
-from service.load.backlog import Backlog, Waited
 from service.load.request import Answer, Request, Sender
 from service.load.tally import LoadNumbers
 
@@ -52,7 +51,6 @@ class LoadGenerator:
         self._duration = duration
         self._max_in_flight = max_in_flight
         self._drain_seconds = drain_seconds
-        self._backlog = Backlog()
         self._stop = asyncio.Event()
         self._in_flight: set[asyncio.Task[tuple[float, Answer]]] = set()
         self._bug: BaseException | None = None
@@ -74,8 +72,7 @@ class LoadGenerator:
 
     async def run(self) -> None:
         """Send until the duration is over or :meth:`stop`; cancelling it ends it at once."""
-        loop = asyncio.get_running_loop()
-        self._started = loop.time()
+        self._started = asyncio.get_running_loop().time()
         try:
             await self._send(self._started)
             self._end_sending()
@@ -87,8 +84,6 @@ class LoadGenerator:
             for task in outstanding:
                 task.cancel()
             await asyncio.gather(*outstanding, return_exceptions=True)
-            self._work_off_backlog()
-            self._count(self._backlog.give_up(loop.time()))
         if self._bug is not None:
             raise self._bug
 
@@ -131,39 +126,25 @@ class LoadGenerator:
 
     def _start(self, request: Request, due: float) -> None:
         self.numbers.delayed(asyncio.get_running_loop().time() - due)
-        self._work_off_backlog()
         if len(self._in_flight) >= self._max_in_flight:
             self.numbers.not_sent(request.workflow)
-            self._backlog.join(request.workflow, due)
             return
         self.numbers.sent(request.workflow)
         task = asyncio.create_task(self._one(request))
         self._in_flight.add(task)
-        task.add_done_callback(partial(self._ended, request, self._backlog.take_turn(due)))
+        task.add_done_callback(partial(self._ended, request, due))
 
     async def _one(self, request: Request) -> tuple[float, Answer]:
         sent = asyncio.get_running_loop().time()
         return sent, await self._sender.send(request)
 
     def _ended(self, request: Request, due: float, task: asyncio.Task[tuple[float, Answer]]) -> None:
-        now = asyncio.get_running_loop().time()
-        self._work_off_backlog()
         self._in_flight.discard(task)
         if task.cancelled():
-            self.numbers.abandoned(request.workflow, due, now)
+            self.numbers.abandoned(request.workflow)
         elif bug := task.exception():
             self._bug = bug
             self.stop()
         else:
             sent, answer = task.result()
-            self._backlog.place_freed(now - sent)
             self.numbers.answered(request.workflow, due, sent, answer)
-
-    def _work_off_backlog(self) -> None:
-        """Has to come before a change of what is in flight: until then these places were free."""
-        free = self._max_in_flight - len(self._in_flight)
-        self._count(self._backlog.work_off(asyncio.get_running_loop().time(), free))
-
-    def _count(self, waited: Iterator[Waited]) -> None:
-        for each in waited:
-            self.numbers.waited(each.workflow, each.seconds, each.number)

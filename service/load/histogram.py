@@ -18,24 +18,39 @@ PERCENTILES: Final = (50, 90, 95, 99)
 
 
 class Histogram:
-    """Percentiles of seconds, with a stated precision (:data:`PRECISION`); count and maximum are exact."""
+    """Percentiles of seconds, with a stated precision (:data:`PRECISION`); count and maximum are exact.
 
-    __slots__ = ("_buckets", "count", "maximum")
+    Attributes:
+        count: Latencies counted, the unknown ones among them.
+        unknown: Those that nobody knows: of what was never answered. They come after all others.
+        maximum: The longest that is known, in seconds.
+    """
+
+    __slots__ = ("_buckets", "count", "maximum", "unknown")
 
     def __init__(self) -> None:
         self._buckets: Counter[int] = Counter()
         self.count = 0
+        self.unknown = 0
         self.maximum = 0.0
 
-    def add(self, seconds: float, times: int = 1) -> None:
+    def add(self, seconds: float) -> None:
         """Count a latency."""
         bounded = min(max(seconds, SHORTEST), LONGEST)
-        self._buckets[math.ceil(math.log(bounded / SHORTEST) / math.log1p(PRECISION))] += times
-        self.count += times
+        self._buckets[math.ceil(math.log(bounded / SHORTEST) / math.log1p(PRECISION))] += 1
+        self.count += 1
         self.maximum = max(self.maximum, seconds)
 
+    def add_unknown(self) -> None:
+        """Count something that was never answered."""
+        self.count += 1
+        self.unknown += 1
+
     def percentile(self, percent: float) -> float | None:
-        """The latency that so many percent do not exceed (nearest rank); None when nothing was counted."""
+        """The latency that so many percent do not exceed (nearest rank).
+
+        None where nothing was counted, and where it is one of the unknown.
+        """
         wanted = max(1, math.ceil(self.count * percent / 100))
         for bucket in sorted(self._buckets):
             wanted -= self._buckets[bucket]
@@ -44,7 +59,7 @@ class Histogram:
         return None
 
     def summary(self) -> dict[str, float | None]:
-        """The usual percentiles and the maximum, in seconds."""
+        """The usual percentiles and the maximum, in seconds; None: not known."""
         found = {f"p{percent}": self.percentile(percent) for percent in PERCENTILES}
-        found["max"] = self.maximum if self.count else None
+        found["max"] = self.maximum if self.count > self.unknown == 0 else None
         return {name: None if seconds is None else round(seconds, 6) for name, seconds in found.items()}

@@ -34,22 +34,35 @@ class Thresholds:
             )
         if self.p99 is not None:
             p99 = total.corrected.percentile(99)
-            if p99 is not None and p99 > self.p99:
-                found.append(f"the 99th percentile is {p99:.3f} s; --max-p99 is {self.p99:g}")
+            if p99 is None or p99 > self.p99:
+                said = f"unknown, {unknown(total)}" if p99 is None else f"{p99:.3f} s"
+                found.append(f"the 99th percentile is {said}; --max-p99 is {self.p99:g}")
         return found
+
+
+def unknown(total: Tally) -> str:
+    """How many requests have no latency, and why, in words."""
+    reasons = {
+        "not sent, as --max-in-flight were outstanding": total.not_sent,
+        "without an answer at the end": total.abandoned,
+    }
+    said = "; ".join(f"{number} {reason}" for reason, number in reasons.items() if number)
+    return f"{total.corrected.unknown} of {total.corrected.count} requests have no latency ({said})"
 
 
 def warnings(numbers: LoadNumbers) -> list[str]:
     """What makes the numbers less than they seem, in words."""
-    if not numbers.late and numbers.longest_delay <= TOLERATED_DELAY:
-        return []
-    late = f"{numbers.late} requests that were due were not sent at all, " if numbers.late else ""
-    line = (
-        f"this load was up to {numbers.longest_delay:.2f} s behind its schedule:"
-        f" {late}so the numbers say more about the machine that sends than about the service;"
-        " lower --rate, or send from more machines"
-    )
-    return [line]
+    found = []
+    if numbers.late or numbers.longest_delay > TOLERATED_DELAY:
+        late = f"{numbers.late} requests that were due were not sent at all, " if numbers.late else ""
+        found.append(
+            f"this load was up to {numbers.longest_delay:.2f} s behind its schedule:"
+            f" {late}so the numbers say more about the machine that sends than about the service;"
+            " lower --rate, or send from more machines"
+        )
+    if numbers.total.corrected.unknown:
+        found.append(f"{unknown(numbers.total)}: percentiles that would be theirs are unknown")
+    return found
 
 
 def report(numbers: LoadNumbers, *, seconds: float, settings: dict[str, Any]) -> dict[str, Any]:

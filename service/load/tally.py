@@ -27,9 +27,9 @@ class Tally:
         hung_up: Requests that the client disconnected because the scenario says so.
         abandoned: Requests without an answer when the load ended.
         latency: From the moment a request was really sent.
-        corrected: From the moment it was due. Requests that were not sent count with the time that they
-            would have waited for their answer, abandoned ones with the time until the load ended. Otherwise
-            a server that stalls would seem fast just because it kept requests from being sent (coordinated
+        corrected: From the moment it was due. Requests that were not sent, and abandoned ones, have no
+            answer and so no latency that anybody knows: they count as slower than all others. Left out, a
+            server that stalls would seem fast just because it kept requests from being sent (coordinated
             omission).
     """
 
@@ -108,19 +108,15 @@ class LoadNumbers:
         """A request was due, but too many are in flight."""
         for tally in self._tallies(workflow):
             tally.not_sent += 1
-
-    def waited(self, workflow: str, seconds: float, number: int) -> None:
-        """Requests that were not sent would have had their answer so long after they were due."""
-        for tally in self._tallies(workflow):
-            tally.corrected.add(seconds, number)
+            tally.corrected.add_unknown()
 
     def answered(self, workflow: str, due: float, sent: float, answer: Answer) -> None:
         """Something has become of a request."""
         for tally in self._tallies(workflow):
             tally.count_answer(due, sent, answer)
 
-    def abandoned(self, workflow: str, due: float, now: float) -> None:
+    def abandoned(self, workflow: str) -> None:
         """The load ended before the answer came."""
         for tally in self._tallies(workflow):
             tally.abandoned += 1
-            tally.corrected.add(now - due)
+            tally.corrected.add_unknown()

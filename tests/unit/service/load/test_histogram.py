@@ -43,6 +43,23 @@ def test_nothing_counted_has_no_percentile() -> None:
     assert set(Histogram().summary().values()) == {None}
 
 
+@given(st.lists(SECONDS, max_size=50), st.integers(1, 50), st.sampled_from([1, 50, 90, 95, 99, 100]))
+def test_what_was_never_answered_comes_after_all_else(
+    values: list[float], never: int, percent: float
+) -> None:
+    """A percentile that would be one of those is unknown, any other as precise as ever."""
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+    for _ in range(never):
+        histogram.add_unknown()
+    found, true = histogram.percentile(percent), exact([*values, *[math.inf] * never], percent)
+    assert (found is None) == (true == math.inf)
+    assert found is None or true * (1 - 1e-9) <= found <= true * (1 + PRECISION + 1e-9)
+    assert (histogram.count, histogram.unknown) == (len(values) + never, never)
+    assert histogram.summary()["max"] is None
+
+
 def test_the_maximum_is_exact() -> None:
     histogram = Histogram()
     for value in (0.1, 123.456, 0.2):

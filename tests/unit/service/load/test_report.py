@@ -70,6 +70,36 @@ def test_a_load_that_was_behind_its_schedule_warns_of_its_numbers() -> None:
     assert len(document["warnings"]) == 1
 
 
+@pytest.mark.parametrize(("answered", "known"), [(98, False), (99, True), (1000, True)])
+def test_a_p99_that_rests_on_a_request_without_an_answer_is_unknown_and_breaks_a_threshold(
+    answered: int, known: bool
+) -> None:
+    """In the report it is null, and a warning says why."""
+    numbers = numbers_of(answered)
+    numbers.not_sent("timeouts")
+    document = json.loads(json.dumps(report(numbers, seconds=2.0, settings={}), allow_nan=False))
+    latency = document["total"]["corrected_latency_seconds"]
+    assert [latency[name] for name in ("p50", "p90", "p95")] == pytest.approx([1.0] * 3, rel=0.01)
+    assert latency["p99"] == (pytest.approx(1.0, rel=0.01) if known else None)
+    assert latency["max"] is None
+    assert document["total"]["latency_seconds"]["max"] == 1.0
+    reason = f"1 of {answered + 1} requests have no latency (1 not sent, as --max-in-flight were outstanding)"
+    assert document["warnings"] == [f"{reason}: percentiles that would be theirs are unknown"]
+    broken = [f"the 99th percentile is unknown, {reason}; --max-p99 is 86400"]
+    assert Thresholds(p99=86_400).broken(numbers.total) == ([] if known else broken)
+
+
+def test_each_reason_why_a_latency_is_unknown_is_said() -> None:
+    numbers = numbers_of(1)
+    numbers.abandoned("retry")
+    (line,) = warnings(numbers)
+    assert line.startswith("1 of 2 requests have no latency (1 without an answer at the end): ")
+    numbers.not_sent("retry")
+    (line,) = warnings(numbers)
+    assert "2 of 3 " in line
+    assert "(1 not sent, as --max-in-flight were outstanding; 1 without an answer at the end)" in line
+
+
 def test_the_report_is_json_with_everything_in_it() -> None:
     numbers = numbers_of(3, 1)
     numbers.not_sent("timeouts")
@@ -92,5 +122,11 @@ def test_the_report_is_json_with_everything_in_it() -> None:
         "outcomes": {"success": 3},
         "errors": {"timeout": {"count": 1, "first": "late"}},
         "latency_seconds": {"p50": 1.0, "p90": 1.0, "p95": 1.0, "p99": 1.0, "max": 1.0},
-        "corrected_latency_seconds": {"p50": 1.0, "p90": 1.0, "p95": 1.0, "p99": 1.0, "max": 1.0},
+        "corrected_latency_seconds": {
+            "p50": pytest.approx(1.0, rel=0.01),
+            "p90": None,
+            "p95": None,
+            "p99": None,
+            "max": None,
+        },
     }

@@ -105,7 +105,8 @@ function TrafficForm({ traffic }: { readonly traffic: Traffic }) {
 
 function TrafficNumbers({ traffic }: { readonly traffic: Traffic }) {
   if (!traffic.on && traffic.sent === 0 && traffic.not_sent === 0) return null;
-  const { on, scenario, rate, ends_at: endsAt } = traffic;
+  const { on, scenario, rate, ends_at: endsAt, p99_seconds: p99 } = traffic;
+  const isUnknown = p99 === null && traffic.not_sent > 0; // those that were not sent would be among the slowest
   return (
     <>
       {on && (
@@ -118,7 +119,7 @@ function TrafficNumbers({ traffic }: { readonly traffic: Traffic }) {
         <Count label="succeeded" value={formatCount(traffic.succeeded)} />
         <Count label="failed" value={formatCount(traffic.failed)} />
         {traffic.not_sent > 0 && <Count label="not sent" value={formatCount(traffic.not_sent)} />}
-        <Count label="p99" value={formatDuration(traffic.p99_seconds)} />
+        <Count label="p99" value={isUnknown ? "unknown" : formatDuration(p99)} />
       </dl>
     </>
   );
