@@ -17,7 +17,7 @@ from tests.support.promql import metric_uses
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [ROOT / "README.md", *DOCUMENTS]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *DOCUMENTS]
 DOORS = {
     "See it": {"docs/console.md", "docs/workflows.md"},
     "Use it in your service": {"docs/library.md"},
@@ -149,6 +149,20 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
         if fragment:
             headings = re.findall(r"^#+ (.*)$", file.read_text(), flags=re.MULTILINE)
             assert fragment in [each.lower().replace(" ", "-") for each in headings], target
+
+
+def test_every_test_that_the_rules_of_asyncio_name_is_there() -> None:
+    """The rules are numbered without a gap: tests cite them."""
+    page = ROOT / "docs/asyncio.md"
+    rules = re.findall(
+        r"^\*\*(\d+)\. (.*?)(?=^\*\*\d+\. |\Z)", page.read_text(), flags=re.MULTILINE | re.DOTALL
+    )
+    assert [int(number) for number, _ in rules] == list(range(1, len(rules) + 1))
+    for number, text in rules:
+        named = re.findall(r"\[(test_\w+)\]\(([^)]+)\)", text)
+        assert named, f"rule {number} names no test"
+        for name, file in named:
+            assert f"def {name}(" in (page.parent / file).read_text(), f"rule {number}: {name}"
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)

@@ -1,8 +1,6 @@
-"""Every line of ASYNCIO.md has a test that is named after it, next to the code that it is about."""
+"""The whole library on other kinds of event loop, and its tests beside its source."""
 
-import ast
 import asyncio
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,18 +13,6 @@ from tests.support import clock
 from tests.support.clock import VirtualLoop, run
 from tests.support.recorded import Recorded
 from tests.unit.instrumentation.helpers import PRICE, STOCK, Script, failer, sleeper
-
-RULES = 24
-
-
-def test_every_rule_has_a_test() -> None:
-    """Docstrings say "ASYNCIO.md N: ..."; none of the 24 is missing, none unknown."""
-    found: set[int] = set()
-    for path in Path(__file__).parent.rglob("test_*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_"):
-                found |= {int(n) for n in re.findall(r"ASYNCIO\.md (\d+):", ast.get_docstring(node) or "")}
-    assert found == set(range(1, RULES + 1))
 
 
 def test_every_source_file_has_a_test_file_of_its_name() -> None:
