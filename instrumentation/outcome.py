@@ -32,6 +32,11 @@ CLEANUP_OUTCOMES: Final = cast(tuple[CleanupOutcome, ...], get_args(CleanupOutco
 GIVEUP_REASONS: Final = cast(tuple[GiveUpReason, ...], get_args(GiveUpReason))
 CANCEL_CAUSES: Final = cast(tuple[CancelCause, ...], get_args(CancelCause))
 
+FAILED: Final[tuple[Outcome, ...]] = ("error", "timeout", "exhausted")
+"""The outcomes that are failures."""
+COUNTED: Final[tuple[Outcome, ...]] = ("success", *FAILED)
+"""What a failure ratio divides by: a cancellation is neither a success nor a failure."""
+
 
 def status_rule(outcome: Outcome) -> bool:
     """Whether a span with this outcome gets the status ERROR (else it stays UNSET).
@@ -43,7 +48,7 @@ def status_rule(outcome: Outcome) -> bool:
     >>> [outcome for outcome in OUTCOMES if status_rule(outcome)]
     ['error', 'timeout', 'exhausted']
     """
-    return outcome in ("error", "timeout", "exhausted")
+    return outcome in FAILED
 
 
 def error_type(error: BaseException) -> str:

@@ -18,6 +18,8 @@ from instrumentation import (
     workflow,
 )
 from instrumentation.outcome import (
+    COUNTED,
+    FAILED,
     OUTCOMES,
     error_type_of,
     mark_exhausted,
@@ -53,6 +55,13 @@ def test_a_cancellation_is_no_failure() -> None:
         "exhausted": True,
         "cancelled": False,
     }
+
+
+def test_every_outcome_is_a_success_a_failure_or_a_cancellation() -> None:
+    """What dashboards, alerts and the page select; in the order of the outcomes, as legends have it."""
+    assert tuple(filter(status_rule, OUTCOMES)) == FAILED
+    assert ("success", *FAILED) == COUNTED
+    assert (*COUNTED, "cancelled") == OUTCOMES
 
 
 def _every_status(recorded: Recorded) -> Iterator[tuple[str, StatusCode]]:
