@@ -47,14 +47,15 @@ lint: ## Check formatting, lint, types, import directions, and the page with its
 	@.venv/bin/mypy
 	$(heading) 'lint-imports'
 	@.venv/bin/lint-imports --no-logo
-	$(heading) 'the console: prettier, tsc, vitest'
+	$(heading) 'the console: types of the API, prettier, tsc, vitest'
 	@.venv/bin/python scripts/build_page.py check
 
-generate: ## Write the dashboards and the alert rules anew, from Python and from service/slo/slo.yml
+generate: ## Write the dashboards, the alert rules and the page's types anew, from what they are made from
 	@scripts/environment dev
 	.venv/bin/python -m grafana
 	.venv/bin/retryscope rules > deploy/prometheus/rules/retryscope.yml
 	.venv/bin/retryscope rules --format kubernetes > deploy/kubernetes/generated/prometheusrule.yml
+	.venv/bin/python scripts/build_page.py types
 
 screenshots: ## Write the pictures of the console in docs/screenshots anew, from a service with traffic
 	@scripts/environment dev

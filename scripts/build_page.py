@@ -2,6 +2,7 @@
 
     .venv/bin/python scripts/build_page.py          build it
     .venv/bin/python scripts/build_page.py check    check its formatting and types, run its unit tests
+    .venv/bin/python scripts/build_page.py types    write its types of the API anew, from the OpenAPI document
     .venv/bin/python scripts/build_page.py preview  install what draws the dashboards: grafana/preview
     .venv/bin/python scripts/build_page.py lock     renew each package-lock.json from its package.json
 
@@ -95,8 +96,8 @@ class Npm:
     folder: Path = WEB
     what: str = "The console's page"
 
-    def run(self, *arguments: str) -> None:
-        """Run it in its folder.
+    def run(self, *arguments: str, given: str = "") -> None:
+        """Run it in its folder, with something to read on its standard input.
 
         Raises:
             PageError: It failed.
@@ -109,7 +110,7 @@ class Npm:
             cwd=self.folder,
             env={**inherited, "PATH": path, "NO_COLOR": "1"},
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -230,6 +231,13 @@ def build() -> None:
     BUILT_FROM.write_text(built_from)
 
 
+def interface() -> str:
+    """The OpenAPI document, as it is in this checkout."""
+    from service.api.openapi import openapi_document  # whoever builds the page has no service
+
+    return json.dumps(openapi_document(version=""))
+
+
 def check() -> None:
     """Check formatting and types, and run the unit tests.
 
@@ -238,9 +246,20 @@ def check() -> None:
     """
     npm = find_npm()
     install_modules(npm, development=True)
-    for script in ("format:check", "typecheck", "test"):
+    for script in ("types:check", "format:check", "typecheck", "test"):
         say(f"npm run {script}")
-        npm.run("run", script)
+        npm.run("run", script, given=interface() if script == "types:check" else "")
+
+
+def write_types() -> None:
+    """Write what the page knows of the service's JSON.
+
+    Raises:
+        PageError: There is no Node, or it failed.
+    """
+    npm = find_npm()
+    install_modules(npm, development=True)
+    npm.run("run", "types", given=interface())
 
 
 def prepare_preview() -> None:
@@ -298,7 +317,13 @@ class BuildPage(BuildHookInterface[Any]):
 
 
 def main(arguments: list[str]) -> int:
-    commands = {"build": build, "check": check, "preview": prepare_preview, "lock": lock}
+    commands = {
+        "build": build,
+        "check": check,
+        "types": write_types,
+        "preview": prepare_preview,
+        "lock": lock,
+    }
     command = arguments[0] if arguments else "build"
     if command not in commands or len(arguments) > 1:
         print(f"usage: {Path(__file__).name} [{' | '.join(commands)}]", file=sys.stderr)

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from service.alerts.notification import Notification
 from service.alerts.store import RememberedAlert
 from service.api.console_numbers import TrafficParams
+from service.api.console_schemas import DOCUMENTS, NAMES, WorkflowList
 from service.api.form import FORM_PARAMETER
 from service.api.health import LIVE_SCHEMA, READY_SCHEMA
 from service.api.openapi_alerts import alert_paths
@@ -35,7 +36,7 @@ def openapi_document(version: str) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "paths": _paths(),
-        "components": {"schemas": {**_schemas(), "Problem": PROBLEM_SCHEMA}},
+        "components": {"schemas": {**_schemas(), **NAMES, "Problem": PROBLEM_SCHEMA}},
     }
 
 
@@ -47,7 +48,7 @@ def _schemas() -> dict[str, Any]:
     ]
     inputs, outputs = (
         [(model, "validation") for model in models],
-        [(model, "serialization") for model in (RunResult, RunRecord, RememberedAlert)],
+        [(model, "serialization") for model in (RunResult, RunRecord, RememberedAlert, *DOCUMENTS)],
     )
     _, schema = models_json_schema([*inputs, *outputs], ref_template=REF)  # type: ignore[list-item]
     definitions: dict[str, Any] = schema["$defs"]
@@ -63,7 +64,13 @@ def _paths() -> dict[str, Any]:
     }
     return {
         "/workflows": {
-            "get": get("listWorkflows", "The workflows with their schemas and defaults.", None, (401,))
+            "get": get(
+                "listWorkflows",
+                "The workflows with their schemas and defaults.",
+                None,
+                (401,),
+                schema=ref(WorkflowList.__name__),
+            )
         },
         **{f"/workflows/{name}": {"post": _run(each)} for name, each in WORKFLOWS.items()},
         **background_paths(),

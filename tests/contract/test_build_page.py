@@ -130,7 +130,7 @@ def test_another_lock_installs_anew(checkout: Checkout) -> None:
 def test_checking_installs_what_it_needs_on_top_once(checkout: Checkout) -> None:
     checkout.add_node()
     checkout.run()
-    checks = ["npm run format:check", "npm run typecheck", "npm run test"]
+    checks = [f"npm run {each}" for each in ("types:check", "format:check", "typecheck", "test")]
     assert checkout.calls("check") == ["npm ci --ignore-scripts", *checks]
     assert checkout.calls("check") == checks
     checkout.source.write_text("second")
@@ -249,4 +249,7 @@ def test_the_locks_of_npm_are_written_without_addresses(checkout: Checkout) -> N
 
 def test_another_command_is_refused(checkout: Checkout) -> None:
     done = checkout.run("deploy")
-    assert (done.returncode, done.stdout) == (2, "usage: build_page.py [build | check | preview | lock]\n")
+    assert (done.returncode, done.stdout) == (
+        2,
+        "usage: build_page.py [build | check | types | preview | lock]\n",
+    )

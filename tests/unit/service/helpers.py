@@ -294,6 +294,11 @@ def check_schema(schema: Mapping[str, Any], value: object) -> None:
     Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(value)
 
 
+def check_event(name: str, data: object) -> None:
+    """Validate what an event of the page's stream says."""
+    check_schema({"$ref": f"#/components/schemas/StreamEvents/properties/{name}"}, data)
+
+
 def documented_operation(method: str, path: str) -> dict[str, Any] | None:
     """What the OpenAPI document says about a call."""
     for template, methods in DOCUMENT["paths"].items():

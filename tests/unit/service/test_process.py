@@ -1,6 +1,7 @@
 """Serving until a signal ends it, in this process; ``tests/integration`` does it with a real one."""
 
 import asyncio
+import json
 import logging
 import os
 import re
@@ -19,7 +20,7 @@ from service.process import serve
 from service.settings import Settings
 from service.signals import REPEAT_SECONDS, STOP_SIGNALS
 from tests.support.signals import stop_signals_as_before
-from tests.unit.service.helpers import HOST, Served, served
+from tests.unit.service.helpers import HOST, Served, check_event, served
 
 IN_FLIGHT, LIMIT = semconv.CONCURRENCY_IN_FLIGHT.name, semconv.CONCURRENCY_LIMIT.name
 
@@ -127,9 +128,11 @@ async def test_an_open_page_does_not_hold_it(monkeypatch: pytest.MonkeyPatch) ->
         assert (await running).status == 200
         await service.serving
         assert asyncio.get_running_loop().time() == pytest.approx(4, abs=0.5)
-    events = [line.removeprefix("event: ") for line in received.splitlines() if line.startswith("event: ")]
-    assert events[0] == "hello"
-    assert {"runs", "metrics"} <= set(events)
+    events = re.findall(r"^event: (\w+)\ndata: (.*)$", received, flags=re.MULTILINE)
+    for name, data in events:
+        check_event(name, json.loads(data))
+    assert events[0][0] == "hello"
+    assert {"runs", "metrics"} <= {name for name, _ in events}
     assert '"state":"ended"' in received  # the very last thing that happened
 
 

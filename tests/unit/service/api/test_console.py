@@ -19,7 +19,7 @@ from service.workflows import WORKFLOWS
 from tests.support.clock import EPOCH_NS
 from tests.support.recorded import Recorded
 from tests.unit.service.console.spans import start, trace_of, tracer_into
-from tests.unit.service.helpers import Api, serving
+from tests.unit.service.helpers import Api, check_event, serving
 
 TOKEN = "a-token-of-tests-1"  # noqa: S105
 
@@ -43,9 +43,10 @@ class Page:
         return event
 
     async def until(self, condition: Any) -> None:
-        """Take in events until the condition holds."""
+        """Take in events, which are as the OpenAPI document says, until the condition holds."""
         while not condition(self):
             _, event, data = await self.next()
+            check_event(event, data)
             if event == "runs":
                 self.runs.update({run["id"]: run for run in data})
             if event == "spans":

@@ -1,3 +1,4 @@
+import { NAMES } from "../api/schema";
 import type { RunError, RunRecord, RunSummary, Span, TaskCounts } from "../api/types";
 import { parseTime } from "../format";
 import { countsOfRecord, errorsOfRecord } from "../runs/tasks";
@@ -25,7 +26,7 @@ export interface RunFacts {
   delivery: number | null;
 }
 
-const FAILED = new Set(["error", "timeout", "exhausted"]);
+const FAILED = new Set<string>(NAMES.FailedOutcome);
 const DELIVERY = "retryscope.run.delivery";
 const RUN_ID = "retryscope.run.id";
 const WORKFLOW = "resilience.workflow";

@@ -1,9 +1,10 @@
 import { useCallback, useEffect, useState } from "react";
 import { ApiError, errorText } from "../api/client";
 import { readRun } from "../api/runs";
+import { NAMES } from "../api/schema";
 import type { RunRecord } from "../api/types";
 
-const FINAL = new Set<RunRecord["state"]>(["succeeded", "failed", "cancelled", "lost"]);
+const FINAL = new Set<RunRecord["state"]>(NAMES.FinalRunState);
 const POLL_MS = 1000;
 
 export interface KnownRecord {

@@ -1,6 +1,6 @@
 /** In one sentence: why a run did not (quite) succeed, and what it waits for. */
 
-import type { RunError, Span } from "../api/types";
+import type { GiveUpReason, RunError, Span } from "../api/types";
 import { formatNumber, plural } from "../format";
 import { errorText, failuresText } from "../runs/tasks";
 import { plannedOf } from "../waterfall/bounds";
@@ -47,7 +47,7 @@ function giveUpText(retry: Span, error: RunError | null): string {
 
 function reasonOf({ giveup, deadline, outcome }: Span): string {
   const limit = deadline === null ? "" : ` of ${formatNumber(deadline)} s`;
-  switch (giveup) {
+  switch (giveup as GiveUpReason | null) {
     case "max_attempts":
       return "no attempt was left";
     case "deadline":

@@ -1,5 +1,6 @@
 /** The filters of the list of runs, which are in the address. */
 
+import { NAMES } from "../api/schema";
 import type { RunRowData } from "./row";
 import { boundOf } from "./range";
 import { hasFailures } from "./tasks";
@@ -21,15 +22,7 @@ export interface Filters {
   readonly until: string;
 }
 
-export const STATUSES: readonly string[] = [
-  "running",
-  "cancelling",
-  "success",
-  "error",
-  "timeout",
-  "exhausted",
-  "cancelled",
-];
+export const STATUSES: readonly string[] = ["running", "cancelling", ...NAMES.Outcome];
 
 export const FAILURES: readonly string[] = ["some", "none"];
 

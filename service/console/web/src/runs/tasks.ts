@@ -1,9 +1,10 @@
 /** What a run's tasks came to, in words: a run that says success may hide failures. */
 
+import { NAMES } from "../api/schema";
 import type { RunError, RunRecord, TaskCounts } from "../api/types";
 import { formatCount, plural } from "../format";
 
-const FAILED = new Set(["error", "timeout", "exhausted", "failed", "lost"]);
+const FAILED = new Set<string>([...NAMES.FailedOutcome, ...NAMES.FailedRunState]);
 
 /** Words and the status that gives each its symbol and colour, the worst first. */
 export const TASK_STATES = [

@@ -1,4 +1,4 @@
-import type { RunSummary, SeriesColor } from "../api/types";
+import type { AlertState, CleanupOutcome, Outcome, RunRecord, RunSummary, SeriesColor } from "../api/types";
 
 /** How something stands, as a symbol, a word and a colour: never by colour alone. */
 export interface StatusLook {
@@ -11,7 +11,10 @@ export interface StatusLook {
 export type Tone =
   "success" | "error" | "timeout" | "cancelled" | "backoff" | "cleanup" | "running" | "neutral";
 
-const LOOKS: Readonly<Record<string, StatusLook>> = {
+/** Whatever the service says of a run, an operation, a cleanup or an alert has one. */
+type Known = Outcome | CleanupOutcome | RunRecord["state"] | RunSummary["state"] | AlertState["state"];
+
+const LOOKS: Readonly<Record<Known, StatusLook> & Record<string, StatusLook>> = {
   running: { symbol: "●", label: "running", tone: "running" },
   queued: { symbol: "○", label: "queued", tone: "neutral" },
   cancelling: { symbol: "⊘", label: "cancelling", tone: "cancelled" },

@@ -1,4 +1,4 @@
-import type { Span } from "../api/types";
+import type { CancelCause, Span } from "../api/types";
 
 export interface SpanNode {
   span: Span;
@@ -15,6 +15,7 @@ export interface CancelRequest {
 }
 
 const SEGMENTS = new Set<Span["kind"]>(["attempt", "backoff", "cleanup"]);
+const BY_REQUEST: CancelCause = "request";
 const CANCEL_REQUESTED = "resilience.cancel.requested";
 /** One cancel reaches the spans of a run within this time of each other, in seconds. */
 const SAME_CANCEL = 0.01;
@@ -48,13 +49,13 @@ export function attemptsOf(node: SpanNode): number {
  * cancel the run, and a cleanup that has begun says it too.
  */
 export function cancelRequests(spans: readonly Span[], asked: number | null = null): CancelRequest[] {
-  const requests: CancelRequest[] = asked === null ? [] : [{ time: asked, cause: "request" }];
+  const requests: CancelRequest[] = asked === null ? [] : [{ time: asked, cause: BY_REQUEST }];
   for (const span of spans) {
     for (const event of span.events) {
       if (event.name !== CANCEL_REQUESTED) continue;
       const cause = String(event.attributes["resilience.cancel.cause"] ?? span.cancel_cause ?? "unknown");
       // What is cancelled for the same reason after the service was asked to is cancelled because of it.
-      if (asked === null || cause !== "request" || event.time < asked)
+      if (asked === null || cause !== BY_REQUEST || event.time < asked)
         requests.push({ time: event.time, cause });
     }
   }

@@ -1,7 +1,11 @@
+import { NAMES } from "../api/schema";
 import type { Span } from "../api/types";
 import { statusLook, type Tone } from "../theme/status";
 
-const FAILURES = new Set(["error", "timeout", "exhausted", "failed", "timed_out"]);
+const FAILURES = new Set<string>([
+  ...NAMES.FailedOutcome,
+  ...NAMES.CleanupOutcome.filter((each) => each !== "completed"),
+]);
 const FRAMES = new Set<Span["kind"]>(["server", "workflow", "gather", "retry"]);
 
 /** The one word for how a span stands: its outcome, `running`, or `ended` for one that knows no outcome. */
