@@ -47,7 +47,7 @@ lint: ## Check formatting, lint, types, import directions, and the page with its
 	@.venv/bin/mypy
 	$(heading) 'lint-imports'
 	@.venv/bin/lint-imports --no-logo
-	$(heading) 'the console: types of the API, prettier, tsc, vitest'
+	$(heading) 'the console: types of the API, prettier, oxlint, tsc, vitest'
 	@.venv/bin/python scripts/build_page.py check
 
 generate: ## Write the dashboards, the alert rules and the page's types anew, from what they are made from

@@ -1,7 +1,7 @@
 """Builds the console's page from `service/console/web`, unless it is built already. The build backend's hook.
 
     .venv/bin/python scripts/build_page.py          build it
-    .venv/bin/python scripts/build_page.py check    check its formatting and types, run its unit tests
+    .venv/bin/python scripts/build_page.py check    check its formatting, lint and types, run its unit tests
     .venv/bin/python scripts/build_page.py types    write its types of the API anew, from the OpenAPI document
     .venv/bin/python scripts/build_page.py preview  install what draws the dashboards: grafana/preview
     .venv/bin/python scripts/build_page.py lock     renew each package-lock.json from its package.json
@@ -239,14 +239,14 @@ def interface() -> str:
 
 
 def check() -> None:
-    """Check formatting and types, and run the unit tests.
+    """Check formatting, lint and types, and run the unit tests.
 
     Raises:
         PageError: There is no Node, or a check failed.
     """
     npm = find_npm()
     install_modules(npm, development=True)
-    for script in ("types:check", "format:check", "typecheck", "test"):
+    for script in ("types:check", "format:check", "lint", "typecheck", "test"):
         say(f"npm run {script}")
         npm.run("run", script, given=interface() if script == "types:check" else "")
 

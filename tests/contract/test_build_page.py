@@ -130,7 +130,7 @@ def test_another_lock_installs_anew(checkout: Checkout) -> None:
 def test_checking_installs_what_it_needs_on_top_once(checkout: Checkout) -> None:
     checkout.add_node()
     checkout.run()
-    checks = [f"npm run {each}" for each in ("types:check", "format:check", "typecheck", "test")]
+    checks = [f"npm run {each}" for each in ("types:check", "format:check", "lint", "typecheck", "test")]
     assert checkout.calls("check") == ["npm ci --ignore-scripts", *checks]
     assert checkout.calls("check") == checks
     checkout.source.write_text("second")

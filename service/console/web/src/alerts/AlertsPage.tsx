@@ -38,9 +38,10 @@ export function AlertsPage() {
   );
 }
 
+const place = (rule: AlertState): number => ORDER.indexOf(standing(rule));
+
 function Rules() {
   const loaded = useVersion() !== null;
-  const place = (rule: AlertState): number => ORDER.indexOf(standing(rule));
   const rules = [...useAlerts()].sort((one, other) => place(one) - place(other));
   return (
     <Panel title="Rules">

@@ -38,8 +38,13 @@ export function draftOf(value: unknown, schema: JsonSchema, root: JsonSchema): D
       return { kind: "object", fields: Object.fromEntries(fields) };
     }
     default:
-      return { kind: "text", text: value === null || value === undefined ? "" : String(value) };
+      return { kind: "text", text: textOf(value) };
   }
+}
+
+function textOf(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** What is sent. A number that is none is sent as the text it is: the service says what is wrong with it. */

@@ -1,4 +1,4 @@
-import { useRef } from "react";
+import { useState } from "react";
 import { useRuns, useTraffic } from "../store";
 import { Panel } from "../ui";
 import { HeldList } from "../runs/HeldList";
@@ -39,10 +39,11 @@ export function HomePage() {
 
 /** Rows that have been needed since something runs or the traffic is on: what is below stays where it is. */
 function useReservedRows(count: number): number {
-  const most = useRef(0);
+  const [most, setMost] = useState(0);
   const traffic = useTraffic();
-  most.current = count === 0 && traffic?.on !== true ? 0 : Math.max(most.current, count);
-  return most.current;
+  const needed = count === 0 && traffic?.on !== true ? 0 : Math.max(most, count);
+  if (needed !== most) setMost(needed);
+  return needed;
 }
 
 function LiveRuns() {

@@ -35,7 +35,7 @@ export class Cell<T> {
   /** Tell the readers although the value is the same object. */
   touch(): void {
     if (this.listeners.size === 0) return;
-    dirty.add(this as Cell<unknown>);
+    dirty.add(this);
     timer ??= setTimeout(flush, FLUSH_MS);
   }
 

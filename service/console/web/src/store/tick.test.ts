@@ -5,7 +5,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 it("tells all readers each second, with one timer", () => {
-  const [one, other] = [vi.fn(), vi.fn()];
+  const [one, other] = [vi.fn<() => void>(), vi.fn<() => void>()];
   const leave = [one, other].map(eachSecond);
   expect(vi.getTimerCount()).toBe(1);
   vi.advanceTimersByTime(3000);
@@ -19,8 +19,8 @@ it("tells all readers each second, with one timer", () => {
 });
 
 it("starts again for whoever comes after the last one has left", () => {
-  eachSecond(vi.fn())();
-  const late = vi.fn();
+  eachSecond(vi.fn<() => void>())();
+  const late = vi.fn<() => void>();
   const leave = eachSecond(late);
   vi.advanceTimersByTime(1000);
   expect(late).toHaveBeenCalledTimes(1);

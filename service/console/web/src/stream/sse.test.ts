@@ -14,7 +14,7 @@ test("an event may come in any pieces", () => {
     { id: "8", event: "message", data: '{"a": ": "}' },
   ];
   expect(parse(text)).toEqual(expected);
-  expect(parse(...text)).toEqual(expected);
+  expect(parse(...text.split(""))).toEqual(expected);
 });
 
 test("lines may end with CRLF, split between two pieces too", () => {

@@ -53,7 +53,8 @@ export function cancelRequests(spans: readonly Span[], asked: number | null = nu
   for (const span of spans) {
     for (const event of span.events) {
       if (event.name !== CANCEL_REQUESTED) continue;
-      const cause = String(event.attributes["resilience.cancel.cause"] ?? span.cancel_cause ?? "unknown");
+      const said = event.attributes["resilience.cancel.cause"];
+      const cause = typeof said === "string" ? said : (span.cancel_cause ?? "unknown");
       // What is cancelled for the same reason after the service was asked to is cancelled because of it.
       if (asked === null || cause !== BY_REQUEST || event.time < asked)
         requests.push({ time: event.time, cause });

@@ -79,8 +79,7 @@ export function useSpanTree(spans: readonly Span[], cancelRequestedAt: number | 
     expandAll: () => setCurrent(EXPANDED),
     collapseAll: () => setCurrent(COLLAPSED),
     firstMatch: () => {
-      const parentOf = ({ parentId }: Row) => (parentId === null ? null : (nodes.get(parentId) ?? null));
-      const row = rows.find((each) => matches(each.node, parentOf(each), applied));
+      const row = rows.find((each) => matches(each.node, nodes.get(each.parentId ?? "") ?? null, applied));
       return row?.node.span.id ?? null;
     },
     errorAfter: (id, step) => {
