@@ -9,11 +9,12 @@ from pydantic.json_schema import models_json_schema
 from service.alerts.notification import Notification
 from service.alerts.store import RememberedAlert
 from service.api.console_numbers import TrafficParams
-from service.api.console_schemas import DOCUMENTS, NAMES, WorkflowList
+from service.api.console_schemas import DOCUMENTS, WorkflowList
 from service.api.form import FORM_PARAMETER
 from service.api.health import LIVE_SCHEMA, READY_SCHEMA
 from service.api.openapi_alerts import alert_paths
 from service.api.openapi_console import console_paths
+from service.api.openapi_names import NAMES
 from service.api.openapi_parts import PROBLEM_SCHEMA, REF, TRACE_ID_HEADER, get, problems, ref
 from service.api.openapi_runs import background_paths, parameters_body
 from service.api.paging import LIMIT_PARAMETER
