@@ -3,43 +3,14 @@
 They build no answer; tests hold every answer, and every event of the stream, against them.
 """
 
-from typing import Any, Final, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from instrumentation import CancelCause, CleanupOutcome, GiveUpReason, Outcome, semconv
-from instrumentation.outcome import FAILED
+from instrumentation import Outcome
+from service.api.openapi_names import SPAN_KINDS
 from service.console.chart import Colour, Unit
-from service.runs.record import FINAL_STATES, RunState
 from service.runs.result import ErrorInfo, RunResult
-
-_SPAN_KINDS: Final = ("server", *semconv.PRIMITIVES, "other")
-
-
-def _names(description: str, names: tuple[str, ...]) -> dict[str, Any]:
-    return {"type": "string", "description": description, "enum": list(names)}
-
-
-NAMES: Final = {
-    "Outcome": _names("How an operation or a run ended.", get_args(Outcome)),
-    "FailedOutcome": _names("The outcomes that are failures.", FAILED),
-    "CleanupOutcome": _names("How a cleanup ended.", get_args(CleanupOutcome)),
-    "CancelCause": _names("Who asked for a cancellation.", get_args(CancelCause)),
-    "GiveUpReason": _names("Why a retry stopped trying.", get_args(GiveUpReason)),
-    "RunState": _names("How far a background run is.", get_args(RunState)),
-    "FinalRunState": _names(
-        "The states that a background run stays in.",
-        tuple(state for state in get_args(RunState) if state in FINAL_STATES),
-    ),
-    "FailedRunState": _names(
-        "Those of them that are failures.",
-        tuple(state for state in get_args(RunState) if state in FINAL_STATES - {"succeeded", "cancelled"}),
-    ),
-    "SpanKind": _names(
-        "The primitive that made a span, a request's server span, or anybody else's.", _SPAN_KINDS
-    ),
-}
-"""Sets of names that the page has to know at run time, too."""
 
 
 class Document(BaseModel):
@@ -104,7 +75,7 @@ class Span(Document):
     id: str
     parent: str | None
     name: str
-    kind: str = Field(json_schema_extra={"enum": list(_SPAN_KINDS)})
+    kind: str = Field(json_schema_extra={"enum": list(SPAN_KINDS)})
     operation: str | None
     task: str | None
     start: float

@@ -10,10 +10,11 @@ from pydantic.json_schema import models_json_schema
 from service.api.alerts import AlertRoutes
 from service.api.console import ConsoleRoutes
 from service.api.console_numbers import NumberRoutes
-from service.api.console_schemas import NAMES, StreamEvents
+from service.api.console_schemas import StreamEvents
 from service.api.docs import DocsRoutes
 from service.api.health import HealthRoutes
 from service.api.metrics import MetricsRoutes
+from service.api.openapi_names import NAMES
 from service.api.openapi_parts import PROBLEM_SCHEMA, get
 from service.api.root_path import root_path
 from service.api.route import Resource, Route
