@@ -11,7 +11,7 @@ parallel = --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 # Of these again in other modes of asyncio: the library, and what runs in the background. Coverage is measured
 # there, too: of all tests it would take twice as long, and show no line of the library more.
-units = tests/unit/instrumentation tests/unit/service/runs
+units = tests/unit/retryscope tests/unit/retryscope_service/runs
 
 heading = @printf '\n== %s\n'
 
@@ -87,7 +87,7 @@ lock: ## Renew the locks from pyproject.toml and package.json; ARGS=--upgrade ta
 
 clean: ## Remove .venv and everything that the commands leave behind
 	rm -rf .venv .node .tools .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
-		.ruff_cache dist htmlcov service/console/web/dist service/console/web/node_modules \
+		.ruff_cache dist htmlcov web/dist web/node_modules \
 		grafana/preview/node_modules grafana/preview/pictures
 	find benchmarks grafana instrumentation scripts service tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -28,11 +28,11 @@ from typing import IO, Final
 from prometheus_client import CollectorRegistry
 from redis import Redis
 
-from service.runs.background import BackgroundRuns
-from service.runs.engine import Delivery, Engine
-from service.runs.metrics import RunMetrics
-from service.runs.store import RunStore
-from service.workflows import WORKFLOWS
+from retryscope_service.runs.background import BackgroundRuns
+from retryscope_service.runs.engine import Delivery, Engine
+from retryscope_service.runs.metrics import RunMetrics
+from retryscope_service.runs.store import RunStore
+from retryscope_service.workflows import WORKFLOWS
 
 from . import redis_server
 from .goals import Goal
@@ -102,7 +102,7 @@ class _Group:
         if self._kind.bare:
             command = [sys.executable, "-m", "benchmarks.bare_worker", self._url]
         else:
-            command = [sys.executable, "-m", "service", "worker", "--port", "0"]
+            command = [sys.executable, "-m", "retryscope_service", "worker", "--port", "0"]
         variables = {name: value for name, value in os.environ.items() if not name.startswith("RETRYSCOPE_")}
         return subprocess.Popen(
             command,

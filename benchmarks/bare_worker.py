@@ -8,8 +8,8 @@ import asyncio
 import os
 import sys
 
-from service.runs.engine import Delivery, Engine
-from service.settings import Settings
+from retryscope_service.runs.engine import Delivery, Engine
+from retryscope_service.settings import Settings
 
 
 async def _nothing(delivery: Delivery) -> bool:  # noqa: ARG001

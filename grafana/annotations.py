@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders.dashboard import AnnotationQuery
 
 from grafana.promql import JOB
 from grafana.variables import PROMETHEUS
-from service.slo.promql import largest
+from retryscope_service.slo.promql import largest
 
 
 def firing_alerts(names: Sequence[str], *matchers: str) -> AnnotationQuery:

@@ -1,12 +1,12 @@
 """PromQL in the few shapes that the dashboards are made of.
 
-Names of metrics come from `instrumentation.semconv`; what rules need too, such as sums and shares, is in
-`service.slo.promql`. The window of a rate is `$__rate_interval`, which Grafana keeps at four scrapes or more,
+Names of metrics come from `retryscope.semconv`; what rules need too, such as sums and shares, is in
+`retryscope_service.slo.promql`. The window of a rate is `$__rate_interval`, which Grafana keeps at four scrapes or more,
 so that no panel is empty because of its zoom.
 """
 
-from instrumentation.semconv import Metric
-from service.slo.promql import summed
+from retryscope.semconv import Metric
+from retryscope_service.slo.promql import summed
 
 ENGINE = "runs"
 """What the engine's own calls say for a workflow; it is none, and has no runs."""

@@ -1,7 +1,7 @@
 """Where alerts fire, from the SLO definition, to be drawn where their values are shown."""
 
-from service.slo.alerts.catalogue import alerts
-from service.slo.definition import read_definition
+from retryscope_service.slo.alerts.catalogue import alerts
+from retryscope_service.slo.definition import read_definition
 
 _DEFINITION = read_definition()
 _SETTINGS = _DEFINITION.alerts

@@ -16,8 +16,8 @@ from grafana_foundation_sdk.models.tempo import SearchTableType
 from grafana.panels import described, without_value
 from grafana.tables import in_pages, without_column
 from grafana.variables import TEMPO
-from instrumentation import semconv
-from service.slo.traceql import spans
+from retryscope import semconv
+from retryscope_service.slo.traceql import spans
 
 NO_TRACES = "No such trace in this time range"
 

@@ -1,4 +1,4 @@
-"""Builds the console's page from `service/console/web`, unless it is built already. The build backend's hook.
+"""Builds the console's page from `web`, unless it is built already. The build backend's hook.
 
     .venv/bin/python scripts/build_page.py          build it
     .venv/bin/python scripts/build_page.py check    check its formatting, lint and types, run its unit tests
@@ -233,7 +233,7 @@ def build() -> None:
 
 def interface() -> str:
     """The OpenAPI document, as it is in this checkout."""
-    from service.api.openapi import openapi_document  # whoever builds the page has no service
+    from retryscope_service.api.openapi import openapi_document  # whoever builds the page has no service
 
     return json.dumps(openapi_document(version=""))
 

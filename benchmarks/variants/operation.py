@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from instrumentation import Operation
+from retryscope import Operation
 
 FETCH: Final = Operation("fetch", workflow="benchmark")
 

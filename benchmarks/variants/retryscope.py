@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from opentelemetry.sdk.trace.export import SpanExporter
 from prometheus_client import CollectorRegistry
 
-import instrumentation
+import retryscope
 from benchmarks.workload import Operation, Policy
-from instrumentation.export import ExportProcessor
-from instrumentation.metrics import metrics_for
-from instrumentation.semconv import DROPPED_SPANS
+from retryscope._recording.export import ExportProcessor
+from retryscope.metrics import metrics_for
+from retryscope.semconv import DROPPED_SPANS
 
 from .operation import FETCH
 from .variant import Variant
@@ -20,7 +20,7 @@ from .variant import Variant
 def retryscope(exporter: SpanExporter) -> Iterator[Variant]:
     registry = CollectorRegistry()
     export = ExportProcessor(exporter, metrics_for(registry).dropped)
-    instrumentation.setup(registry=registry, span_processors=[export])
+    retryscope.setup(registry=registry, span_processors=[export])
 
     def dropped() -> int:
         reasons = ("queue_full", "export_failed", "shutdown")
@@ -30,13 +30,13 @@ def retryscope(exporter: SpanExporter) -> Iterator[Variant]:
     try:
         yield Variant(_retrying, export.force_flush, dropped)
     finally:
-        instrumentation.shutdown()
+        retryscope.shutdown()
 
 
 def _retrying(operation: Operation, policy: Policy) -> Operation:
-    return instrumentation.retry(
+    return retryscope.retry(
         FETCH,
-        instrumentation.RetryPolicy(
+        retryscope.RetryPolicy(
             max_attempts=policy.max_attempts, base_delay=policy.delay, backoff_factor=1, jitter="none"
         ),
     )(operation)

@@ -17,9 +17,9 @@ from opentelemetry.trace import Span, Tracer, format_span_id, format_trace_id
 from prometheus_client import CollectorRegistry
 
 from benchmarks.workload import Operation, Policy
-from instrumentation import semconv
-from instrumentation.export import BATCH_SIZE, QUEUE_SIZE, SCHEDULE_DELAY_MILLIS
-from instrumentation.metrics import Metrics
+from retryscope import semconv
+from retryscope._recording.export import BATCH_SIZE, QUEUE_SIZE, SCHEDULE_DELAY_MILLIS
+from retryscope.metrics import Metrics
 
 from .operation import FETCH
 from .variant import Variant

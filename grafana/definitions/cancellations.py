@@ -9,9 +9,9 @@ from grafana.panels import Panel, current, number
 from grafana.promql import OPERATIONS
 from grafana.questions import cancellations, operations
 from grafana.questions.by_operation import BY
-from instrumentation import semconv
-from service.slo import dashboards, traceql
-from service.slo.promql import largest
+from retryscope import semconv
+from retryscope_service.slo import dashboards, traceql
+from retryscope_service.slo.promql import largest
 
 
 def build() -> Dashboard:

@@ -7,8 +7,8 @@ from grafana.dashboard import dashboard
 from grafana.panels import Panel
 from grafana.promql import JOB
 from grafana.questions import cancellations, operations, retries, telemetry
-from instrumentation import semconv
-from service.slo import dashboards, traceql
+from retryscope import semconv
+from retryscope_service.slo import dashboards, traceql
 
 
 def build() -> Dashboard:

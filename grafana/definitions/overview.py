@@ -9,9 +9,9 @@ from grafana.panels import PER_SECOND, Panel, names_below, query, trend
 from grafana.promql import OPERATIONS, worst
 from grafana.questions import alerts, cancellations, operations
 from grafana.questions.by_operation import BY, LEGEND
-from instrumentation import semconv
-from service.slo import dashboards, traceql
-from service.slo.promql import FAILED, summed
+from retryscope import semconv
+from retryscope_service.slo import dashboards, traceql
+from retryscope_service.slo.promql import FAILED, summed
 
 ABOUT = workflows.ABOUT
 

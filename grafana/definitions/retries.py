@@ -8,9 +8,9 @@ from grafana.dashboard import dashboard
 from grafana.panels import PER_SECOND, Panel, current, number
 from grafana.promql import OPERATIONS
 from grafana.questions import retries
-from instrumentation import semconv
-from service.slo import dashboards, recording
-from service.slo.promql import largest, summed
+from retryscope import semconv
+from retryscope_service.slo import dashboards, recording
+from retryscope_service.slo.promql import largest, summed
 
 
 def build() -> Dashboard:

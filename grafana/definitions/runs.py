@@ -8,9 +8,9 @@ from grafana.dashboard import dashboard
 from grafana.panels import PER_SECOND, Panel, current, distribution, number, overall, query, trend
 from grafana.promql import JOB, WORKFLOWS, total
 from grafana.questions import pools
-from instrumentation import semconv
-from service.slo import dashboards, traceql
-from service.slo.promql import largest, share, summed
+from retryscope import semconv
+from retryscope_service.slo import dashboards, traceql
+from retryscope_service.slo.promql import largest, share, summed
 
 NO_RUNS = "No background run ended in this time range"
 IS_RUN = f"span.{semconv.RUN_ID} != nil"

@@ -8,9 +8,9 @@ from grafana.dashboard import dashboard
 from grafana.panels import PER_SECOND, Panel, current, number, query, trend
 from grafana.promql import INSTANCES
 from grafana.questions import http, pools, process, telemetry
-from instrumentation import semconv
-from service.slo import dashboards
-from service.slo.promql import largest, summed
+from retryscope import semconv
+from retryscope_service.slo import dashboards
+from retryscope_service.slo.promql import largest, summed
 
 
 def build() -> Dashboard:

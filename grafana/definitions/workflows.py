@@ -11,9 +11,9 @@ from grafana.panels import PER_SECOND, Panel, below_zero, current, number, query
 from grafana.promql import ENGINE, WORKFLOWS
 from grafana.questions import alerts, endings
 from grafana.tables import Column, rows
-from instrumentation import semconv
-from service.slo import dashboards, recording, traceql
-from service.slo.promql import aggregated, largest, summed
+from retryscope import semconv
+from retryscope_service.slo import dashboards, recording, traceql
+from retryscope_service.slo.promql import aggregated, largest, summed
 
 DURATION = semconv.WORKFLOW_DURATION
 BUDGET_STEPS = {-math.inf: RED, 0.0: ORANGE, 0.25: GREEN}

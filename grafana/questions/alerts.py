@@ -7,8 +7,8 @@ from grafana.colours import RED
 from grafana.panels import Panel, current, number
 from grafana.promql import JOB
 from grafana.tables import Column, rows
-from service.slo import dashboards, recording
-from service.slo.promql import largest
+from retryscope_service.slo import dashboards, recording
+from retryscope_service.slo.promql import largest
 
 FIRING = 'alertstate="firing"'
 ABOUT = ("workflow", "operation", "pool", "instance")

@@ -7,9 +7,9 @@ from grafana.colours import CANCEL_CAUSES, CLEANUP_OUTCOMES, ORANGE, PURPLE
 from grafana.panels import PER_SECOND, Panel, distribution, query, trend
 from grafana.promql import OPERATIONS, WORKFLOWS
 from grafana.questions.by_operation import BY, worst_operations
-from instrumentation import semconv
-from service.slo import traceql
-from service.slo.promql import CANCELLED, COUNTED, TIMED_OUT, share, summed
+from retryscope import semconv
+from retryscope_service.slo import traceql
+from retryscope_service.slo.promql import CANCELLED, COUNTED, TIMED_OUT, share, summed
 
 SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)
 RUNS = (traces.IN_WORKFLOWS, traceql.IS_WORKFLOW)

@@ -7,8 +7,8 @@ from grafana import thresholds
 from grafana.colours import ORANGE, RED
 from grafana.panels import Panel, distribution, query
 from grafana.promql import Scope
-from instrumentation.semconv import Metric
-from service.slo.promql import COUNTED, FAILED, share, summed
+from retryscope.semconv import Metric
+from retryscope_service.slo.promql import COUNTED, FAILED, share, summed
 
 FAILED_STEPS = {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}
 """Of a failure ratio."""

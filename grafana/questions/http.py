@@ -5,8 +5,8 @@ from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana import traces
 from grafana.panels import MOST_LINES, PER_SECOND, Panel, query, trend
 from grafana.promql import INSTANCES, named, worst
-from instrumentation import semconv
-from service.slo.promql import share, summed
+from retryscope import semconv
+from retryscope_service.slo.promql import share, summed
 
 DURATION = semconv.HTTP_SERVER_DURATION
 FAILED = 'http_response_status_code=~"5.."'

@@ -11,9 +11,9 @@ from grafana.questions.by_operation import BY, worst_operations
 from grafana.questions.cancellations import timeout_ratio_of
 from grafana.questions.retries import amplification_of
 from grafana.tables import Column, rows
-from instrumentation import semconv
-from service.slo import dashboards, traceql
-from service.slo.promql import largest, summed
+from retryscope import semconv
+from retryscope_service.slo import dashboards, traceql
+from retryscope_service.slo.promql import largest, summed
 
 AMPLIFIED_STEPS = {0.75 * thresholds.AMPLIFICATION: ORANGE, thresholds.AMPLIFICATION: RED}
 SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)

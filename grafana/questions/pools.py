@@ -4,8 +4,8 @@ from grafana import thresholds, traces
 from grafana.colours import ORANGE
 from grafana.panels import Panel, query, trend
 from grafana.promql import Scope
-from instrumentation import semconv
-from service.slo.promql import largest
+from retryscope import semconv
+from retryscope_service.slo.promql import largest
 
 
 def used(scope: Scope) -> str:

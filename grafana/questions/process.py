@@ -5,8 +5,8 @@ from grafana.colours import ORANGE, RED
 from grafana.panels import PER_SECOND, Panel, query, trend
 from grafana.promql import INSTANCES, rate
 from grafana.tables import Column, rows
-from instrumentation import semconv
-from service.slo.promql import summed
+from retryscope import semconv
+from retryscope_service.slo.promql import summed
 
 BY = ("instance",)
 LEGEND = "{{instance}}"

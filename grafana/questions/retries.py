@@ -5,9 +5,9 @@ from grafana.colours import GIVEUP_REASONS, OUTCOMES
 from grafana.panels import PER_SECOND, Panel, distribution, query, trend
 from grafana.promql import OPERATIONS, mean
 from grafana.questions.by_operation import BY, worst_operations
-from instrumentation import semconv
-from service.slo import traceql
-from service.slo.promql import FAILED_ATTEMPTS, share, summed
+from retryscope import semconv
+from retryscope_service.slo import traceql
+from retryscope_service.slo.promql import FAILED_ATTEMPTS, share, summed
 
 NO_SUCCESS = "No operation succeeded in this time range"
 SCOPE = (traces.IN_WORKFLOWS, traces.IN_OPERATIONS)

@@ -3,8 +3,8 @@
 from grafana import traces
 from grafana.panels import PER_SECOND, Panel, query, trend
 from grafana.promql import Scope
-from instrumentation import semconv
-from service.slo.promql import summed
+from retryscope import semconv
+from retryscope_service.slo.promql import summed
 
 HEIGHT = 9
 """There may be nine names beside the lines."""

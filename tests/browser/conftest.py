@@ -31,7 +31,7 @@ def page_is_built() -> None:
     """Otherwise the tests would be about the page of some time ago."""
     command = [sys.executable, str(ROOT / "scripts" / "build_page.py")]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode or not (ROOT / "service/console/web/dist/index.html").is_file():
+    if done.returncode or not (ROOT / "web/dist/index.html").is_file():
         cannot_run(f"needs the console's page: {done.stdout}{done.stderr}")
 
 

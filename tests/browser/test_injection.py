@@ -20,7 +20,7 @@ SCRIPT = "javascript:taken=1"
 
 UPSTREAM = f"""
 from opentelemetry import trace
-from service.workflows import retry
+from retryscope_service.workflows import retry
 
 MARKUP = {MARKUP!r}
 NAMES = [f"resilience.{{name}}" for name in ("operation", "task.name", "outcome", "cancel.cause")]

@@ -74,34 +74,34 @@ AGAINST_THE_CLOCK = {
     "support/runs.py": {
         "together": "tries again with runs that last longer where the machine was too slow",
     },
-    "unit/service/runs/fleet.py": {
+    "unit/retryscope_service/runs/fleet.py": {
         "Fleet.settle": "the limit of all waiting, see LIMIT",
         "Fleet.wait_for": "the limit of all waiting, see LIMIT",
     },
-    "unit/service/runs/test_check.py": {
+    "unit/retryscope_service/runs/test_check.py": {
         "test_a_redis_that_hangs_is_given_up_in_time": "the time limit of the check itself, made short",
     },
-    "unit/service/runs/test_engine.py": {
+    "unit/retryscope_service/runs/test_engine.py": {
         "test_no_more_than_so_many_at_a_time": ABSENCE,
         "test_what_is_enqueued_is_delivered_once": ABSENCE,
     },
-    "unit/service/runs/test_leases.py": {
+    "unit/retryscope_service/runs/test_leases.py": {
         "test_a_worker_does_not_take_back_what_belongs_to_another_one": ABSENCE,
         "test_after_redis_was_away_nobody_is_robbed": AT_LEAST,
         "test_leases_are_renewed_while_the_event_loop_is_busy": AT_LEAST,
     },
-    "unit/service/runs/test_reconcile.py": {
+    "unit/retryscope_service/runs/test_reconcile.py": {
         "test_what_it_lost_is_handed_over_again_once": ABSENCE,
     },
-    "unit/service/runs/test_schedules.py": {
+    "unit/retryscope_service/runs/test_schedules.py": {
         "test_every_run_ends_once_and_gives_its_place_back": "the limit of all waiting, see LIMIT",
     },
-    "unit/service/runs/test_store.py": {
+    "unit/retryscope_service/runs/test_store.py": {
         "TestForget.test_a_key_that_was_used_again_stays": AT_LEAST,
         "TestForget.test_by_time": AT_LEAST,
         "TestSubmit.test_a_key_is_forgotten_after_the_retention": AT_LEAST,
     },
-    "unit/service/runs/test_worker.py": {
+    "unit/retryscope_service/runs/test_worker.py": {
         "TestCancel.test_a_cancel_of_what_has_ended_goes_on.slow": "keeps a call waiting, however long",
         "TestCancel.test_a_cancel_while_a_success_is_written_comes_too_late.slow": "the same",
         "TestShutdown.test_an_engine_that_is_away_finds_out_by_itself": (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from service.api.alerts import MAX_BODY_BYTES
+from retryscope_service.api.alerts import MAX_BODY_BYTES
 from tests.conftest import ROOT
 from tests.support.alertmanager_process import Alertmanager, Webhook, alertmanager
 from tests.support.polling import wait_until

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from service.settings import Settings
+from retryscope_service.settings import Settings
 from tests.conftest import ROOT
 from tests.support.compose import SECRET_FILE, Compose, findings, read_compose, read_env
 from tests.support.durations import seconds

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from pydantic.alias_generators import to_pascal
 
-from service.slo.definition import SloDefinition, read_definition
-from service.slo.rules import render_rules
+from retryscope_service.slo.definition import SloDefinition, read_definition
+from retryscope_service.slo.rules import render_rules
 from tests.support.console_alerts import Case, Firing, counter, gauge
 from tests.support.newer_tools import newer_debian_tool
 from tests.support.promtool import Promtool

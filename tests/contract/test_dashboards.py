@@ -13,10 +13,10 @@ import yaml
 
 from grafana import traces
 from grafana.__main__ import main
-from instrumentation import semconv
-from instrumentation.operation import declared
-from service import workflows as _declares_operations  # noqa: F401
-from service.slo import dashboards
+from retryscope import semconv
+from retryscope.operation import declared
+from retryscope_service import workflows as _declares_operations  # noqa: F401
+from retryscope_service.slo import dashboards
 from tests.conftest import ROOT
 from tests.support.dashboards.check import check
 from tests.support.dashboards.model import Finding, Json, load, panels, provisioned, strings, variables

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from instrumentation import semconv
-from instrumentation.metrics import SERIES_PER_OPERATION
-from service.settings import Settings
-from service.workflows import WORKFLOWS
+from retryscope import semconv
+from retryscope.metrics import SERIES_PER_OPERATION
+from retryscope_service.settings import Settings
+from retryscope_service.workflows import WORKFLOWS
 from tests.support.known import is_known, table
 from tests.support.promql import metric_uses
 

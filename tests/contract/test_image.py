@@ -98,11 +98,11 @@ def test_the_build_sees_only_what_it_copies(stages: list[Stage], context: list[s
 @pytest.mark.parametrize(
     ("name", "is_seen"),
     [
-        ("service/app.py", True),
+        ("service/retryscope_service/app.py", True),
         ("service/__pycache__/app.pyc", False),
-        ("service/console/web/src/main.tsx", True),
-        ("service/console/web/dist/index.html", False),
-        ("service/console/web/node_modules/react/index.js", False),
+        ("web/src/main.tsx", True),
+        ("web/dist/index.html", False),
+        ("web/node_modules/react/index.js", False),
         ("scripts/build_page.py", True),
         ("scripts/environment", False),
         ("deploy/prometheus/prometheus.yml", True),

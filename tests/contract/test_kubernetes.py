@@ -11,10 +11,10 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from service.api.health import HealthRoutes
-from service.api.metrics import MetricsRoutes
-from service.runs.inline import InlineRuns
-from service.settings import Settings
+from retryscope_service.api.health import HealthRoutes
+from retryscope_service.api.metrics import MetricsRoutes
+from retryscope_service.runs.inline import InlineRuns
+from retryscope_service.settings import Settings
 from tests.conftest import ROOT
 from tests.support.compose import read_env
 from tests.support.faults import REMOVED, Fault, assert_found, each

@@ -109,9 +109,9 @@ def wheel(
     return built
 
 
-PAGE = "service/console/web/"
+PAGE = "web/"
 SHIPPED = ("deploy/alertmanager/", "deploy/prometheus/", "docs/runbook.md")
-"""What the service reads at run time besides its own package; `service/shipped.py` finds it."""
+"""What the service reads at run time besides its own package; `service/retryscope_service/shipped.py` finds it."""
 
 
 def assets(index: str) -> list[str]:
@@ -136,7 +136,7 @@ def test_the_wheel_holds_the_two_packages_what_the_service_reads_the_page_and_no
     shipped = {f"service/_shipped/{name}" for name in names if name.startswith(SHIPPED)}
     page = {name for name in packaged(wheel) if name.startswith(f"{PAGE}dist/")}
     assert packaged(wheel) - page == sources | shipped
-    assert {"instrumentation/py.typed", "service/cli/__init__.py", "service/slo/slo.yml"} <= sources
+    assert {"instrumentation/retryscope/py.typed", "service/retryscope_service/cli/__init__.py", "service/retryscope_service/slo/slo.yml"} <= sources
     assert len(shipped) >= len(SHIPPED)
 
 

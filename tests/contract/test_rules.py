@@ -9,13 +9,13 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from instrumentation import operation, semconv
-from instrumentation.metrics import MAX_OPERATIONS, Metrics
-from instrumentation.operation import Operation
-from instrumentation.outcome import OUTCOMES
-from service.slo.definition import SloDefinition, read_definition
-from service.slo.duration import Duration
-from service.slo.rules import prometheus_rule, render_rules
+from retryscope import operation, semconv
+from retryscope.metrics import MAX_OPERATIONS, Metrics
+from retryscope.operation import Operation
+from retryscope.outcome import OUTCOMES
+from retryscope_service.slo.definition import SloDefinition, read_definition
+from retryscope_service.slo.duration import Duration
+from retryscope_service.slo.rules import prometheus_rule, render_rules
 from tests.conftest import ROOT
 from tests.support.known import is_known, table
 from tests.support.newer_tools import newer_debian_tool

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from instrumentation import semconv
-from service.load.scenarios import SCENARIOS
-from service.slo.definition import read_definition
-from service.slo.rules import render_rules
+from retryscope import semconv
+from retryscope_service.load.scenarios import SCENARIOS
+from retryscope_service.slo.definition import read_definition
+from retryscope_service.slo.rules import render_rules
 from tests.conftest import ROOT
 
 SHIPPED = read_definition()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Settings
+from retryscope_service.settings import Settings
 from tests.conftest import ROOT
 from tests.integration.conftest import running_service
 from tests.support.compose import read_compose

@@ -6,8 +6,8 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from instrumentation import semconv
-from instrumentation.outcome import Outcome
+from retryscope import semconv
+from retryscope.outcome import Outcome
 from tests.conftest import ROOT
 from tests.support import collector, tempo
 from tests.support.faults import REMOVED, Fault, assert_found, each

@@ -17,19 +17,19 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.console.charts import charts
-from service.console.console import Console
-from service.console.curves import WINDOW, WINDOWS
-from service.console.history import ChartHistory
-from service.console.readings import RegistryReader
-from service.console.span_store import SpanStore
-from service.slo.definition import read_definition
-from service.vitals import Vitals
+from retryscope_service.monitor.charts import charts
+from retryscope_service.console.console import Console
+from retryscope_service.monitor.curves import WINDOW, WINDOWS
+from retryscope_service.monitor.history import ChartHistory
+from retryscope_service.monitor.readings import RegistryReader
+from retryscope_service.traces.span_store import SpanStore
+from retryscope_service.slo.definition import read_definition
+from retryscope_service.monitor.process import Vitals
 from tests.support import clock
 from tests.support.prometheus import Prometheus, prometheus
 from tests.support.promtool import Promtool
 from tests.support.recorded import recording
-from tests.unit.service.helpers import Api, serving
+from tests.unit.retryscope_service.helpers import Api, serving
 
 START = 1_700_000_000
 """Any time: nothing here looks at a clock."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from instrumentation import semconv
+from retryscope import semconv
 from tests.integration.conftest import StartService
 from tests.support.otlp_receiver import OtlpReceiver, otlp_receiver, reserved_port
 from tests.support.polling import wait_until

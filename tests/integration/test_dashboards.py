@@ -14,8 +14,8 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from instrumentation.operation import declared
-from service import workflows as _declares_operations  # noqa: F401
+from retryscope.operation import declared
+from retryscope_service import workflows as _declares_operations  # noqa: F401
 from tests.conftest import ROOT
 from tests.integration.conftest import running_service
 from tests.support.dashboards.loaded import Loaded, fast_rules, load_service

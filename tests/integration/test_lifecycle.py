@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from service.signals import REPEAT_SECONDS
+from retryscope_service.signals import REPEAT_SECONDS
 from tests.integration.conftest import StartService
 from tests.support.otlp_receiver import OtlpReceiver
 from tests.support.polling import wait_until

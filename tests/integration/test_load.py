@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from instrumentation import semconv
-from service.signals import REPEAT_SECONDS
+from retryscope import semconv
+from retryscope_service.signals import REPEAT_SECONDS
 from tests.integration.conftest import StartService
 from tests.support.command import Command, run_in_vain, running_command
 from tests.support.otlp_receiver import reserved_port

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from instrumentation import semconv
+from retryscope import semconv
 from tests.integration.conftest import running_service
 from tests.support.polling import wait_until
 from tests.support.process import Answer, Service

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from service.shipped import shipped
-from service.signals import REPEAT_SECONDS
-from service.slo.definition import PACKAGED
+from retryscope_service.shipped import shipped
+from retryscope_service.signals import REPEAT_SECONDS
+from retryscope_service.slo.definition import PACKAGED
 from tests.integration.conftest import StartService
 from tests.support.command import Command, run_in_vain, running_command
 from tests.support.otlp_receiver import reserved_port
@@ -298,7 +298,7 @@ def test_a_second_ctrl_c_kills_what_does_not_end(
 ) -> None:
     """Which would otherwise have an hour: it is ten seconds, after which it would be killed anyway."""
     (tmp_path / "sitecustomize.py").write_text(
-        "from service.stack import program\nprogram.END_SECONDS = 3600.0\n"
+        "from retryscope_service.stack import program\nprogram.END_SECONDS = 3600.0\n"
     )
     stack = start_stack(service, PYTHONPATH=str(tmp_path))
     programs = programs_of(stack)

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, Phase, assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from instrumentation import environment
-from service.settings import Settings
+from retryscope._recording import environment
+from retryscope_service.settings import Settings
 from tests.support.process import serve_in_vain
 from tests.support.texts import TEXTS, is_harmless
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from opentelemetry.sdk import environment_variables as otel_sdk
 
-from service.settings import Settings
+from retryscope_service.settings import Settings
 from tests.support.durations import seconds
 
 Compose = dict[str, Any]

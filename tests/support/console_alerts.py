@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from instrumentation import semconv
-from service.console.alert_states import AlertStates
-from service.console.readings import LAG_BOUNDS, Reading
-from service.slo.definition import SloDefinition
-from service.slo.duration import Duration
+from retryscope import semconv
+from retryscope_service.monitor.alert_states import AlertStates
+from retryscope_service.monitor.readings import LAG_BOUNDS, Reading
+from retryscope_service.slo.definition import SloDefinition
+from retryscope_service.slo.duration import Duration
 
 Values = Sequence[float]
 Series = Mapping[tuple[str, ...], Values]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from instrumentation import semconv
-from instrumentation.outcome import CANCEL_CAUSES, CLEANUP_OUTCOMES, GIVEUP_REASONS, OUTCOMES
+from retryscope import semconv
+from retryscope.outcome import CANCEL_CAUSES, CLEANUP_OUTCOMES, GIVEUP_REASONS, OUTCOMES
 from tests.support.promql import MetricUse, metric_uses
 
 TARGET = frozenset({"job", "instance"})

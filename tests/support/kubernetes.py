@@ -9,8 +9,8 @@ from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 
-from instrumentation import semconv
-from service.settings import SECRETS_DIR, Settings
+from retryscope import semconv
+from retryscope_service.settings import SECRETS_DIR, Settings
 from tests.support.custom_resources import CUSTOM, custom_findings
 
 Manifest = dict[str, Any]

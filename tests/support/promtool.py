@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from service.slo.duration import Duration
+from retryscope_service.slo.duration import Duration
 from tests.support.polling import LIMIT
 
 TESTS = Path(__file__).parents[1] / "contract" / "rules"

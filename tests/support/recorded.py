@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
 
-import instrumentation
-from instrumentation.telemetry import install
+import retryscope
+from retryscope._recording.telemetry import install
 from tests.support.clock import EPOCH_NS, virtual_time_ns
 
 
@@ -99,11 +99,11 @@ def recording(
         provider = TracerProvider(shutdown_on_exit=False, resource=Resource.get_empty(), sampler=sampler)
     provider.add_span_processor(recorded.log)
     options.setdefault("time_ns", virtual_time_ns)
-    instrumentation.setup(registry=recorded.registry, tracer_provider=provider, **options)
+    retryscope.setup(registry=recorded.registry, tracer_provider=provider, **options)
     try:
         yield recorded
     finally:
-        instrumentation.shutdown()
+        retryscope.shutdown()
         install(None)
 
 

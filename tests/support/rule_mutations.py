@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from service.slo.duration import Duration
+from retryscope_service.slo.duration import Duration
 
 Rule = dict[str, Any]
 

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from service.signals import STOP_SIGNALS
+from retryscope_service.signals import STOP_SIGNALS
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from instrumentation.semconv import EVENT_CANCEL_REQUESTED
+from retryscope.semconv import EVENT_CANCEL_REQUESTED
 from tests.support.polling import wait_until
 from tests.support.process import Service
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from service.slo import recording
+from retryscope_service.slo import recording
 from tests.support.dashboards.model import Json, substituted, variables
 from tests.support.dashboards.traffic import drive, drive_healthy
 from tests.support.polling import wait_until

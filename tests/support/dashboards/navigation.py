@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from grafana import thresholds
-from instrumentation import semconv
+from retryscope import semconv
 from tests.support.dashboards.model import (
     Finding,
     Json,

@@ -15,7 +15,7 @@ from typing import Final
 
 import yaml
 
-from service.slo import recording
+from retryscope_service.slo import recording
 from tests.support.dashboards.model import Json
 from tests.support.dashboards.traffic import drive_rare
 from tests.support.polling import wait_until

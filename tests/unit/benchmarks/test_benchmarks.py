@@ -23,7 +23,7 @@ from benchmarks.rounds import Ratio, Rounds, interleave
 from benchmarks.variants import INSTRUMENTED, NAMES, open_variant
 from benchmarks.variants.operation import SPANS_OF_A_RETRY, SPANS_OF_A_SUCCESS
 from benchmarks.workload import FlakyServer, Policy, call_concurrently
-from instrumentation.telemetry import install
+from retryscope._recording.telemetry import install
 
 pytestmark = pytest.mark.filterwarnings(
     # backoff asks it; Python 3.14 deprecates it.

@@ -1,7 +1,7 @@
 """Colours say the same everywhere."""
 
 from grafana import colours
-from instrumentation import outcome
+from retryscope import outcome
 
 
 def test_every_value_that_is_coloured_exists_and_none_is_left_out() -> None:

@@ -1,8 +1,8 @@
 """The shapes of PromQL that everything is made of."""
 
 from grafana.promql import JOB, OPERATIONS, mean, total
-from instrumentation import semconv
-from service.slo.promql import summed
+from retryscope import semconv
+from retryscope_service.slo.promql import summed
 
 
 def test_a_selector_has_the_scopes_matchers_first() -> None:

@@ -5,8 +5,8 @@ import re
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from grafana import traces
-from instrumentation import semconv
-from service.slo import traceql
+from retryscope import semconv
+from retryscope_service.slo import traceql
 
 
 def followed(url: str, **values: str) -> str:

@@ -1,0 +1,1 @@
+"""What all primitives share: executions, scopes, attempts, backoff. Private."""

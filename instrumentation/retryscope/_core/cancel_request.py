@@ -1,0 +1,126 @@
+"""Why a task is being cancelled: what a cancel says of itself, else what its surroundings tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from opentelemetry.trace import SpanContext
+
+from retryscope import semconv
+from retryscope.outcome import CancelCause
+from retryscope.printable import shown
+from retryscope._core.scope import Scope
+from retryscope._recording.telemetry import active
+
+_SEEN = "__resilience_seen__"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequest:
+    """Why a task is being cancelled; travels as the message of ``Task.cancel``.
+
+    Attributes:
+        cause: Who asked.
+        by: Span whose failure or request caused it, to be linked to, or None.
+        time_ns: When it was asked, in nanoseconds since the epoch; 0 where only the arrival is known.
+        reason: Why, in the words of whoever asked; None where they gave none.
+        task: Name of the task that asked; None where it is not known.
+        location: Where in the code, as ``module.function:line``; None where it is not known.
+
+    >>> str(CancelRequest("shutdown", reason="a new version", task="main"))
+    'cancelled: shutdown (a new version), by task main'
+    """
+
+    cause: CancelCause
+    by: SpanContext | None = None
+    time_ns: int = 0
+    reason: str | None = None
+    task: str | None = None
+    location: str | None = None
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What spans and logs say of it."""
+        known = {
+            semconv.CANCEL_CAUSE: self.cause,
+            semconv.CANCEL_REASON: self.reason,
+            semconv.CANCEL_TASK: self.task,
+            semconv.CANCEL_LOCATION: self.location,
+        }
+        return {name: shown(text) for name, text in known.items() if text is not None}
+
+    def __str__(self) -> str:
+        reason = f" ({shown(self.reason)})" if self.reason else ""
+        return f"cancelled: {self.cause}{reason}{_author(self.task, self.location)}"
+
+
+class CancelText(str):
+    """The text that ``Task.cancel`` was given, or an empty one, and who gave it.
+
+    It equals the text, for code that compares it; what it shows has the author too.
+    """
+
+    __slots__ = ("location", "task")
+
+    task: str | None
+    location: str
+
+    def __new__(cls, text: str, task: str | None, location: str) -> Self:
+        """Sign a text."""
+        self = super().__new__(cls, text)
+        self.task, self.location = task, location
+        return self
+
+    def __str__(self) -> str:
+        return f"{self[:]}{_author(self.task, self.location)}".removeprefix(", ")
+
+
+def _author(task: str | None, location: str | None) -> str:
+    by = "" if task is None else f", by task {shown(task)}"
+    return by if location is None else f"{by}, at {shown(location)}"
+
+
+def cancel_request(error: BaseException, around: Scope | None) -> CancelRequest:
+    """Who asked for the cancellation that arrived as ``error`` at code running inside ``around``.
+
+    A request that says so itself is believed. Otherwise an enclosing timer that has fired is the cause
+    (``deadline``), then what the surroundings declared (an HTTP request: ``client_disconnect``), then
+    plain ``request``. One that does not say when it was made was made when it was first seen.
+    """
+    message = error.args[0] if error.args else None
+    if isinstance(message, CancelRequest):
+        return message
+    request = replace(_surrounding_cause(around), time_ns=_first_seen(error))
+    if isinstance(message, CancelText):
+        return replace(request, reason=message[:] or None, task=message.task, location=message.location)
+    return replace(request, reason=_reason(message))
+
+
+def _reason(message: object) -> str | None:
+    """What ``Task.cancel`` was given, as text: it may be anything."""
+    try:
+        return None if message is None else str(message) or None
+    except Exception:
+        return f"<{type(message).__qualname__} that can't be shown>"
+
+
+def _surrounding_cause(around: Scope | None) -> CancelRequest:
+    declared: CancelRequest | None = None
+    scope = around
+    while scope is not None:
+        if scope.timer is not None and scope.timer.expired():
+            return CancelRequest("deadline", scope.span)
+        if declared is None and scope.cause is not None:
+            declared = CancelRequest(scope.cause, scope.span)
+        scope = scope.parent
+    return declared or CancelRequest("request")
+
+
+def _first_seen(error: BaseException) -> int:
+    """When the cancellation arrived: before the cleanup that it led to."""
+    seen: int | None = getattr(error, _SEEN, None)
+    if seen is None:
+        seen = active().time_ns()
+        setattr(error, _SEEN, seen)
+    return seen

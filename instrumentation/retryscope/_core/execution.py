@@ -1,0 +1,231 @@
+"""One traced execution: its span, its scope, its outcome, and for an operation its place in the metrics.
+
+Every primitive opens one of these and ends it with whatever exception came out, so that outcome, status,
+counts and logs are decided in one place. It needs no event loop: without one its clock is the monotonic one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from retryscope import semconv
+from retryscope._core.cancel_request import CancelRequest
+from retryscope._core.ending import Ending, explain
+from retryscope.operation import Operation
+from retryscope.outcome import Outcome, message_of, outcome_of
+from retryscope._recording.recorder import Attributes
+from retryscope._core.scope import Scope, current_scope, leave_scope
+from retryscope._recording.telemetry import Telemetry, active
+
+_log = logging.getLogger("retryscope")
+
+Clock = Callable[[], float]
+"""Seconds since some moment; only differences and deadlines count."""
+
+
+def running_clock() -> Clock:
+    """The running event loop's clock; without one the monotonic clock, which a loop's is as a rule, too."""
+    try:
+        return asyncio.get_running_loop().time
+    except RuntimeError:
+        return time.monotonic
+
+
+class Execution(ABC):
+    """Something that runs under a span. Created when it starts; :meth:`end` must be called exactly once.
+
+    Args:
+        telemetry: Where it is recorded.
+        span_name: ``{primitive} {operation}``.
+        attributes: Span attributes known at the start.
+        deadline: By which it must end, in seconds of its clock.
+        timer: The timer that enforces its own limit.
+        workflow: Name of the workflow, if it is one.
+        clock: What measures it; by default :func:`running_clock`.
+    """
+
+    __slots__ = (
+        "_scope_token",
+        "clock",
+        "report",
+        "scope",
+        "span",
+        "started",
+        "telemetry",
+        "timed_out",
+    )
+
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        span_name: str,
+        attributes: Attributes,
+        *,
+        deadline: float = math.inf,
+        timer: asyncio.Timeout | None = None,
+        workflow: str | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.telemetry = telemetry
+        self.clock = clock or running_clock()
+        self.started = self.clock()
+        self.timed_out = False
+        self.span = telemetry.recorder.start(span_name, attributes)
+        self.scope = Scope(
+            current_scope.get(),
+            execution=self,
+            deadline=deadline,
+            timer=timer,
+            span=self.span.context,
+            workflow=workflow,
+        )
+        self.report = self.scope.report
+        if self.report is not None and self.report.span is None:
+            self.report.span = self.span.context
+        self._scope_token = current_scope.set(self.scope)
+
+    def end(self, error: BaseException | None, attributes: Attributes | None = None) -> None:
+        """Close the execution: classify, count, log, end the span.
+
+        Args:
+            error: What came out of it, or None if it returned.
+            attributes: Further span attributes known only now.
+        """
+        outcome = self._classify(error)
+        final: dict[str, str | int | float | bool] = {semconv.OUTCOME: outcome}
+        if attributes:
+            final.update(attributes)
+        ending = None
+        failure = None
+        if error is not None:
+            ending = explain(
+                self.telemetry,
+                self.span,
+                outcome,
+                error,
+                around=self.scope.parent,
+                started=self.started,
+                now=self.clock(),
+            )
+            final.update(ending.attributes)
+            failure = ending.failure
+        self._count(outcome, ending)
+        if self.report is not None:
+            self.report.execution_ended(outcome, error)
+        abandoned = ending is not None and ending.abandoned
+        if not abandoned:
+            leave_scope(self._scope_token)
+        self.scope.execution = None  # a cycle would keep every span alive until the next garbage collection
+        self.telemetry.recorder.end(self.span, final, failure=failure, abandoned=abandoned)
+
+    def ran_out(self, expired: TimeoutError, message: str, limit: float) -> None:
+        """Its own timer has ended it: say so on the exception and on the span, before :meth:`end`.
+
+        Args:
+            expired: What the timer raised.
+            message: What ran out, of how many seconds.
+            limit: Those seconds, as the caller gave them.
+        """
+        expired.args = (message,)
+        self.timed_out = True
+        self.telemetry.recorder.event(self.span, semconv.EVENT_TIMEOUT, {semconv.TIMEOUT_LIMIT: limit})
+
+    def _classify(self, error: BaseException | None) -> Outcome:
+        return "timeout" if self.timed_out else outcome_of(error, self.started)
+
+    @abstractmethod
+    def _count(self, outcome: Outcome, ending: Ending | None) -> None:
+        """Count the end, and log what is to be logged; ``ending`` is None where it returned."""
+
+
+def as_run_here(operation: Operation) -> Operation:
+    """The operation under the name of the workflow that it runs in; outside of any it is as declared."""
+    scope = current_scope.get()
+    if scope is None or scope.workflow is None or scope.workflow == operation.workflow:
+        return operation
+    return active().metrics.in_workflow(operation, scope.workflow)
+
+
+class OperationExecution(Execution):
+    """A running operation.
+
+    Args:
+        operation: It, as :func:`as_run_here` has it; ``attributes`` are its own and further ones.
+        span_name: ``{primitive} {operation}``.
+        attributes: Span attributes known at the start.
+        deadline: By which it must end, in seconds of its clock.
+        timer: The timer that enforces its own limit.
+        clock: What measures it; by default :func:`running_clock`.
+    """
+
+    __slots__ = ("_enclosing", "attempts", "metrics", "operation")
+
+    def __init__(
+        self,
+        operation: Operation,
+        span_name: str,
+        attributes: Attributes,
+        *,
+        deadline: float = math.inf,
+        timer: asyncio.Timeout | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        telemetry = active()
+        super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer, clock=clock)
+        self.operation = operation
+        self.attempts = 0
+        self.metrics = telemetry.metrics.of(operation)
+        self._enclosing = self._find_enclosing()
+        if self._enclosing is None:
+            self.metrics.started()
+
+    @property
+    def host(self) -> OperationExecution:
+        """The execution that counts as the operation: an enclosing one of the same operation, or this."""
+        return self._enclosing or self
+
+    def _find_enclosing(self) -> OperationExecution | None:
+        """An enclosing execution of the same operation.
+
+        A ``timeout`` inside a ``retry`` of the same operation is part of the attempt, not an operation more.
+        """
+        parent = self.scope.parent
+        enclosing = None if parent is None else parent.execution
+        if (
+            isinstance(enclosing, OperationExecution)
+            and enclosing.operation is self.operation
+            and enclosing.scope.task == self.scope.task
+        ):
+            return enclosing.host
+        return None
+
+    def _count(self, outcome: Outcome, ending: Ending | None) -> None:
+        if ending is not None and ending.request is not None:
+            self._tell_cancel(ending.request)
+        if self.host is not self:
+            return
+        exemplar = self.span.exemplar
+        seconds = self.clock() - self.started
+        if self.attempts == 0:  # no retry inside has counted its own: the execution was one attempt
+            self.attempts = 1
+            if ending is None:
+                self.metrics.attempt("success", "", seconds, None)
+            else:
+                attempt: Outcome = "error" if outcome == "exhausted" else outcome
+                self.metrics.attempt(attempt, ending.error_type, seconds, exemplar)
+                if ending.request is None and _log.isEnabledFor(logging.DEBUG):
+                    extra = {**self.operation.attributes, semconv.OUTCOME: outcome, **ending.attributes}
+                    _log.debug("%s failed: %s", self.operation.name, message_of(ending.error), extra=extra)
+        self.metrics.ended(outcome, seconds, self.attempts, exemplar)
+
+    def _tell_cancel(self, request: CancelRequest) -> None:
+        if self.host is self:
+            self.metrics.cancelled(request.cause)
+        if _log.isEnabledFor(logging.DEBUG):
+            attributes = {**self.operation.attributes, **request.attributes}
+            _log.debug("%s %s", self.operation.name, request, extra=attributes)

@@ -1,0 +1,263 @@
+"""The recording half of a retry: its spans, metrics and log lines, whoever decides what is tried again.
+
+Nothing here needs an event loop or a policy: it serves the ``retry`` of this library, and as well, from sync
+code too, an adapter to another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from typing import Final
+
+from retryscope import semconv
+from retryscope._core.attempt import Attempt
+from retryscope._core.ending import explain
+from retryscope._core.execution import Clock, OperationExecution, as_run_here, running_clock
+from retryscope.operation import Operation
+from retryscope.outcome import GiveUpReason, Outcome, error_type, message_of, outcome_of
+from retryscope._recording.recorder import Attributes, OpenSpan
+from retryscope._core.scope import inherited_deadline
+
+_log = logging.getLogger("retryscope")
+_COMPLETED: Attributes = {semconv.OUTCOME: "success"}
+_MAX_CACHED: Final = 32
+"""Attempts whose attributes are kept: a retry without a limit must not keep them for each number."""
+
+
+class RetrySpans:
+    """Names and attributes of a retry's spans, built once and shared by all its calls.
+
+    Args:
+        operation: The declared operation.
+        max_attempts: Most attempts that the policy allows, the first included; None: it sets no limit.
+        attempt_timeout: Limit of each attempt, in seconds; None: no limit of its own.
+    """
+
+    __slots__ = (
+        "_attempt_timeout",
+        "_max_attempts",
+        "_of_attempts",
+        "_of_calls",
+        "attempt_name",
+        "backoff_name",
+        "name",
+        "operation",
+    )
+
+    def __init__(
+        self,
+        operation: Operation,
+        max_attempts: int | None = None,
+        attempt_timeout: float | None = None,
+    ) -> None:
+        self.operation = operation
+        self.name = f"{semconv.SPAN_RETRY} {operation.name}"
+        self.attempt_name = f"{semconv.SPAN_ATTEMPT} {operation.name}"
+        self.backoff_name = f"{semconv.SPAN_BACKOFF} {operation.name}"
+        self._max_attempts = {} if max_attempts is None else {semconv.RETRY_MAX_ATTEMPTS: max_attempts}
+        self._attempt_timeout = (
+            {} if attempt_timeout is None else {semconv.TIMEOUT_LIMIT: float(attempt_timeout)}
+        )
+        self._of_calls: dict[Operation, Attributes] = {}
+        self._of_attempts: dict[tuple[Operation, int], Attributes] = {}
+
+    def attributes(self, operation: Operation) -> Attributes:
+        """Attributes of the retry's own span, built once per operation as it runs."""
+        attributes = self._of_calls.get(operation)
+        if attributes is None:
+            attributes = self._of_calls[operation] = {**operation.attributes, **self._max_attempts}
+        return attributes
+
+    def attributes_of_attempt(self, operation: Operation, number: int) -> Attributes:
+        """Span attributes of an attempt, built once per operation as it runs and number."""
+        attributes = self._of_attempts.get((operation, number))
+        if attributes is None:
+            attributes = {**operation.attributes, semconv.ATTEMPT_NUMBER: number, **self._attempt_timeout}
+            if number <= _MAX_CACHED:
+                self._of_attempts[operation, number] = attributes
+        return attributes
+
+
+class Retrying(OperationExecution):
+    """A running retry. Created when it starts; :meth:`end` must be called exactly once.
+
+    Args:
+        spans: What its spans are called and have in common.
+        limit: Seconds for all attempts and waits together; None: only an enclosing deadline.
+        clock: What measures it; by default :func:`retryscope._core.execution.running_clock`.
+
+    >>> retrying = Retrying(RetrySpans(Operation("price", workflow="docs"), max_attempts=3))
+    >>> busy = OSError("busy")
+    >>> retrying.begin_attempt().end(busy)
+    >>> retrying.announce(busy, delay=0.5)
+    >>> retrying.begin_wait(0.5)
+    >>> retrying.end_wait()
+    >>> retrying.begin_attempt().end(None)
+    >>> retrying.end(None)
+    """
+
+    __slots__ = ("_backoff", "_giveup", "_number", "_spans", "_wait_span", "_waited", "_waiting_since")
+
+    def __init__(self, spans: RetrySpans, *, limit: float | None = None, clock: Clock | None = None) -> None:
+        operation = as_run_here(spans.operation)
+        clock = clock or running_clock()
+        now = clock()
+        deadline = inherited_deadline()
+        if limit is not None:
+            deadline = min(deadline, now + limit)
+        attributes = spans.attributes(operation)
+        if deadline < math.inf:
+            attributes = {**attributes, semconv.DEADLINE: deadline - now}
+        super().__init__(operation, spans.name, attributes, deadline=deadline, clock=clock)
+        self._spans = spans
+        self._number = 0
+        self._giveup: GiveUpReason | None = None
+        self._backoff = 0.0
+        self._waited = 0.0
+        self._waiting_since: float | None = None
+        self._wait_span: OpenSpan | None = None
+
+    @property
+    def number(self) -> int:
+        """Number of the attempt that was begun last, from 1; 0 before the first."""
+        return self._number
+
+    def begin_attempt(
+        self,
+        started: float | None = None,
+        deadline: float = math.inf,
+        timer: asyncio.Timeout | None = None,
+    ) -> Attempt:
+        """Begin the next attempt, whose ``end`` must be called exactly once.
+
+        Args:
+            started: Now, where the caller has read the clock already.
+            deadline: By which it must end, in seconds of the clock.
+            timer: What sees to that; an attempt whose timer has expired has timed out.
+        """
+        self._number += 1
+        attributes = self._spans.attributes_of_attempt(self.operation, self._number)
+        if self._number > 1:
+            attributes = {**attributes, semconv.ATTEMPT_BACKOFF: self._backoff}
+            self._backoff = 0.0
+        return Attempt(
+            self,
+            self._number,
+            self._spans.attempt_name,
+            attributes,
+            started=self.clock() if started is None else started,
+            deadline=deadline,
+            timer=timer,
+        )
+
+    def announce(self, error: BaseException, delay: float, source: str = "policy") -> None:
+        """Say, as an event and a log line, that another attempt will follow.
+
+        Args:
+            error: What the last attempt ended with.
+            delay: Seconds until the next one.
+            source: Who set the delay: ``policy`` or ``retry_after``.
+        """
+        scheduled = {semconv.ATTEMPT_NUMBER: self._number + 1, **_planned(delay, source)}
+        self.telemetry.recorder.event(self.span, semconv.EVENT_RETRY_SCHEDULED, scheduled)
+        if _log.isEnabledFor(logging.INFO):
+            _log.info(
+                "attempt %d of %s failed, trying again in %.3g s: %s",
+                self._number,
+                self.operation.name,
+                delay,
+                message_of(error),
+                extra={
+                    **self.operation.attributes,
+                    **scheduled,
+                    semconv.ERROR_TYPE: error_type(error),
+                },
+            )
+
+    def begin_wait(self, delay: float, source: str = "policy") -> None:
+        """Begin the wait that was announced; it is a span if attempts are."""
+        self._waiting_since = self.clock()
+        if self.telemetry.attempts == "spans":
+            attributes = {**self.operation.attributes, **_planned(delay, source)}
+            self._wait_span = self.telemetry.recorder.start(
+                self._spans.backoff_name, attributes, current=False
+            )
+
+    def end_wait(self, error: BaseException | None = None) -> None:
+        """End it: what counts is the time really waited, also where an error or a cancel has cut it short."""
+        started, span = self._waiting_since, self._wait_span
+        assert started is not None, "no wait has begun"
+        self._waiting_since = self._wait_span = None
+        now = self.clock()
+        waited = self._backoff = now - started
+        self._waited += waited
+        self.metrics.backoff(waited)
+        if self.report is not None:
+            self.report.backoff_seconds += waited
+        if span is None:
+            return
+        if error is None:
+            self.telemetry.recorder.end(span, _COMPLETED)
+            return
+        outcome = outcome_of(error, started)
+        ending = explain(
+            self.telemetry,
+            span,
+            outcome,
+            error,
+            around=self.scope,
+            started=started,
+            now=now,
+            is_part=True,
+        )
+        final = {semconv.OUTCOME: outcome, **ending.attributes}
+        self.telemetry.recorder.end(span, final, failure=ending.failure)
+
+    def give_up(self, reason: GiveUpReason, error: BaseException) -> None:
+        """Count and log that there will be no further attempt; an error that nobody retries is not logged."""
+        self._giveup = reason
+        self.metrics.gave_up(reason, self.span.exemplar)
+        if reason != "non_retryable":
+            _log.warning(
+                "%s gave up after %d attempts (%s): %s",
+                self.operation.name,
+                self._number,
+                reason,
+                message_of(error),
+                extra={
+                    **self.operation.attributes,
+                    semconv.RETRY_ATTEMPTS: self._number,
+                    semconv.RETRY_GIVEUP_REASON: reason,
+                    semconv.ERROR_TYPE: error_type(error),
+                },
+            )
+
+    def end(self, error: BaseException | None, attributes: Attributes | None = None) -> None:
+        """Close it, with what its attempts added up to; a wait that it interrupts ends as well.
+
+        Args:
+            error: What came out of it, or None if it returned.
+            attributes: Further span attributes known only now.
+        """
+        if self._waiting_since is not None:
+            self.end_wait(error)
+        final: dict[str, str | int | float | bool] = {
+            semconv.RETRY_ATTEMPTS: self._number,
+            semconv.RETRY_BACKOFF: self._waited,
+        }
+        if attributes is not None:
+            final.update(attributes)
+        if self._giveup is not None:
+            final[semconv.RETRY_GIVEUP_REASON] = self._giveup
+        super().end(error, final)
+
+    def _classify(self, error: BaseException | None) -> Outcome:
+        if self.timed_out or self._giveup is None:
+            return super()._classify(error)
+        return "error" if self._giveup == "non_retryable" else "exhausted"
+
+
+def _planned(delay: float, source: str) -> dict[str, int | float | str]:
+    return {semconv.RETRY_DELAY: delay, semconv.RETRY_DELAY_SOURCE: source}

@@ -1,0 +1,1 @@
+"""Where executions are recorded: spans, metrics, export. Private."""

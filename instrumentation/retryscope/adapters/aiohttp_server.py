@@ -1,0 +1,192 @@
+"""Spans and metrics of an aiohttp server, by the OpenTelemetry HTTP conventions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final
+
+from aiohttp import web
+from opentelemetry.context import attach, detach
+from prometheus_client import Histogram
+
+from retryscope import semconv
+from retryscope._core.ending import explain, record_once
+from retryscope.outcome import error_type, message_of
+from retryscope.propagation import as_text, extract
+from retryscope._recording.recorder import OpenSpan
+from retryscope._core.scope import Scope, current_scope, leave_scope
+from retryscope._recording.suppression import without_spans
+from retryscope._recording.telemetry import active
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+TRACE_ID_HEADER: Final = "X-Trace-Id"
+"""Response header that names the trace."""
+
+UNHANDLED_ERROR: Final = web.RequestKey("unhandled_error", Exception)
+"""Where a middleware further in, which turns an unexpected exception into a response, leaves it."""
+
+_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+
+
+def server_middleware(*, untraced: Collection[str] = ()) -> Callable[..., Awaitable[web.StreamResponse]]:
+    """An aiohttp middleware that traces and counts every request; put it first.
+
+    The span continues an incoming ``traceparent``, and the response names the trace in ``X-Trace-Id``. A
+    request whose handler is cancelled, because the client went away (``handler_cancellation=True``), is
+    recorded as cancelled with the cause ``client_disconnect``, not as a 5xx.
+
+    Args:
+        untraced: Route templates that are counted but get no span: scrapes, health checks.
+
+    >>> app = web.Application(middlewares=[server_middleware(untraced={"/metrics"})])
+    """
+    untraced = frozenset(untraced)
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        route = _route(request)
+        observed = _Request(request, route)
+        if route in untraced:
+            with without_spans():
+                return await observed.count(handler)
+        token = attach(extract(request.headers))
+        try:
+            return await observed.trace(handler)
+        finally:
+            detach(token)
+
+    return middleware
+
+
+def count_refused(status: int, scheme: str = "http") -> None:
+    """Count a request that was refused before any middleware saw it, because it is no HTTP.
+
+    Args:
+        status: What it was answered with.
+        scheme: ``http`` or ``https``.
+
+    >>> count_refused(400)
+    """
+    family: Histogram = active().metrics.http_server_duration
+    family.labels(semconv.OTHER, "", str(status), scheme, "").observe(0.0)
+
+
+def _route(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
+
+
+def _asked_for(request: web.Request) -> tuple[str | None, int | None]:
+    try:
+        return request.url.host, request.url.port
+    except ValueError:  # the client writes the Host header, so it may be anything
+        return None, None
+
+
+class _Request:
+    """One request while it is observed."""
+
+    def __init__(self, request: web.Request, route: str) -> None:
+        self._request = request
+        self._route = route
+        self._method = request.method if request.method in _METHODS else semconv.OTHER
+        self._loop = asyncio.get_running_loop()
+        self._started = self._loop.time()
+        self._telemetry = active()
+
+    async def trace(self, handler: Handler) -> web.StreamResponse:
+        """Run the handler under a SERVER span."""
+        span = self._telemetry.recorder.start(self._span_name(), self._attributes(), server=True)
+        scope = Scope(current_scope.get(), cause="client_disconnect", span=span.context)
+        token = current_scope.set(scope)
+        try:
+            response = await self.count(handler, span)
+        except BaseException as error:
+            self._end_failed(span, error, scope)
+            raise
+        else:
+            if span.context.is_valid and not response.prepared:
+                response.headers[TRACE_ID_HEADER] = f"{span.context.trace_id:032x}"
+            self._end(span, response.status, self._request.get(UNHANDLED_ERROR))
+            return response
+        finally:
+            leave_scope(token)
+
+    async def count(self, handler: Handler, span: OpenSpan | None = None) -> web.StreamResponse:
+        """Run the handler and observe its duration."""
+        status, kind = "", ""
+        try:
+            response = await handler(self._request)
+            status = str(response.status)
+            kind = status if response.status >= 500 else ""
+            return response
+        except web.HTTPException as answer:
+            status = str(answer.status)
+            kind = status if answer.status >= 500 else ""
+            raise
+        except Exception as error:
+            status, kind = "500", error_type(error)
+            raise
+        finally:
+            exemplar = span.exemplar if span is not None and kind else None
+            family: Histogram = self._telemetry.metrics.http_server_duration
+            child = family.labels(self._method, self._route, status, self._request.scheme, kind)
+            child.observe(self._loop.time() - self._started, exemplar)
+
+    def _span_name(self) -> str:
+        method = "HTTP" if self._method == semconv.OTHER else self._method
+        return f"{method} {self._route}" if self._route else method
+
+    def _attributes(self) -> dict[str, str | int]:
+        request = self._request
+        attributes: dict[str, str | int] = {
+            semconv.HTTP_REQUEST_METHOD: self._method,
+            semconv.URL_PATH: as_text(request.path),
+            semconv.URL_SCHEME: request.scheme,
+            semconv.NETWORK_PROTOCOL_VERSION: f"{request.version.major}.{request.version.minor}",
+        }
+        if self._route:
+            attributes[semconv.HTTP_ROUTE] = self._route
+        address, port = _asked_for(request)
+        if address is not None:
+            attributes[semconv.SERVER_ADDRESS] = as_text(address)
+        if port is not None:
+            attributes[semconv.SERVER_PORT] = port
+        if request.remote is not None:
+            attributes[semconv.CLIENT_ADDRESS] = request.remote
+        if agent := request.headers.get("User-Agent"):
+            attributes[semconv.USER_AGENT_ORIGINAL] = as_text(agent)
+        return attributes
+
+    def _end(self, span: OpenSpan, status: int, error: BaseException | None = None) -> None:
+        recorder = self._telemetry.recorder
+        final: dict[str, str | int] = {semconv.HTTP_RESPONSE_STATUS_CODE: status}
+        failure: str | None = None
+        if status >= 500:
+            final[semconv.ERROR_TYPE] = str(status) if error is None else error_type(error)
+            failure = "" if error is None else message_of(error)
+        if error is not None:
+            record_once(recorder, span, error, self._started, self._loop.time())
+        recorder.end(span, final, failure=failure)
+
+    def _end_failed(self, span: OpenSpan, error: BaseException, scope: Scope) -> None:
+        if isinstance(error, web.HTTPException):
+            if span.context.is_valid:
+                error.headers[TRACE_ID_HEADER] = f"{span.context.trace_id:032x}"
+            self._end(span, error.status)
+        elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+            ending = explain(
+                self._telemetry,
+                span,
+                "cancelled",
+                error,
+                around=scope,
+                started=self._started,
+                now=self._loop.time(),
+            )
+            final = {semconv.OUTCOME: "cancelled", **ending.attributes}
+            self._telemetry.recorder.end(span, final, abandoned=ending.abandoned)
+        else:
+            self._end(span, 500, error)

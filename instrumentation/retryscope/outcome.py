@@ -1,0 +1,150 @@
+"""How an execution ended, and what its span's status says about it.
+
+Projects disagree on the status of a cancelled or retried span, so the rule is stated in one
+function, :func:`status_rule`, which :func:`retryscope.setup` lets you replace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final, Literal, cast, get_args
+
+from retryscope import semconv
+from retryscope.printable import MAX_MESSAGE, capped, encodable, shown
+
+Outcome = Literal["success", "error", "timeout", "exhausted", "cancelled"]
+"""``success``; ``error`` (not retryable, or no retry); ``timeout`` (the operation's *own* limit);
+``exhausted`` (a retry gave up); ``cancelled`` (someone outside asked)."""
+
+CleanupOutcome = Literal["completed", "failed", "timed_out"]
+"""How the cleanup of a cancelled task ended."""
+
+GiveUpReason = Literal["max_attempts", "deadline", "budget", "non_retryable"]
+"""Why a retry stopped trying."""
+
+CancelCause = Literal["request", "client_disconnect", "sibling", "deadline", "shutdown"]
+"""Who asked for a cancellation."""
+
+OUTCOMES: Final = cast(tuple[Outcome, ...], get_args(Outcome))
+ATTEMPT_OUTCOMES: Final[tuple[Outcome, ...]] = ("success", "error", "timeout", "cancelled")
+CLEANUP_OUTCOMES: Final = cast(tuple[CleanupOutcome, ...], get_args(CleanupOutcome))
+GIVEUP_REASONS: Final = cast(tuple[GiveUpReason, ...], get_args(GiveUpReason))
+CANCEL_CAUSES: Final = cast(tuple[CancelCause, ...], get_args(CancelCause))
+
+FAILED: Final[tuple[Outcome, ...]] = ("error", "timeout", "exhausted")
+"""The outcomes that are failures."""
+COUNTED: Final[tuple[Outcome, ...]] = ("success", *FAILED)
+"""What a failure ratio divides by: a cancellation is neither a success nor a failure."""
+
+
+def status_rule(outcome: Outcome) -> bool:
+    """Whether a span with this outcome gets the status ERROR (else it stays UNSET).
+
+    A cancellation is no failure: the span stays UNSET and carries ``resilience.outcome``. A retry that
+    succeeded later is a success ("errors that were retried should not be recorded", says the
+    OpenTelemetry convention); the attempt that failed has its own ERROR.
+
+    >>> [outcome for outcome in OUTCOMES if status_rule(outcome)]
+    ['error', 'timeout', 'exhausted']
+    """
+    return outcome in FAILED
+
+
+def error_type(error: BaseException) -> str:
+    """The value of ``error.type``: the class's qualified name; for a group, its leaves' common class.
+
+    >>> error_type(ValueError("no"))
+    'ValueError'
+    >>> error_type(ExceptionGroup("both", [OSError("a"), ExceptionGroup("inner", [OSError("b")])]))
+    'OSError'
+    >>> error_type(ExceptionGroup("mixed", [OSError("a"), KeyError("b")]))
+    'ExceptionGroup'
+    """
+    if isinstance(error, BaseExceptionGroup):
+        kinds = {type(leaf).__qualname__ for leaf in _leaves(error)}
+        return shown(kinds.pop()) if len(kinds) == 1 else "ExceptionGroup"
+    return shown(type(error).__qualname__)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for member in group.exceptions:
+        if isinstance(member, BaseExceptionGroup):
+            yield from _leaves(member)
+        else:
+            yield member
+
+
+def message_of(error: BaseException) -> str:
+    """``str(error)``, cut after 8192 characters, or a placeholder where its own ``__str__`` fails."""
+    try:
+        return capped(encodable(str(error)), MAX_MESSAGE)
+    except Exception:
+        return f"<{type(error).__qualname__} whose message can't be shown>"
+
+
+# A retry raises the caller's own exception, so that `except` clauses keep working. What the spans around
+# it need to know travels on the exception: that a retry gave up on it, and when it was last recorded.
+_MARK = "__resilience__"
+
+
+class _Mark:
+    __slots__ = ("exhausted_at", "recorded_at")
+
+    def __init__(self) -> None:
+        self.recorded_at = -1.0
+        self.exhausted_at = -1.0
+
+
+def _mark(error: BaseException) -> _Mark | None:
+    mark = getattr(error, _MARK, None)
+    if mark is None:
+        mark = _Mark()
+        try:
+            setattr(error, _MARK, mark)
+        except AttributeError:  # a class with __slots__: it can't be marked, and is recorded twice instead
+            return None
+    return cast(_Mark, mark)
+
+
+def mark_recorded(error: BaseException, now: float) -> None:
+    """Remember that a span has recorded this exception at loop time ``now`` (seconds)."""
+    if mark := _mark(error):
+        mark.recorded_at = now
+
+
+def mark_exhausted(error: BaseException, now: float) -> None:
+    """Remember that a retry gave up on this exception at loop time ``now`` (seconds)."""
+    if mark := _mark(error):
+        mark.exhausted_at = now
+
+
+def recorded_since(error: BaseException, start: float) -> bool:
+    """Whether a span has recorded this exception since loop time ``start``.
+
+    The time matters: one exception instance may be raised by several attempts, each its own failure.
+    """
+    mark = getattr(error, _MARK, None)
+    return mark is not None and mark.recorded_at >= start
+
+
+def outcome_of(error: BaseException | None, start: float) -> Outcome:
+    """Outcome of a body that began at loop time ``start`` and ended by ``error`` (None: it returned).
+
+    ``timeout`` is not told from here: only the owner of a timer knows that it was its own.
+    """
+    if error is None:
+        return "success"
+    if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+        return "cancelled"
+    mark = getattr(error, _MARK, None)
+    return "exhausted" if mark is not None and mark.exhausted_at >= start else "error"
+
+
+def error_type_of(outcome: Outcome, error: BaseException | None) -> str:
+    """``error.type`` for an execution's outcome; empty where the outcome has none."""
+    if outcome == "timeout":
+        return semconv.ERROR_TYPE_TIMEOUT
+    if error is None or outcome in ("success", "cancelled"):
+        return ""
+    return error_type(error)

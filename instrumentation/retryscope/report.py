@@ -1,0 +1,102 @@
+"""What became of one task: the result that ``gather`` and ``settle`` hand out instead of raising."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, ParamSpec, TypeVar
+
+from opentelemetry.trace import SpanContext
+
+from retryscope.outcome import CleanupOutcome, Outcome, outcome_of
+from retryscope._core.scope import Scope, current_scope, leave_scope
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+@dataclass(slots=True, eq=False)
+class Report(Generic[T]):
+    """The outcome of one task, filled in while it runs.
+
+    Attributes:
+        name: Name of the task; may be variable.
+        outcome: None until the task has ended.
+        value: What it returned.
+        error: What it raised.
+        attempts: Attempts made, 0 while none has started.
+        backoff_seconds: Time spent waiting between attempts, in seconds.
+        cleanup_seconds: Time spent cleaning up after a cancel, in seconds.
+        cleanup_outcome: How the last cleanup ended; None without one.
+        span: The task's own span, once it has started.
+    """
+
+    name: str
+    outcome: Outcome | None = None
+    value: T | None = None
+    error: BaseException | None = None
+    attempts: int = 0
+    backoff_seconds: float = 0.0
+    cleanup_seconds: float = 0.0
+    cleanup_outcome: CleanupOutcome | None = None
+    span: SpanContext | None = field(default=None, repr=False)
+    _ended: tuple[Outcome, BaseException | None] = field(default=("success", None), repr=False)
+
+    async def run(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run ``fn`` and write down what became of it. Errors are kept; a cancel of this task is raised."""
+        task = asyncio.current_task()
+        assert task is not None
+        cancels_before = task.cancelling()
+        start = asyncio.get_running_loop().time()
+        token = current_scope.set(Scope(current_scope.get(), report=self))
+        try:
+            self.value = await fn(*args, **kwargs)
+        except Exception as error:
+            self._end(error, start)
+        except asyncio.CancelledError as cancel:
+            self._end(cancel, start)
+            if task.cancelling() > cancels_before:  # meant for us, not for what we awaited
+                raise
+        else:
+            self._end(None, start)
+        finally:
+            leave_scope(token)
+
+    def result(self) -> T:
+        """The value that the task returned.
+
+        Raises:
+            BaseException: What the task raised instead.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]  # None only where T allows it
+
+    def execution_ended(self, outcome: Outcome, error: BaseException | None) -> None:
+        """Called by every execution inside; tells a timeout of the task's own from a plain error."""
+        self._ended = (outcome, error)
+
+    def _end(self, error: BaseException | None, start: float) -> None:
+        self.error = error
+        outcome, ended_by = self._ended
+        self.outcome = outcome if error is not None and ended_by is error else outcome_of(error, start)
+        self.attempts = self.attempts or 1
+
+
+async def settle(fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Report[T]:
+    """Await ``fn`` and return what became of it; an error is reported instead of raised.
+
+    Raises:
+        asyncio.CancelledError: The calling task was cancelled.
+
+    >>> import asyncio
+    >>> async def fail():
+    ...     raise ValueError("no")
+    >>> report = asyncio.run(settle(fail))
+    >>> report.outcome, report.error
+    ('error', ValueError('no'))
+    """
+    report: Report[T] = Report(getattr(fn, "__name__", type(fn).__name__))
+    await report.run(fn, *args, **kwargs)
+    return report

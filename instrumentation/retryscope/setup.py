@@ -1,0 +1,196 @@
+"""Set-up and shutdown of the telemetry of a process."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import get_args
+
+import prometheus_client
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from retryscope import semconv
+from retryscope._recording.collector_session import CollectorSession
+from retryscope._recording.environment import check_resource, is_disabled, otlp_options, positive_int, sampler
+from retryscope._recording.export import BATCH_SIZE, EXPORT_TIMEOUT_MILLIS, QUEUE_SIZE, SCHEDULE_DELAY_MILLIS, ExportProcessor
+from retryscope.metrics import SERIES_PER_OPERATION, Metrics, metrics_for
+from retryscope.outcome import Outcome, status_rule
+from retryscope._recording.recorder import NullRecorder, Recorder
+from retryscope._core.resend import ResendCount
+from retryscope._recording.resource import HashedOnce, service_name_of_environment
+from retryscope._recording.telemetry import AttemptsAs, Telemetry, install, tracing_failure_counter
+from retryscope._recording.sdk import TracerRecorder
+
+_log = logging.getLogger("retryscope")
+
+
+@dataclass(slots=True)
+class _Installed:
+    own_provider: TracerProvider | None
+    exporter: ExportProcessor | None
+
+
+_installed: _Installed | None = None
+_made_global: TracerProvider | None = None
+"""Our first provider: the API lets nobody replace a global one, so it stays there after its shutdown."""
+
+
+def setup(
+    *,
+    service_name: str | None = None,
+    registry: CollectorRegistry = REGISTRY,
+    tracer_provider: trace.TracerProvider | None = None,
+    span_processors: Iterable[SpanProcessor] = (),
+    is_failure: Callable[[Outcome], bool] = status_rule,
+    attempts: AttemptsAs = "spans",
+    time_ns: Callable[[], int] = time.time_ns,
+) -> None:
+    """Start recording; call it once, before the event loop or inside it.
+
+    Spans go to ``tracer_provider``; without one, to the global provider if somebody has set it, else to
+    a provider made here, which becomes the global one. That one honours ``OTEL_SERVICE_NAME``,
+    ``OTEL_RESOURCE_ATTRIBUTES``, ``OTEL_TRACES_SAMPLER`` and, where ``OTEL_EXPORTER_OTLP_ENDPOINT`` or
+    ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` is set, exports there over OTLP/HTTP (queue and batches by the
+    ``OTEL_BSP_*`` variables). ``OTEL_SDK_DISABLED=true`` switches spans off; metrics stay.
+
+    Args:
+        service_name: ``service.name``, where these variables don't say it.
+        registry: Where the metrics are registered.
+        tracer_provider: A provider of your own; nothing is added to it but ``span_processors``, one of which
+            may be a :class:`ResendCount`: a provider made here has one.
+        span_processors: Further processors, for example a store of the last traces.
+        is_failure: The status rule: whether a span with this outcome gets the status ERROR.
+        attempts: ``spans``: each attempt and each wait of a retry is a span of its own. ``events``: attempts
+            are events on the retry's span, with number, duration, outcome, error type and the wait before; a
+            retry that succeeds at once is one span instead of two. A span keeps its last 128 events, or
+            ``OTEL_SPAN_EVENT_COUNT_LIMIT``.
+        time_ns: Wall clock, in nanoseconds since the epoch.
+
+    Raises:
+        RuntimeError: It was called before, without :func:`shutdown`.
+        TypeError: ``span_processors`` are given for a provider that takes none.
+        ValueError: A variable, or ``attempts``, has a value that can't be used.
+    """
+    global _installed
+    if attempts not in get_args(AttemptsAs):
+        raise ValueError(f"attempts must be 'spans' or 'events', got {attempts!r}")
+    if _installed is not None:
+        raise RuntimeError("retryscope.setup() was called before; call shutdown() first")
+    disabled = is_disabled()
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+    metrics = metrics_for(registry)
+    recorder: Recorder
+    if disabled:
+        recorder = NullRecorder()
+        _installed = _Installed(None, None)
+    else:
+        provider, _installed = _provider(tracer_provider, service_name, span_processors, metrics)
+        tracer = provider.get_tracer(semconv.SCOPE_NAME)
+        recorder = TracerRecorder(tracer, time_ns, tracing_failure_counter(metrics))
+    install(Telemetry(recorder, metrics, time_ns, is_failure, attempts))
+    _log.info(
+        "telemetry is set up; the declared operations have at most %d series, %d each",
+        metrics.series_bound(),
+        SERIES_PER_OPERATION,
+    )
+
+
+def _provider(
+    given: trace.TracerProvider | None,
+    service_name: str | None,
+    processors: Iterable[SpanProcessor],
+    metrics: Metrics,
+) -> tuple[trace.TracerProvider, _Installed]:
+    found = given or trace.get_tracer_provider()
+    if given is None and (isinstance(found, trace.ProxyTracerProvider) or found is _made_global):
+        return _own_provider(service_name, processors, metrics)
+    for processor in processors:
+        if not isinstance(found, TracerProvider):
+            raise TypeError(f"span_processors need an OpenTelemetry SDK TracerProvider, got {found!r}")
+        found.add_span_processor(processor)
+    return found, _Installed(None, None)
+
+
+def _own_provider(
+    service_name: str | None, processors: Iterable[SpanProcessor], metrics: Metrics
+) -> tuple[trace.TracerProvider, _Installed]:
+    global _made_global
+    check_resource()
+    named = {} if service_name is None or service_name_of_environment() else {SERVICE_NAME: service_name}
+    exporter = _otlp_export(metrics)
+    provider = TracerProvider(
+        sampler=sampler(), resource=HashedOnce(Resource.create(named)), shutdown_on_exit=False
+    )
+    for processor in (ResendCount(), *processors):
+        provider.add_span_processor(processor)
+    if exporter is not None:
+        provider.add_span_processor(exporter)
+    if _made_global is None:
+        trace.set_tracer_provider(provider)
+        _made_global = provider
+    return provider, _Installed(provider, exporter)
+
+
+def _otlp_export(metrics: Metrics) -> ExportProcessor | None:
+    options = otlp_options()
+    if options is None:
+        return None
+    # Unused by the SDK, which would yet log a stack trace about a wrong value.
+    positive_int("OTEL_BSP_EXPORT_TIMEOUT", EXPORT_TIMEOUT_MILLIS)
+    queue_size = positive_int("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE)
+    batch_size = positive_int("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(BATCH_SIZE, queue_size))
+    if batch_size > queue_size:
+        raise ValueError(
+            f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be at most OTEL_BSP_MAX_QUEUE_SIZE, {queue_size},"
+            f" got {batch_size}"
+        )
+    delay = positive_int("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MILLIS)
+    # On the very logger: a filter is not asked about the records of the loggers below its own.
+    logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter").addFilter(_EachMessageOnce())
+    session = CollectorSession()
+    processor = ExportProcessor(
+        OTLPSpanExporter(session=session, **options),
+        metrics.dropped,
+        queue_size=queue_size,
+        batch_size=batch_size,
+        schedule_delay_millis=delay,
+    )
+    session.on_rejected = partial(processor.drop, "rejected")
+    return processor
+
+
+class _EachMessageOnce(logging.Filter):
+    """The exporter logs every failed request; once is enough, the metric counts the rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this message, its values aside, is new."""
+        new = record.msg not in self._seen
+        self._seen.add(record.msg)
+        return new
+
+
+def shutdown(timeout: float = 5.0) -> None:
+    """Export what is queued, within ``timeout`` seconds, and stop recording spans.
+
+    It blocks: call it from a thread if an event loop is still running. A provider of your own is left
+    alone. :func:`setup` may be called again afterwards.
+    """
+    global _installed
+    installed, _installed = _installed, None
+    if installed is None:
+        return
+    if installed.exporter is not None:
+        installed.exporter.close(timeout)
+    if installed.own_provider is not None:
+        installed.own_provider.shutdown()

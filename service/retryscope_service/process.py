@@ -1,0 +1,183 @@
+"""A process of the service: started, kept until a signal ends it, drained, flushed."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Any, Final
+
+from prometheus_client import REGISTRY, CollectorRegistry
+
+import retryscope
+from retryscope.logs import flush_logs
+from retryscope_service.app import create_app, create_worker_app
+from retryscope_service.console.console import Console
+from retryscope_service.monitor.numbers import Numbers
+from retryscope_service.traces.span_store import SpanStore
+from retryscope_service.listener import listening
+from retryscope_service.runs.background import BackgroundRuns
+from retryscope_service.runs.engine import Engine
+from retryscope_service.runs.events import RunEvents
+from retryscope_service.runs.housekeeping import check_engine, keep_house
+from retryscope_service.runs.inline import InlineRuns
+from retryscope_service.runs.metrics import RunMetrics
+from retryscope_service.runs.store import RunStore
+from retryscope_service.runs.worker import RunWorker
+from retryscope_service.settings import Settings
+from retryscope_service.signals import on_stop_signals
+from retryscope_service.monitor.process import Vitals
+
+LAST_LINES_SECONDS: Final = 0.2
+"""How long a process that ends at once waits for a reader of what it has logged."""
+
+_log = logging.getLogger("retryscope_service")
+
+
+async def serve(
+    settings: Settings,
+    on_ready: Callable[[str], None],
+    *,
+    with_worker: bool = True,
+    registry: CollectorRegistry = REGISTRY,
+) -> None:
+    """Serve the API, by default with a worker, until a signal asks it to stop; a second one ends it at once.
+
+    Args:
+        settings: Where to listen, the engine, and the limits.
+        on_ready: Called with the base URL once requests are accepted.
+        with_worker: Run background runs in this process too.
+        registry: Where the metrics are registered.
+
+    Raises:
+        AddressInUseError: The address can't be listened on.
+    """
+    await _run(settings, on_ready, registry, settings.port, with_api=True, with_worker=with_worker)
+
+
+async def work(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    """Run background runs of the engine until a signal asks it to stop; a second one ends it at once."""
+    await _run(settings, on_ready, REGISTRY, settings.worker_port, with_api=False, with_worker=True)
+
+
+async def _run(
+    settings: Settings,
+    on_ready: Callable[[str], None],
+    registry: CollectorRegistry,
+    port: int,
+    *,
+    with_api: bool,
+    with_worker: bool,
+) -> None:
+    console = Console(SpanStore(settings.max_traces, settings.max_spans))
+    events = RunEvents()
+    shown = console.span_processors if with_api else ()
+    retryscope.setup(
+        service_name="retryscope",
+        registry=registry,
+        span_processors=[*shown, events],
+        attempts=settings.attempts,
+    )
+    if settings.explain_cancels:
+        asyncio.get_running_loop().set_task_factory(retryscope.task_factory)
+    stop = _stop_on_signals()
+    inline = InlineRuns(settings.max_runs_in_flight)
+    metrics = RunMetrics(registry)
+    vitals = Vitals(registry)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, retryscope.shutdown, settings.flush_seconds)
+        await stack.enter_async_context(_in_background(vitals.watch_loop()))
+        engine = _engine(settings)
+        reachable = await check_engine(engine)
+        await stack.enter_async_context(engine)
+        store = RunStore(engine)
+        background = BackgroundRuns(
+            engine,
+            store,
+            metrics,
+            limit=settings.max_active_runs,
+            retention=settings.run_retention_seconds,
+        )
+        worker = RunWorker(f"{socket.gethostname()}#{os.getpid()}", engine, store, events, metrics)
+        engine.register(worker.handle)
+        numbers = Numbers(registry, console.hub.publish, settings.token) if with_api else None
+        if numbers is not None:
+            app = create_app(settings, console, numbers, inline, background, registry)
+            vitals.add_pool("inline", lambda: inline.in_flight, settings.max_runs_in_flight)
+            vitals.add_pool("engine", lambda: metrics.active, settings.max_active_runs)
+        else:
+            app = create_worker_app(settings, inline, background, registry)
+        if with_worker:
+            vitals.add_pool("worker", lambda: worker.in_flight, settings.worker_concurrency)
+        url = await stack.enter_async_context(listening(app, settings.host, port, settings.max_connections))
+        if numbers is not None:
+            await stack.enter_async_context(_open_pages(console, numbers, url))
+        house = keep_house(
+            engine,
+            background,
+            store,
+            worker if with_worker else None,
+            metrics,
+            reachable=reachable,
+            retention=settings.run_retention_seconds,
+            max_finished=settings.max_finished_runs,
+        )
+        await stack.enter_async_context(_in_background(house))
+        draining = [partial(inline.drain, settings.drain_seconds)]
+        if with_worker:
+            await stack.enter_async_context(_in_background(events.keep_flushing(store)))
+            working = engine.working(worker.name, settings.worker_concurrency)
+            intake = await stack.enter_async_context(working)
+            draining.append(partial(worker.drain, settings.drain_seconds, intake))
+        on_ready(url)
+        await stop.wait()
+        _log.info("shutting down; runs in flight: %d", inline.in_flight + worker.in_flight)
+        if numbers is not None:
+            numbers.traffic.stop()
+        await asyncio.gather(*(drain() for drain in draining))
+    _log.info("shut down")
+
+
+def _engine(settings: Settings) -> Engine:
+    return Engine(
+        settings.engine_address,
+        connections=3 * settings.worker_concurrency + 200,
+        redelivery_seconds=settings.redelivery_seconds,
+    )
+
+
+@asynccontextmanager
+async def _open_pages(console: Console, numbers: Numbers, url: str) -> AsyncIterator[None]:
+    """Keep the open pages up to date; at the end their streams end, or the server would wait for them."""
+    numbers.traffic.serve_at(url)
+    async with _in_background(console.keep_publishing()), _in_background(numbers.sampler.keep_sampling()):
+        try:
+            yield
+        finally:
+            await numbers.traffic.close()
+            console.close()
+
+
+@asynccontextmanager
+async def _in_background(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(coroutine)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    on_stop_signals(lambda _: stop.set(), _end_at_once)
+    return stop
+
+
+def _end_at_once(number: signal.Signals) -> None:
+    flush_logs(LAST_LINES_SECONDS)
+    os._exit(128 + number)  # whatever is still running

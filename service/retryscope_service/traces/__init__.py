@@ -1,0 +1,1 @@
+"""The traces of this process: kept in memory, as OTLP JSON and as text."""

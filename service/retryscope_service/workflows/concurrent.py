@@ -1,0 +1,43 @@
+"""Chapter "Handling Multiple Task Failures": all tasks together, all results and exceptions collected."""
+
+from functools import partial
+
+from pydantic import Field
+
+from retryscope import Operation, gather, task
+from retryscope_service.operations.simulated import process, risky_task
+from retryscope_service.workflows.definition import Integer, Probability, RunContext, Seconds, WorkflowDefinition, WorkflowParams
+
+RISKY_TASK = Operation("risky_task", workflow="concurrent", error_types=("ValueError",))
+PROCESS_SUCCESS = Operation("process_success", workflow="concurrent")
+
+
+class ConcurrentParams(WorkflowParams):
+    """Ten tasks of half a second at once, of which 30 % fail."""
+
+    tasks: Integer = Field(10, ge=1, le=1000, description="How many tasks run at once.")
+    duration: Seconds = Field(0.5, description="Seconds that each task takes.")
+    failure_rate: Probability = Field(0.3, description="Probability that a task fails.")
+
+
+async def run(params: ConcurrentParams, context: RunContext) -> None:
+    """No failure stops another task; the successes are processed afterwards."""
+    calls = {f"Task {n}": partial(_task, f"Task {n}", params, context) for n in range(params.tasks)}
+    reports = await gather(RISKY_TASK, calls, reports=context.reports)
+    for report in reports:
+        if report.outcome == "success" and report.value is not None:
+            async with task(PROCESS_SUCCESS, name=report.name):
+                await process(report.value)
+
+
+async def _task(name: str, params: ConcurrentParams, context: RunContext) -> str:
+    async with task(RISKY_TASK, name=name):
+        return await risky_task(name, context.scaled(params.duration), params.failure_rate, context.rng(name))
+
+
+CONCURRENT = WorkflowDefinition(
+    "concurrent",
+    "Tasks at once; every result and every exception is collected, then the successes are processed.",
+    ConcurrentParams,
+    run,
+)

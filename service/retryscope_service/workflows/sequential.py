@@ -1,0 +1,37 @@
+"""Chapter "Exception Propagation": tasks one after the other, each with its own try/except."""
+
+from pydantic import Field
+
+from retryscope import Operation, task
+from retryscope_service.operations.simulated import risky_task
+from retryscope_service.workflows.definition import Integer, Probability, RunContext, Seconds, WorkflowDefinition, WorkflowParams
+
+RISKY_TASK = Operation("risky_task", workflow="sequential", error_types=("ValueError",))
+
+
+class SequentialParams(WorkflowParams):
+    """Five tasks of half a second, of which 30 % fail."""
+
+    tasks: Integer = Field(5, ge=1, le=1000, description="How many tasks run.")
+    duration: Seconds = Field(0.5, description="Seconds that each task takes.")
+    failure_rate: Probability = Field(0.3, description="Probability that a task fails.")
+
+
+async def run(params: SequentialParams, context: RunContext) -> None:
+    """An error ends its own task only: it is caught, and the next task runs."""
+    for number in range(params.tasks):
+        name = f"Task {number}"
+        try:
+            await context.call(name, _task, name, params, context)
+        except ValueError:
+            continue
+
+
+async def _task(name: str, params: SequentialParams, context: RunContext) -> str:
+    async with task(RISKY_TASK, name=name):
+        return await risky_task(name, context.scaled(params.duration), params.failure_rate, context.rng(name))
+
+
+SEQUENTIAL = WorkflowDefinition(
+    "sequential", "Tasks one after the other; each error is caught by itself.", SequentialParams, run
+)

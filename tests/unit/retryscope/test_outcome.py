@@ -1,0 +1,155 @@
+"""How an execution ended, and what its span's status says about it."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.trace import StatusCode
+
+from retryscope import Outcome, RetryPolicy, error_type, gather, message_of, retry, status_rule, task, workflow
+from retryscope.outcome import COUNTED, FAILED, OUTCOMES, error_type_of, mark_exhausted, mark_recorded, outcome_of, recorded_since
+from tests.support.clock import run
+from tests.support.recorded import Recorded, recording
+from tests.unit.retryscope.helpers import PRICE, failer
+
+
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("broken __str__")
+
+
+class SlottedError(Exception):
+    """Marks can't be set on it."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "__resilience__":
+            raise AttributeError(name)
+        super().__setattr__(name, value)
+
+
+def test_a_cancellation_is_no_failure() -> None:
+    """The rule of TELEMETRY.md: UNSET for success and cancelled."""
+    assert {outcome: status_rule(outcome) for outcome in OUTCOMES} == {
+        "success": False,
+        "error": True,
+        "timeout": True,
+        "exhausted": True,
+        "cancelled": False,
+    }
+
+
+def test_every_outcome_is_a_success_a_failure_or_a_cancellation() -> None:
+    """What dashboards, alerts and the page select; in the order of the outcomes, as legends have it."""
+    assert tuple(filter(status_rule, OUTCOMES)) == FAILED
+    assert ("success", *FAILED) == COUNTED
+    assert (*COUNTED, "cancelled") == OUTCOMES
+
+
+def _every_status(recorded: Recorded) -> Iterator[tuple[str, StatusCode]]:
+    async def main() -> None:
+        async with workflow("checkout"), task(PRICE):
+            await gather(
+                PRICE, {"a": retry(PRICE, RetryPolicy(max_attempts=1))(failer(OSError()))}, fail_fast=True
+            )
+
+    with pytest.raises(ExceptionGroup):
+        run(main())
+    return ((span.name, span.status.status_code) for span in recorded.spans())
+
+
+def test_the_status_rule_can_be_switched() -> None:
+    """A project that wants a failed span UNSET says so in one function, and it holds everywhere."""
+    with recording() as recorded:
+        assert set(dict(_every_status(recorded)).values()) == {StatusCode.ERROR}
+    with recording(is_failure=lambda outcome: False) as recorded:
+        assert set(dict(_every_status(recorded)).values()) == {StatusCode.UNSET}
+
+
+def test_a_rule_can_make_a_cancellation_an_error_nowhere() -> None:
+    """The rule is asked about failures only: a cancel has no error to describe."""
+    asked: list[Outcome] = []
+
+    def rule(outcome: Outcome) -> bool:
+        asked.append(outcome)
+        return True
+
+    async def main() -> None:
+        async with task(PRICE):
+            raise asyncio.CancelledError
+
+    with recording(is_failure=rule) as recorded, pytest.raises(asyncio.CancelledError):
+        run(main())
+    assert [span.status.status_code for span in recorded.spans()] == [StatusCode.UNSET]
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("no"), "ValueError"),
+        (UnprintableError(), "UnprintableError"),
+        (ExceptionGroup("g", [OSError("a"), ExceptionGroup("h", [OSError("b")])]), "OSError"),
+        (ExceptionGroup("g", [OSError("a"), KeyError("b")]), "ExceptionGroup"),
+        (BaseExceptionGroup("g", [OSError("a"), KeyboardInterrupt()]), "ExceptionGroup"),
+        (ExceptionGroup("g", [ExceptionGroup("h", [OSError("a")]), KeyError("b")]), "ExceptionGroup"),
+    ],
+    ids=["class", "own class", "common leaf", "mixed leaves", "mixed base", "mixed depth"],
+)
+def test_error_type_is_the_qualified_class_name_or_a_groups_common_leaf(
+    error: BaseException, kind: str
+) -> None:
+    """Never the message: that has no bound."""
+    assert error_type(error) == kind
+
+
+def test_a_message_that_cannot_be_shown_has_a_placeholder() -> None:
+    """An exception's broken ``__str__`` must not break the telemetry."""
+    assert message_of(OSError("gone")) == "gone"
+    assert message_of(UnprintableError()) == "<UnprintableError whose message can't be shown>"
+
+
+def test_outcomes_are_told_from_the_exception() -> None:
+    """Cancelled first: ``CancelledError`` is no ``Exception``."""
+    assert outcome_of(None, 0) == "success"
+    assert outcome_of(asyncio.CancelledError(), 0) == "cancelled"
+    assert outcome_of(GeneratorExit(), 0) == "cancelled"
+    assert outcome_of(OSError(), 0) == "error"
+    assert outcome_of(KeyboardInterrupt(), 0) == "error"
+
+
+def test_a_mark_of_an_earlier_time_does_not_count() -> None:
+    """One exception instance may be raised again; each time is a failure of its own."""
+    error = OSError()
+    assert not recorded_since(error, 0)
+    mark_recorded(error, 5)
+    assert recorded_since(error, 5)
+    assert not recorded_since(error, 5.1)
+    mark_exhausted(error, 7)
+    assert outcome_of(error, 7) == "exhausted"
+    assert outcome_of(error, 7.1) == "error"
+
+
+def test_an_exception_that_takes_no_mark_is_recorded_twice_instead() -> None:
+    """Rather than failing."""
+    error = SlottedError()
+    mark_recorded(error, 5)
+    mark_exhausted(error, 5)
+    assert not recorded_since(error, 0)
+    assert outcome_of(error, 0) == "error"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "kind"),
+    [
+        ("success", None, ""),
+        ("cancelled", asyncio.CancelledError(), ""),
+        ("timeout", TimeoutError(), "timeout"),
+        ("error", TimeoutError(), "TimeoutError"),
+        ("exhausted", OSError(), "OSError"),
+    ],
+)
+def test_error_type_of_an_own_timeout_is_timeout(
+    outcome: Outcome, error: BaseException | None, kind: str
+) -> None:
+    """And outcomes that are no failure have none."""
+    assert error_type_of(outcome, error) == kind

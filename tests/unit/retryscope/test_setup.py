@@ -1,0 +1,459 @@
+"""Set-up and shutdown of a process's telemetry."""
+
+import importlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import CollectorRegistry
+
+import retryscope
+from retryscope import shutdown, task
+from retryscope._recording.telemetry import install
+from tests.support.clock import run
+from tests.support.polling import LIMIT
+from tests.support.recorded import Recorded, SpanLog
+from tests.unit.retryscope.helpers import PRICE, value_of
+
+SETUP = importlib.import_module("retryscope.setup")
+"""The module: ``retryscope.setup`` is the function."""
+
+
+class Global:
+    """Stands for the API's global provider, which a process can set only once."""
+
+    def __init__(self) -> None:
+        self.provider: trace.TracerProvider = trace.ProxyTracerProvider()
+        self.times_set = 0
+
+    def get(self) -> trace.TracerProvider:
+        return self.provider
+
+    def set(self, provider: trace.TracerProvider) -> None:
+        self.provider = provider
+        self.times_set += 1
+
+
+@pytest.fixture(autouse=True)
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Global]:
+    fake = Global()
+    monkeypatch.setattr(trace, "get_tracer_provider", fake.get)
+    monkeypatch.setattr(trace, "set_tracer_provider", fake.set)
+    monkeypatch.setattr(SETUP, "_made_global", None)
+    for name in (
+        "OTEL_SERVICE_NAME",
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "OTEL_TRACES_SAMPLER",
+        "OTEL_TRACES_SAMPLER_ARG",
+        "OTEL_TRACES_EXPORTER",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    yield fake
+    shutdown()
+    install(None)
+
+
+class FakeOtlp(SpanExporter):
+    """In the place of the OTLP exporter."""
+
+    made: "list[FakeOtlp]" = []  # noqa: RUF012 - cleared by the fixture
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options
+        self.spans: list[str] = []
+        self.answer: Callable[[], SpanExportResult] = lambda: SpanExportResult.SUCCESS
+        self.made.append(self)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.spans.extend(span.name for span in spans)
+        return self.answer()
+
+
+@pytest.fixture
+def otlp(monkeypatch: pytest.MonkeyPatch) -> list[FakeOtlp]:
+    """An endpoint is configured; the exporters that are made."""
+    FakeOtlp.made.clear()
+    monkeypatch.setattr(SETUP, "OTLPSpanExporter", FakeOtlp)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
+    return FakeOtlp.made
+
+
+async def _one_span() -> None:
+    async with task(PRICE):
+        pass
+
+
+def one_span() -> None:
+    run(_one_span())
+
+
+def resource(provider: trace.TracerProvider) -> dict[str, Any]:
+    assert isinstance(provider, TracerProvider)
+    return dict(provider.resource.attributes)
+
+
+def test_by_default_it_makes_the_global_provider(api: Global) -> None:
+    """Other instrumentations then record on it too."""
+    log = SpanLog()
+    retryscope.setup(service_name="shop", registry=CollectorRegistry(), span_processors=[log])
+    assert resource(api.provider)["service.name"] == "shop"
+    one_span()
+    assert [span.name for span in log.ended] == ["task price"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({}, "shop"),
+        ({"OTEL_SERVICE_NAME": "from-operator"}, "from-operator"),
+        ({"OTEL_SERVICE_NAME": ""}, "shop"),
+        (
+            {"OTEL_RESOURCE_ATTRIBUTES": "service.name=from-operator,deployment.environment=test"},
+            "from-operator",
+        ),
+    ],
+    ids=["nobody", "variable", "empty variable", "resource attributes"],
+)
+def test_the_operators_service_name_wins_over_the_programs(
+    api: Global, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], name: str
+) -> None:
+    """``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES`` are honoured; an empty one is none."""
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    retryscope.setup(service_name="shop", registry=CollectorRegistry())
+    assert resource(api.provider)["service.name"] == name
+    if "OTEL_RESOURCE_ATTRIBUTES" in variables:
+        assert resource(api.provider)["deployment.environment"] == "test"
+
+
+def test_the_configured_sampler_is_honoured(api: Global, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``OTEL_TRACES_SAMPLER=always_off``: no spans, all counts."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    log, registry = SpanLog(), CollectorRegistry()
+    retryscope.setup(registry=registry, span_processors=[log])
+    one_span()
+    assert log.ended == []
+    assert value_of(Recorded(registry), "resilience_operation_duration_seconds_count") == 1
+
+
+def test_a_second_setup_is_a_clear_error(api: Global) -> None:
+    """Two registries or providers at once would be a slip; after a shutdown it may be called again."""
+    retryscope.setup(registry=CollectorRegistry())
+    with pytest.raises(RuntimeError, match=r"setup\(\) was called before; call shutdown\(\) first"):
+        retryscope.setup(registry=CollectorRegistry())
+    shutdown()
+    shutdown()
+    retryscope.setup(registry=CollectorRegistry())
+
+
+def test_setup_after_a_shutdown_exports_again(api: Global, otlp: list[FakeOtlp]) -> None:
+    """The API lets nobody replace the global provider, so the second one is used without being global."""
+    for _ in range(3):
+        retryscope.setup(registry=CollectorRegistry())
+        one_span()
+        shutdown()
+    assert [each.spans for each in otlp] == [["task price"]] * 3
+    assert api.times_set == 1
+
+
+def test_a_users_own_provider_is_respected(api: Global, otlp: list[FakeOtlp]) -> None:
+    """Given or global: spans go there, nothing is added but what was asked for, and it is not shut down."""
+    memory = InMemorySpanExporter()
+    theirs = TracerProvider(shutdown_on_exit=False)
+    theirs.add_span_processor(SimpleSpanProcessor(memory))
+    log = SpanLog()
+    retryscope.setup(registry=CollectorRegistry(), tracer_provider=theirs, span_processors=[log])
+    one_span()
+    shutdown()
+    api.provider = theirs
+    retryscope.setup(registry=CollectorRegistry())
+    one_span()
+    shutdown()
+    theirs.get_tracer("their own").start_span("their own span").end()
+    names = ["task price", "task price", "their own span"]
+    assert [span.name for span in memory.get_finished_spans()] == names
+    assert [span.name for span in log.ended] == names
+    assert api.provider is theirs
+    assert api.times_set == 0
+    assert otlp == []
+
+
+def test_a_provider_that_takes_no_processors_is_refused_them() -> None:
+    """A clear error instead of spans that never arrive; nothing is left half set up."""
+    with pytest.raises(TypeError, match="span_processors need an OpenTelemetry SDK TracerProvider, got"):
+        retryscope.setup(
+            registry=CollectorRegistry(),
+            tracer_provider=trace.NoOpTracerProvider(),
+            span_processors=[SpanLog()],
+        )
+    retryscope.setup(registry=CollectorRegistry(), tracer_provider=trace.NoOpTracerProvider())
+
+
+@pytest.mark.parametrize("variable", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+def test_with_an_endpoint_spans_are_exported_there_and_flushed_at_shutdown(
+    otlp: list[FakeOtlp], monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Either variable will do."""
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT")
+    monkeypatch.setenv(variable, "http://collector:4318")
+    registry = CollectorRegistry()
+    retryscope.setup(registry=registry)
+    one_span()
+    shutdown()
+    assert [each.spans for each in otlp] == [["task price"]]
+    assert value_of(Recorded(registry), "resilience_telemetry_dropped_spans_total") == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+        ("OTEL_TRACES_EXPORTER", "none"),
+        ("OTEL_TRACES_EXPORTER", " None "),
+    ],
+)
+def test_without_an_endpoint_or_with_exporter_none_nothing_is_exported(
+    otlp: list[FakeOtlp], monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """No default of localhost: a collector that nobody started would fill the log."""
+    monkeypatch.setenv(variable, value)
+    retryscope.setup(registry=CollectorRegistry())
+    assert otlp == []
+
+
+def test_an_empty_variable_means_the_same_as_none(
+    otlp: list[FakeOtlp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So says OpenTelemetry's specification; a compose file often sets empty ones."""
+    for name in (
+        "OTEL_SDK_DISABLED",
+        "OTEL_TRACES_EXPORTER",
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "OTEL_BSP_MAX_QUEUE_SIZE",
+        "OTEL_BSP_SCHEDULE_DELAY",
+    ):
+        monkeypatch.setenv(name, "")
+    retryscope.setup(registry=CollectorRegistry())
+    assert len(otlp) == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        (
+            "OTEL_TRACES_EXPORTER",
+            "zipkin",
+            "OTEL_TRACES_EXPORTER must be 'otlp' or 'none' here, got 'zipkin'",
+        ),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_PROTOCOL must be 'http/protobuf' here"),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+            "grpc",
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL must be 'http/protobuf'",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "collector:4318",
+            "OTEL_EXPORTER_OTLP_ENDPOINT must start with http://",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "grpc://c",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must start with http",
+        ),
+        (
+            "OTEL_BSP_EXPORT_TIMEOUT",
+            "soon",
+            "OTEL_BSP_EXPORT_TIMEOUT must be a whole number >= 1 .*, got 'soon'",
+        ),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0", "OTEL_BSP_MAX_QUEUE_SIZE must be a whole number >= 1 .*, got '0'"),
+        (
+            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+            "many",
+            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be a whole number >= 1",
+        ),
+        ("OTEL_SDK_DISABLED", "1", "OTEL_SDK_DISABLED must be 'true' or 'false', got '1'"),
+        ("OTEL_TRACES_EXPORTER", "otlp,console", "OTEL_TRACES_EXPORTER must be 'otlp' or 'none' here"),
+        ("OTEL_TRACES_SAMPLER", "sometimes", "OTEL_TRACES_SAMPLER must be one of always_on, .*'sometimes'"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.1", "OTEL_TRACES_SAMPLER_ARG is for .*traceidratio"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "zone", "OTEL_RESOURCE_ATTRIBUTES must be key=value pairs"),
+        ("OTEL_SERVICE_NAME", "a\udcffb", "OTEL_SERVICE_NAME must be printable"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/a b", "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://", "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:0", "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:99999", "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c?a=b", "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT must be .* above 0"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "nan", "OTEL_EXPORTER_OTLP_TIMEOUT must be a number, got 'nan'"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000", "OTEL_EXPORTER_OTLP_TIMEOUT must be .* at most 3600"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip", "OTEL_EXPORTER_OTLP_COMPRESSION must be 'none', 'gzip'"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere", "OTEL_EXPORTER_OTLP_CERTIFICATE must be a file"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/k", "CLIENT_KEY needs OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/nowhere", "CLIENT_CERTIFICATE must be a PEM file"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "9" * 5000, "OTEL_BSP_MAX_QUEUE_SIZE must be a whole number"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "30000", "at most OTEL_BSP_MAX_QUEUE_SIZE, 20000, got 30000"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-5", "OTEL_BSP_SCHEDULE_DELAY must be a whole number >= 1 .*, got '-5'"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named_with_its_value(
+    otlp: list[FakeOtlp], monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    """At start, not as spans that never arrive; and set-up can be tried again."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValueError, match=message):
+        retryscope.setup(registry=CollectorRegistry())
+    monkeypatch.delenv(variable, raising=False)
+    retryscope.setup(registry=CollectorRegistry())
+
+
+@pytest.mark.parametrize(
+    "value", ["secret", "a b=secret", "name=secret\u00e9", "name=secret%0d%0ax: y", "=secret"]
+)
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(
+    otlp: list[FakeOtlp], monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """It is a credential, as a rule."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", value)
+    with pytest.raises(ValueError, match="OTEL_EXPORTER_OTLP_HEADERS") as refused:
+        retryscope.setup(registry=CollectorRegistry())
+    assert "secret" not in str(refused.value)
+
+
+def test_what_was_checked_is_what_the_exporter_gets(
+    otlp: list[FakeOtlp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the blanks around it."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", " http://collector:4318/ ")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20T, ,x=1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", " 2.5 ")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "GZIP")
+    retryscope.setup(registry=CollectorRegistry())
+    options = otlp[0].options
+    assert options["endpoint"] == "http://collector:4318/v1/traces"
+    assert options["headers"] == {"authorization": "Bearer T", "x": "1"}
+    assert (options["timeout"], options["compression"].value) == (2.5, "gzip")
+
+
+@pytest.mark.parametrize(("argument", "spans"), [("0", 0), ("1", 1)])
+@pytest.mark.parametrize("name", ["traceidratio", "ParentBased_TraceIdRatio"])
+def test_a_share_of_the_traces_is_sampled(
+    monkeypatch: pytest.MonkeyPatch, name: str, argument: str, spans: int
+) -> None:
+    """As the variables say."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", name)
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", argument)
+    log = SpanLog()
+    retryscope.setup(registry=CollectorRegistry(), span_processors=[log])
+    one_span()
+    assert len(log.ended) == spans
+
+
+@pytest.mark.parametrize("ratio", ["-0.1", "1.5", "nan", "half"])
+def test_a_share_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, ratio: str) -> None:
+    """The SDK would take all traces."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", ratio)
+    with pytest.raises(ValueError, match="OTEL_TRACES_SAMPLER_ARG must be a number"):
+        retryscope.setup(registry=CollectorRegistry())
+
+
+def test_an_exporter_without_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who names it expects spans to go somewhere."""
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
+    with pytest.raises(ValueError, match="needs OTEL_EXPORTER_OTLP_ENDPOINT"):
+        retryscope.setup(registry=CollectorRegistry())
+
+
+def test_the_variable_for_traces_wins_over_the_one_for_all_signals(
+    otlp: list[FakeOtlp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not used is not complained about."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/protobuf")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "grpc://collector")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "HTTPS://collector")
+    retryscope.setup(registry=CollectorRegistry())
+    assert len(otlp) == 1
+
+
+def test_queue_and_batch_sizes_come_from_their_variables(
+    otlp: list[FakeOtlp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue of 3: of five spans two are dropped and counted in the metric."""
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "3")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "60000")
+    release = threading.Event()
+    registry = CollectorRegistry()
+    retryscope.setup(registry=registry)
+
+    def hang() -> SpanExportResult:
+        release.wait(LIMIT)
+        return SpanExportResult.SUCCESS
+
+    otlp[0].answer = hang
+    for _ in range(5):
+        one_span()
+    release.set()
+    shutdown()
+    assert value_of(Recorded(registry), "resilience_telemetry_dropped_spans_total", reason="queue_full") == 2
+    assert len(otlp[0].spans) == 3
+
+
+def test_a_shutdown_with_a_hanging_collector_is_bounded(otlp: list[FakeOtlp]) -> None:
+    """What was not sent counts as dropped."""
+    release = threading.Event()
+    registry = CollectorRegistry()
+    retryscope.setup(registry=registry)
+
+    def hang() -> SpanExportResult:
+        release.wait(LIMIT)
+        return SpanExportResult.SUCCESS
+
+    otlp[0].answer = hang
+    one_span()
+    shutdown(0.05)
+    release.set()
+    assert (
+        value_of(Recorded(registry), "resilience_telemetry_dropped_spans_total", reason="already_shutdown")
+        == 1
+    )
+
+
+def test_the_exporters_own_log_lines_come_once(
+    otlp: list[FakeOtlp], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It logs every failed request; the metric counts the rest."""
+    retryscope.setup(registry=CollectorRegistry())
+    log = logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+    try:
+        for status in (500, 503):
+            log.error("Failed to export spans batch code: %s", status)
+        log.error("something else")
+    finally:
+        for each in log.filters[:]:
+            log.removeFilter(each)
+    assert caplog.messages == ["Failed to export spans batch code: 500", "something else"]
+
+
+def test_our_own_provider_is_shut_down_with_its_processors(api: Global) -> None:
+    """A store of the last traces gets its ``shutdown``."""
+
+    class Store(SpanLog):
+        closed = 0
+
+        def shutdown(self) -> None:
+            self.closed += 1
+
+    store = Store()
+    retryscope.setup(registry=CollectorRegistry(), span_processors=[store])
+    shutdown()
+    assert store.closed == 1

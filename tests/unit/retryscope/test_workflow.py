@@ -1,0 +1,127 @@
+"""A workflow: the root of what one request or job does."""
+
+import asyncio
+from textwrap import dedent
+
+import pytest
+from opentelemetry.trace import StatusCode
+
+from retryscope import request_cancel, task, workflow
+from tests.support.clock import run
+from tests.support.recorded import Recorded
+from tests.unit.retryscope.helpers import PRICE, attribute, named, value_of
+
+
+def test_a_workflow_is_the_root_and_has_metrics_of_its_own(recorded: Recorded) -> None:
+    """It is no operation: those inside count themselves."""
+
+    async def main() -> workflow:
+        async with workflow("checkout", deadline=10) as this:
+            assert this.outcome is None
+            await asyncio.sleep(2)
+            assert this.seconds == 2
+            assert value_of(recorded, "resilience_workflows_in_flight", workflow="checkout") == 1
+        return this
+
+    with recorded.changes() as changes:
+        this = run(main())
+    assert recorded.tree() == dedent("""\
+        workflow checkout [0..2]
+          . resilience.deadline = 10
+          . resilience.outcome = success
+          . resilience.workflow = checkout
+        """)
+    assert changes == {
+        'resilience_workflow_duration_seconds_count{outcome="success", workflow="checkout"}': 1,
+        'resilience_workflow_duration_seconds_sum{outcome="success", workflow="checkout"}': 2,
+    }
+    assert this.outcome == "success"
+    assert this.span == named(recorded, "workflow checkout").context
+    assert value_of(recorded, "resilience_workflows_in_flight") == 0
+
+
+def test_a_workflow_past_its_deadline_is_a_timeout_of_its_own(recorded: Recorded) -> None:
+    """What runs inside is cancelled with the cause deadline and links to the workflow."""
+
+    async def main() -> None:
+        async with workflow("checkout", deadline=2), task(PRICE):
+            await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError, match=r"^workflow checkout ran past its deadline of 2 s$"):
+        run(main())
+    assert recorded.tree() == dedent("""\
+        workflow checkout [0..2] ERROR 'workflow checkout ran past its deadline of 2 s'
+          . error.type = timeout
+          . resilience.deadline = 2
+          . resilience.outcome = timeout
+          . resilience.workflow = checkout
+          ! resilience.timeout [2] resilience.timeout.limit=2
+          task price [0..2]
+            . resilience.cancel.cause = deadline
+            . resilience.operation = price
+            . resilience.outcome = cancelled
+            . resilience.workflow = checkout
+            ! resilience.cancel.requested [2] resilience.cancel.cause=deadline
+            -> cancelled_by workflow checkout
+        """)
+
+
+def test_a_cancelled_workflow_says_who_asked(recorded: Recorded) -> None:
+    """Status UNSET, cause on the span; it counts as cancelled, not as failed."""
+
+    async def main() -> bool:
+        async def work() -> None:
+            async with workflow("checkout"):
+                await asyncio.sleep(60)
+
+        running = asyncio.create_task(work())
+        await asyncio.sleep(1)
+        request_cancel(running, "client_disconnect")
+        await asyncio.wait([running])
+        return running.cancelled()
+
+    assert run(main())
+    assert named(recorded, "workflow checkout").status.status_code is StatusCode.UNSET
+    assert attribute(recorded, "workflow checkout", "resilience.cancel.cause") == "client_disconnect"
+    assert value_of(recorded, "resilience_workflow_duration_seconds_count", outcome="cancelled") == 1
+
+
+def test_a_workflow_without_deadline_has_none(recorded: Recorded) -> None:
+    """And passes none down."""
+
+    async def main() -> None:
+        async with workflow("checkout"):
+            await asyncio.sleep(10_000)
+
+    run(main())
+    assert attribute(recorded, "workflow checkout", "resilience.deadline") is None
+
+
+def test_a_workflow_has_the_attributes_that_it_is_given(recorded: Recorded) -> None:
+    """From its start on; its name stays its own."""
+
+    async def main() -> None:
+        async with workflow("checkout", attributes={"shop.cart": 7}):
+            (started,) = recorded.log.started
+            assert (started.attributes or {})["shop.cart"] == 7
+
+    run(main())
+    assert attribute(recorded, "workflow checkout", "shop.cart") == 7
+    assert attribute(recorded, "workflow checkout", "resilience.workflow") == "checkout"
+
+
+def test_a_redelivery_links_to_the_earlier_try(recorded: Recorded) -> None:
+    """The kind of the link says so; without one there is none."""
+
+    async def main() -> None:
+        async with workflow("checkout") as first:
+            pass
+        async with workflow("checkout", redelivery_of=first.span):
+            pass
+
+    run(main())
+    first, second = recorded.spans()
+    assert first.links == ()
+    (link,) = second.links
+    assert link.context == first.context
+    assert dict(link.attributes or {}) == {"resilience.link.kind": "redelivery_of"}
