@@ -18,12 +18,15 @@ COPY pyproject.toml README.md LICENSE ./
 COPY scripts/build_page.py scripts/
 COPY instrumentation instrumentation
 COPY service service
+COPY web web
 COPY deploy/alertmanager deploy/alertmanager
 COPY deploy/prometheus deploy/prometheus
 COPY docs/runbook.md docs/
 # The build backend is pinned by the lock too, so it is in the environment, until the wheel is built.
 RUN --mount=type=cache,target=/var/cache/npm \
-    npm_config_cache=/var/cache/npm /opt/retryscope/bin/python -m hatchling build --target wheel --directory /dist \
+    /opt/retryscope/bin/python -m hatchling build --target wheel --directory /dist \
+    && cd service \
+    && npm_config_cache=/var/cache/npm /opt/retryscope/bin/python -m hatchling build --target wheel --directory /dist \
     && pip --python /opt/retryscope install --no-deps --no-index /dist/*.whl \
     && pip --python /opt/retryscope uninstall --yes hatchling \
     && pip --python /opt/retryscope check

@@ -76,12 +76,14 @@ bench: ## Measure what tracing costs, with tenacity, stamina and backoff as peer
 	@.venv/bin/python -m benchmarks $(ARGS)
 
 compile = .venv/bin/uv --no-config pip compile --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(ARGS)
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	--no-emit-package retryscope --no-emit-package retryscope-service $(ARGS)
 
 lock: ## Renew the locks from pyproject.toml and package.json; ARGS=--upgrade takes the newest Python packages
 	@[ -x .venv/bin/uv ] || scripts/environment dev
-	$(compile) pyproject.toml --extra service --group build --output-file requirements.lock
-	$(compile) pyproject.toml --all-extras --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(compile) pyproject.toml service/pyproject.toml --group build --output-file requirements.lock
+	$(compile) pyproject.toml service/pyproject.toml --extra aiohttp --group dev \
+		--constraints requirements.lock --output-file requirements-dev.lock
 	$(compile) --group pyproject.toml:node --output-file requirements-node.lock
 	.venv/bin/python scripts/build_page.py lock
 

@@ -1,8 +1,8 @@
 """PromQL in the few shapes that the dashboards are made of.
 
 Names of metrics come from `retryscope.semconv`; what rules need too, such as sums and shares, is in
-`retryscope_service.slo.promql`. The window of a rate is `$__rate_interval`, which Grafana keeps at four scrapes or more,
-so that no panel is empty because of its zoom.
+`retryscope_service.slo.promql`. The window of a rate is `$__rate_interval`, which Grafana keeps at four
+scrapes or more, so that no panel is empty because of its zoom.
 """
 
 from retryscope.semconv import Metric

@@ -1,4 +1,4 @@
-"""Builds the console's page from `web`, unless it is built already. The build backend's hook.
+"""Builds the console's page from `web`, unless it is built already.
 
     .venv/bin/python scripts/build_page.py          build it
     .venv/bin/python scripts/build_page.py check    check its formatting, lint and types, run its unit tests
@@ -20,15 +20,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT = Path(__file__).parents[1]
-WEB = ROOT / "service" / "console" / "web"
+WEB = ROOT / "web"
 PREVIEW = ROOT / "grafana" / "preview"
 """What draws the dashboards: for development only, nothing of it is built or shipped."""
 DIST = WEB / "dist"
@@ -294,26 +291,24 @@ def lock() -> None:
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
-class BuildPage(BuildHookInterface[Any]):
-    """The build backend's hook."""
+# What service/hatch_build.py asks for
 
-    def dependencies(self) -> list[str]:
-        """What pip has to install for the build, besides hatchling."""
-        if is_skipped() or is_built() or npm_on_path():
-            return []
-        return [node_requirement()]
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the page, and have it packed although git ignores it."""
-        if is_skipped():
-            self.app.display_warning(SKIPPED)
-            return
-        try:
-            if not is_built():
-                build()
-        except PageError as error:
-            self.app.abort(str(error))
-        build_data["artifacts"].append(f"/{DIST.relative_to(ROOT).as_posix()}/")
+def requirements() -> list[str]:
+    """What a build needs of pip, besides hatchling."""
+    return [] if is_skipped() or is_built() or npm_on_path() else [node_requirement()]
+
+
+def build_for_package(warn: Callable[[str], None]) -> None:
+    """Build the page, unless it is built or is to be left out.
+
+    Raises:
+        PageError: There is no Node, or it failed.
+    """
+    if is_skipped():
+        warn(SKIPPED)
+    elif not is_built():
+        build()
 
 
 def main(arguments: list[str]) -> int:

@@ -19,6 +19,7 @@ from pathlib import Path
 from scripts.progress import SetUpError, Steps
 
 ROOT = Path(__file__).resolve().parents[1]
+SERVICE = ROOT / "service"
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCKS = {"run": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
@@ -41,7 +42,7 @@ REPAIR = "The next `make run` or `make test` repairs what is half made."
 def fingerprint(kind: str) -> str:
     """Of all that decides what is installed; of the path too, because .venv cannot be moved."""
     total = hashlib.sha256(f"{platform.python_version()} {sys.executable} {ROOT}".encode())
-    for file in (ROOT / "pyproject.toml", LOCKS[kind]):
+    for file in (ROOT / "pyproject.toml", SERVICE / "pyproject.toml", LOCKS[kind]):
         total.update(file.read_bytes())
     return total.hexdigest()
 
@@ -98,8 +99,7 @@ def make(kind: str, lock: int) -> Steps:
             "installing this project",
             *INSTALL,
             "--no-build-isolation",
-            "--editable",
-            str(ROOT),
+            *(word for folder in (ROOT, SERVICE) for word in ("--editable", str(folder))),
             failed=f"The project itself can't be installed, see above. {REPAIR}",
             RETRYSCOPE_UI="skip",
         )

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from opentelemetry.sdk.trace.export import SpanExporter
 from prometheus_client import CollectorRegistry
 
-import retryscope
+import retryscope as library
 from benchmarks.workload import Operation, Policy
 from retryscope._recording.export import ExportProcessor
 from retryscope.metrics import metrics_for
@@ -20,7 +20,7 @@ from .variant import Variant
 def retryscope(exporter: SpanExporter) -> Iterator[Variant]:
     registry = CollectorRegistry()
     export = ExportProcessor(exporter, metrics_for(registry).dropped)
-    retryscope.setup(registry=registry, span_processors=[export])
+    library.setup(registry=registry, span_processors=[export])
 
     def dropped() -> int:
         reasons = ("queue_full", "export_failed", "shutdown")
@@ -30,13 +30,13 @@ def retryscope(exporter: SpanExporter) -> Iterator[Variant]:
     try:
         yield Variant(_retrying, export.force_flush, dropped)
     finally:
-        retryscope.shutdown()
+        library.shutdown()
 
 
 def _retrying(operation: Operation, policy: Policy) -> Operation:
-    return retryscope.retry(
+    return library.retry(
         FETCH,
-        retryscope.RetryPolicy(
+        library.RetryPolicy(
             max_attempts=policy.max_attempts, base_delay=policy.delay, backoff_factor=1, jitter="none"
         ),
     )(operation)

@@ -18,20 +18,28 @@ OpenTelemetry spans and Prometheus metrics. Declare an :class:`Operation`, call 
 """
 
 from retryscope._core.awaitables import NotAwaitableError
-from retryscope.budget import RetryBudget
 from retryscope._core.cancel_request import CancelRequest
-from retryscope.cancellation import CancellableTask, cancel_on_exit, cancellable, request_cancel
 from retryscope._core.canceller import task_factory
+from retryscope._core.resend import ResendCount
+from retryscope._recording.suppression import without_spans
+from retryscope.budget import RetryBudget
+from retryscope.cancellation import CancellableTask, cancel_on_exit, cancellable, request_cancel
 from retryscope.cleanup import CleanupResult, cleanup
 from retryscope.concurrency import gather
 from retryscope.operation import Operation
-from retryscope.outcome import CancelCause, CleanupOutcome, GiveUpReason, Outcome, error_type, message_of, status_rule
+from retryscope.outcome import (
+    CancelCause,
+    CleanupOutcome,
+    GiveUpReason,
+    Outcome,
+    error_type,
+    message_of,
+    status_rule,
+)
 from retryscope.policy import RetryPolicy
 from retryscope.report import Report, settle
-from retryscope._core.resend import ResendCount
 from retryscope.retry import retry
 from retryscope.setup import setup, shutdown
-from retryscope._recording.suppression import without_spans
 from retryscope.task import task
 from retryscope.timeout import deadline, timeout
 from retryscope.workflow import workflow

@@ -11,13 +11,13 @@ from opentelemetry.trace import SpanContext
 
 from retryscope._core.awaitables import require_async_callable, require_awaitable
 from retryscope._core.cancel_request import CancelRequest, cancel_request
+from retryscope._core.scope import current_scope
+from retryscope._recording.telemetry import active
 from retryscope.cleanup import DEFAULT_CLEANUP_TIMEOUT, cleanup
 from retryscope.operation import Operation
 from retryscope.outcome import CancelCause
 from retryscope.report import Report
-from retryscope._core.scope import current_scope
 from retryscope.task import start_task, task
-from retryscope._recording.telemetry import active
 from retryscope.timeout import require_seconds
 
 T = TypeVar("T")

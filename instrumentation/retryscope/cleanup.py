@@ -16,11 +16,11 @@ from retryscope._core.awaitables import require_async_callable, require_awaitabl
 from retryscope._core.cancel_request import cancel_request
 from retryscope._core.ending import explain
 from retryscope._core.execution import as_run_here
+from retryscope._core.scope import Scope, current_scope
+from retryscope._recording.recorder import OpenSpan
+from retryscope._recording.telemetry import active
 from retryscope.operation import Operation
 from retryscope.outcome import CleanupOutcome, Outcome, message_of
-from retryscope._recording.recorder import OpenSpan
-from retryscope._core.scope import Scope, current_scope
-from retryscope._recording.telemetry import active
 from retryscope.timeout import require_seconds
 
 DEFAULT_CLEANUP_TIMEOUT: Final = 5.0

@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 from retryscope import semconv
 from retryscope._core.awaitables import require_async_callable
 from retryscope._core.cancel_request import CancelRequest, cancel_request
-from retryscope.cancellation import cancel_and_wait, count_if_never_started
 from retryscope._core.ending import explain, record_once
 from retryscope._core.execution import as_run_here
+from retryscope._core.scope import current_scope
+from retryscope._recording.telemetry import active
+from retryscope.cancellation import cancel_and_wait, count_if_never_started
 from retryscope.operation import Operation
 from retryscope.outcome import mark_recorded, outcome_of
 from retryscope.report import Report
-from retryscope._core.scope import current_scope
-from retryscope._recording.telemetry import active
 
 T = TypeVar("T")
 

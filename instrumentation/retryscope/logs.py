@@ -9,11 +9,11 @@ from typing import Any, Final, TextIO
 
 from opentelemetry.trace import get_current_span
 
-from retryscope.background_writer import BackgroundWriter, DropReason
 from retryscope._recording.environment import check_resource
-from retryscope.printable import printable_json
 from retryscope._recording.resource import service_name_of_environment
 from retryscope._recording.telemetry import active
+from retryscope.background_writer import BackgroundWriter, DropReason
+from retryscope.printable import printable_json
 
 FLUSH_SECONDS: Final = 2.0
 """How long the end of the interpreter waits for a reader of the last lines, in seconds."""

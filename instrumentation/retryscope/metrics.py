@@ -14,7 +14,17 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from retryscope import semconv
 from retryscope.operation import Operation, is_declared
-from retryscope.outcome import ATTEMPT_OUTCOMES, CANCEL_CAUSES, CLEANUP_OUTCOMES, GIVEUP_REASONS, OUTCOMES, CancelCause, CleanupOutcome, GiveUpReason, Outcome
+from retryscope.outcome import (
+    ATTEMPT_OUTCOMES,
+    CANCEL_CAUSES,
+    CLEANUP_OUTCOMES,
+    GIVEUP_REASONS,
+    OUTCOMES,
+    CancelCause,
+    CleanupOutcome,
+    GiveUpReason,
+    Outcome,
+)
 
 MAX_ERROR_TYPES = 8
 """Distinct error types per operation; further ones become ``_OTHER``."""

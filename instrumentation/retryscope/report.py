@@ -9,8 +9,8 @@ from typing import Generic, ParamSpec, TypeVar
 
 from opentelemetry.trace import SpanContext
 
-from retryscope.outcome import CleanupOutcome, Outcome, outcome_of
 from retryscope._core.scope import Scope, current_scope, leave_scope
+from retryscope.outcome import CleanupOutcome, Outcome, outcome_of
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from retryscope._core.awaitables import NotAwaitableError, require_async_callable, require_awaitable
+from retryscope._core.retrying import Retrying, RetrySpans
 from retryscope.backoff import jittered, next_delay, retry_after_of
 from retryscope.budget import RetryBudget
 from retryscope.operation import Operation
 from retryscope.outcome import GiveUpReason
 from retryscope.policy import RetryPolicy
-from retryscope._core.retrying import Retrying, RetrySpans
 
 P = ParamSpec("P")
 T = TypeVar("T")

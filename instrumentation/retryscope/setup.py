@@ -17,16 +17,22 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from retryscope import semconv
+from retryscope._core.resend import ResendCount
 from retryscope._recording.collector_session import CollectorSession
 from retryscope._recording.environment import check_resource, is_disabled, otlp_options, positive_int, sampler
-from retryscope._recording.export import BATCH_SIZE, EXPORT_TIMEOUT_MILLIS, QUEUE_SIZE, SCHEDULE_DELAY_MILLIS, ExportProcessor
+from retryscope._recording.export import (
+    BATCH_SIZE,
+    EXPORT_TIMEOUT_MILLIS,
+    QUEUE_SIZE,
+    SCHEDULE_DELAY_MILLIS,
+    ExportProcessor,
+)
+from retryscope._recording.recorder import NullRecorder, Recorder
+from retryscope._recording.resource import HashedOnce, service_name_of_environment
+from retryscope._recording.sdk import TracerRecorder
+from retryscope._recording.telemetry import AttemptsAs, Telemetry, install, tracing_failure_counter
 from retryscope.metrics import SERIES_PER_OPERATION, Metrics, metrics_for
 from retryscope.outcome import Outcome, status_rule
-from retryscope._recording.recorder import NullRecorder, Recorder
-from retryscope._core.resend import ResendCount
-from retryscope._recording.resource import HashedOnce, service_name_of_environment
-from retryscope._recording.telemetry import AttemptsAs, Telemetry, install, tracing_failure_counter
-from retryscope._recording.sdk import TracerRecorder
 
 _log = logging.getLogger("retryscope")
 

@@ -15,9 +15,9 @@ from typing import Self
 
 from retryscope import semconv
 from retryscope._core.execution import OperationExecution, as_run_here
+from retryscope._core.scope import Scope, current_scope, inherited_deadline, leave_scope
 from retryscope.operation import Operation
 from retryscope.printable import shown
-from retryscope._core.scope import Scope, current_scope, inherited_deadline, leave_scope
 
 
 def require_seconds(what: str, value: float, *, zero: bool = False) -> float:

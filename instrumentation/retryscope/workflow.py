@@ -12,11 +12,11 @@ from opentelemetry.trace import SpanContext
 from retryscope import semconv
 from retryscope._core.ending import Ending
 from retryscope._core.execution import Execution
+from retryscope._recording.recorder import Attributes
+from retryscope._recording.telemetry import active
 from retryscope.metrics import WorkflowMetrics
 from retryscope.operation import require_name
 from retryscope.outcome import Outcome
-from retryscope._recording.recorder import Attributes
-from retryscope._recording.telemetry import active
 from retryscope.timeout import require_seconds
 
 

@@ -9,7 +9,6 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from retryscope.adapters.aiohttp_server import server_middleware
 from retryscope_service.address import AllowedHosts
-from retryscope_service.notifications.store import AlertStore
 from retryscope_service.api.alerts import AlertRoutes
 from retryscope_service.api.authentication import token_middleware
 from retryscope_service.api.console import ConsoleRoutes
@@ -32,6 +31,7 @@ from retryscope_service.api.web import DIST, WebRoutes
 from retryscope_service.api.workflows import WorkflowRoutes
 from retryscope_service.console.console import Console
 from retryscope_service.monitor.numbers import Numbers
+from retryscope_service.notifications.store import AlertStore
 from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.inline import InlineRuns
 from retryscope_service.settings import Settings

@@ -16,9 +16,9 @@ import retryscope
 from retryscope.logs import flush_logs
 from retryscope_service.app import create_app, create_worker_app
 from retryscope_service.console.console import Console
-from retryscope_service.monitor.numbers import Numbers
-from retryscope_service.traces.span_store import SpanStore
 from retryscope_service.listener import listening
+from retryscope_service.monitor.numbers import Numbers
+from retryscope_service.monitor.process import Vitals
 from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.engine import Engine
 from retryscope_service.runs.events import RunEvents
@@ -29,7 +29,7 @@ from retryscope_service.runs.store import RunStore
 from retryscope_service.runs.worker import RunWorker
 from retryscope_service.settings import Settings
 from retryscope_service.signals import on_stop_signals
-from retryscope_service.monitor.process import Vitals
+from retryscope_service.traces.span_store import SpanStore
 
 LAST_LINES_SECONDS: Final = 0.2
 """How long a process that ends at once waits for a reader of what it has logged."""

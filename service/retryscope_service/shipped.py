@@ -2,21 +2,28 @@
 
 from pathlib import Path
 
-_SERVICE = Path(__file__).parent
+_PACKAGE = Path(__file__).parent
+
+
+def place(name: str) -> Path:
+    """Where a file or folder of the repository lies, or would lie.
+
+    In a wheel that is below ``retryscope_service/_shipped``; in a checkout its own place.
+
+    Args:
+        name: Path from the top of the repository, for example ``deploy/prometheus/prometheus.yml``.
+    """
+    packed = _PACKAGE / "_shipped" / name
+    return packed if packed.exists() else _PACKAGE.parents[1] / name
 
 
 def shipped(name: str) -> Path:
     """A file or folder of the repository, wherever it was installed.
 
-    In a wheel they lie below ``service/_shipped``; in a checkout at their own place.
-
-    Args:
-        name: Path from the top of the repository, for example ``deploy/prometheus/prometheus.yml``.
-
     Raises:
-        FileNotFoundError: It was not shipped: `pyproject.toml` lists what is.
+        FileNotFoundError: It was not shipped: `service/hatch_build.py` lists what is.
     """
-    for root in (_SERVICE / "_shipped", _SERVICE.parent):
-        if (root / name).exists():
-            return root / name
-    raise FileNotFoundError(f"{name} is not part of this installation of retryscope")
+    found = place(name)
+    if not found.exists():
+        raise FileNotFoundError(f"{name} is not part of this installation of retryscope")
+    return found

@@ -74,6 +74,9 @@ AGAINST_THE_CLOCK = {
     "support/runs.py": {
         "together": "tries again with runs that last longer where the machine was too slow",
     },
+    "unit/retryscope/_core/test_retrying.py": {
+        "test_in_a_thread_it_belongs_to_what_awaits_it.call": "a minute is not over",
+    },
     "unit/retryscope_service/runs/fleet.py": {
         "Fleet.settle": "the limit of all waiting, see LIMIT",
         "Fleet.wait_for": "the limit of all waiting, see LIMIT",

@@ -27,7 +27,7 @@ class Checkout:
 
     def __init__(self, folder: Path) -> None:
         self.top = folder / "checkout"
-        self.web = self.top / "service" / "console" / "web"
+        self.web = self.top / "web"
         (self.web / "src").mkdir(parents=True)
         (self.top / "scripts").mkdir()
         shutil.copy2(ROOT / "scripts" / "build_page.py", self.top / "scripts")

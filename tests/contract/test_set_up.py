@@ -1,4 +1,4 @@
-"""`scripts/environment`, on a project of three packages with an index of its own: a folder of wheels."""
+"""`scripts/environment`, on a project of two distributions and three packages, with an index of its own."""
 
 import fcntl
 import os
@@ -24,9 +24,9 @@ from tests.support.wheels import lock_entry, make_wheel
 SCRIPTS = ("environment", "find-python", "progress.py", "set_up.py")
 PROJECT = """
 [project]
-name = "project"
+name = "{name}"
 version = "1.0"
-dependencies = ["framework>=1"]
+dependencies = ["{needs}"]
 [build-system]
 requires = []
 build-backend = "backend"
@@ -38,7 +38,7 @@ sys.path.insert(0, {tests!r})
 from tests.support.wheels import make_wheel
 
 def build_editable(folder, config_settings=None, metadata_directory=None):
-    return make_wheel(pathlib.Path(folder), "project", "1.0", ["framework>=1"]).name
+    return make_wheel(pathlib.Path(folder), {name!r}, "1.0", [{needs!r}]).name
 """
 PAGE = """
 import pathlib, sys
@@ -59,8 +59,11 @@ class Project:
         for name in SCRIPTS:
             shutil.copy2(ROOT / "scripts" / name, self.top / "scripts")
         (self.top / "scripts" / "build_page.py").write_text(PAGE)
-        (self.top / "pyproject.toml").write_text(PROJECT)
-        (self.top / "backend.py").write_text(BACKEND.format(tests=str(ROOT)))
+        (self.top / "service").mkdir()
+        for place, name, needs in ((".", "project", "framework>=1"), ("service", "daemon", "project==1.0")):
+            (self.top / place / "pyproject.toml").write_text(PROJECT.format(name=name, needs=needs))
+            backend = BACKEND.format(tests=str(ROOT), name=name, needs=needs)
+            (self.top / place / "backend.py").write_text(backend)
         framework = self.wheel("framework", "1.0", ["plugin[fast]>=1"])
         plugin = self.wheel("plugin", "1.0", ["engine>=1; extra == 'fast'"], ["fast"])
         engine = self.wheel("engine", "1.0")
@@ -73,7 +76,7 @@ class Project:
         return make_wheel(self.index, name, version, requires, extras)
 
     def release_all_anew(self) -> None:
-        for name in ("framework", "engine", "checker", "project", "pip", "setuptools"):
+        for name in ("framework", "engine", "checker", "project", "daemon", "pip", "setuptools"):
             self.wheel(name, "9999")
         self.wheel("plugin", "9999", extras=["fast"])
 
@@ -122,7 +125,7 @@ class Project:
         return any((self.top / ".venv").glob(".stamp-*"))
 
 
-RUN = {"framework-1.0", "plugin-1.0", "engine-1.0", "project-1.0"}
+RUN = {"framework-1.0", "plugin-1.0", "engine-1.0", "project-1.0", "daemon-1.0"}
 DEV = RUN | {"checker-1.0"}
 
 

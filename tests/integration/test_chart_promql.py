@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from retryscope_service.monitor.charts import charts
 from retryscope_service.console.console import Console
+from retryscope_service.monitor.charts import charts
 from retryscope_service.monitor.curves import WINDOW, WINDOWS
 from retryscope_service.monitor.history import ChartHistory
-from retryscope_service.monitor.readings import RegistryReader
-from retryscope_service.traces.span_store import SpanStore
-from retryscope_service.slo.definition import read_definition
 from retryscope_service.monitor.process import Vitals
+from retryscope_service.monitor.readings import RegistryReader
+from retryscope_service.slo.definition import read_definition
+from retryscope_service.traces.span_store import SpanStore
 from tests.support import clock
 from tests.support.prometheus import Prometheus, prometheus
 from tests.support.promtool import Promtool

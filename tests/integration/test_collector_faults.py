@@ -78,7 +78,7 @@ def test_what_cannot_be_delivered_is_counted_and_logged_once(start_service: Star
     starts = [message.split(" batch")[0] for message in exporter]
     assert len(set(starts)) == len(starts) <= 2, exporter
     assert {line["logger"] for line in service.logs if line["level"] in {"WARNING", "ERROR"}} <= {
-        "instrumentation",
+        "retryscope",
         EXPORTER,
     }
 

@@ -13,8 +13,8 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from retryscope_service.notifications.notification import Group, read_alert
 from retryscope_service.api.openapi import openapi_document
+from retryscope_service.notifications.notification import Group, read_alert
 from tests.integration.conftest import running_service
 from tests.support.polling import LIMIT
 from tests.support.process import Service

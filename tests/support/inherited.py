@@ -42,7 +42,7 @@ def state_of_the_process() -> dict[str, object]:
     return {
         **{f"variable {name}": value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         **{f"handler of {number.name}": signal.getsignal(number) for number in _HEARD},
-        **{f"logger {name!r}": _of_logger(name) for name in ("", "service", "instrumentation")},
+        **{f"logger {name!r}": _of_logger(name) for name in ("", "retryscope_service", "retryscope")},
         "working directory": Path.cwd(),
     }
 

@@ -39,7 +39,8 @@ def test_a_missing_system_tool_fails_in_ci(
 @pytest.mark.parametrize("processes", ["0", "1"])
 def test_signals_that_whoever_started_the_suite_ignores_are_heard_by_what_it_starts(processes: str) -> None:
     """As in a job that a shell runs in the background; here in this process and in one of pytest-xdist."""
-    ctrl_c = "tests/unit/retryscope_service/cli/test_main.py::test_ctrl_c_while_it_starts_ends_it_without_a_traceback"
+    file = "tests/unit/retryscope_service/cli/test_main.py"
+    ctrl_c = f"{file}::test_ctrl_c_while_it_starts_ends_it_without_a_traceback"
     pytest_ = f"{sys.executable} -m pytest -q -p no:cacheprovider -n {processes} {ctrl_c}"
     done = subprocess.run(
         ["/bin/sh", "-c", f"trap '' INT TERM HUP QUIT CHLD; exec {pytest_}"],

@@ -8,9 +8,9 @@ import logging
 from retryscope import semconv
 from retryscope._core.ending import Ending, explain
 from retryscope._core.execution import OperationExecution
-from retryscope.outcome import Outcome, message_of, outcome_of
-from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope._core.scope import Scope, current_scope, leave_scope
+from retryscope._recording.recorder import Attributes, OpenSpan
+from retryscope.outcome import Outcome, message_of, outcome_of
 
 _log = logging.getLogger("retryscope")
 _SUCCEEDED: Attributes = {semconv.OUTCOME: "success"}

@@ -8,10 +8,10 @@ from typing import Self
 from opentelemetry.trace import SpanContext
 
 from retryscope import semconv
-from retryscope.outcome import CancelCause
-from retryscope.printable import shown
 from retryscope._core.scope import Scope
 from retryscope._recording.telemetry import active
+from retryscope.outcome import CancelCause
+from retryscope.printable import shown
 
 _SEEN = "__resilience_seen__"
 

@@ -10,10 +10,17 @@ from typing import NamedTuple
 
 from retryscope import semconv
 from retryscope._core.cancel_request import CancelRequest, cancel_request
-from retryscope.outcome import Outcome, error_type_of, mark_exhausted, mark_recorded, message_of, recorded_since
-from retryscope._recording.recorder import OpenSpan, Recorder
 from retryscope._core.scope import Scope
+from retryscope._recording.recorder import OpenSpan, Recorder
 from retryscope._recording.telemetry import Telemetry
+from retryscope.outcome import (
+    Outcome,
+    error_type_of,
+    mark_exhausted,
+    mark_recorded,
+    message_of,
+    recorded_since,
+)
 
 
 class Ending(NamedTuple):

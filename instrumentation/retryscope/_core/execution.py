@@ -16,11 +16,11 @@ from collections.abc import Callable
 from retryscope import semconv
 from retryscope._core.cancel_request import CancelRequest
 from retryscope._core.ending import Ending, explain
+from retryscope._core.scope import Scope, current_scope, leave_scope
+from retryscope._recording.recorder import Attributes
+from retryscope._recording.telemetry import Telemetry, active
 from retryscope.operation import Operation
 from retryscope.outcome import Outcome, message_of, outcome_of
-from retryscope._recording.recorder import Attributes
-from retryscope._core.scope import Scope, current_scope, leave_scope
-from retryscope._recording.telemetry import Telemetry, active
 
 _log = logging.getLogger("retryscope")
 

@@ -15,10 +15,10 @@ from retryscope import semconv
 from retryscope._core.attempt import Attempt
 from retryscope._core.ending import explain
 from retryscope._core.execution import Clock, OperationExecution, as_run_here, running_clock
+from retryscope._core.scope import inherited_deadline
+from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope.operation import Operation
 from retryscope.outcome import GiveUpReason, Outcome, error_type, message_of, outcome_of
-from retryscope._recording.recorder import Attributes, OpenSpan
-from retryscope._core.scope import inherited_deadline
 
 _log = logging.getLogger("retryscope")
 _COMPLETED: Attributes = {semconv.OUTCOME: "success"}

@@ -24,10 +24,10 @@ from opentelemetry.trace import (
 )
 
 from retryscope import semconv
-from retryscope.outcome import message_of
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope._recording.stacktrace import format_stacktrace, qualified_name
 from retryscope._recording.suppression import suppressed
+from retryscope.outcome import message_of
 
 _CANCELLED_BY = {semconv.LINK_KIND: semconv.LINK_CANCELLED_BY}
 

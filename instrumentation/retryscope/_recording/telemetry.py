@@ -12,11 +12,11 @@ from opentelemetry import trace
 from prometheus_client import REGISTRY
 
 from retryscope import semconv
+from retryscope._recording.recorder import Recorder
+from retryscope._recording.sdk import TracerRecorder
 from retryscope.metrics import Metrics, metrics_for
 from retryscope.operation import Operation, declared, observe
 from retryscope.outcome import Outcome, status_rule
-from retryscope._recording.recorder import Recorder
-from retryscope._recording.sdk import TracerRecorder
 
 AttemptsAs = Literal["spans", "events"]
 

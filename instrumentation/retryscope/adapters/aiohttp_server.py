@@ -12,12 +12,12 @@ from prometheus_client import Histogram
 
 from retryscope import semconv
 from retryscope._core.ending import explain, record_once
-from retryscope.outcome import error_type, message_of
-from retryscope.propagation import as_text, extract
-from retryscope._recording.recorder import OpenSpan
 from retryscope._core.scope import Scope, current_scope, leave_scope
+from retryscope._recording.recorder import OpenSpan
 from retryscope._recording.suppression import without_spans
 from retryscope._recording.telemetry import active
+from retryscope.outcome import error_type, message_of
+from retryscope.propagation import as_text, extract
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

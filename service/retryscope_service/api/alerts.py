@@ -10,9 +10,6 @@ from prometheus_client import CollectorRegistry, Counter
 from pydantic import ValidationError
 
 from retryscope import semconv
-from retryscope_service.notifications.notification import MAX_ALERTS, CutAlert, Group, Notification, Status, read_alert
-from retryscope_service.notifications.store import AlertStore, RememberedAlert
-from retryscope_service.notifications.text import render_alerts
 from retryscope_service.api.form import FORM_PARAMETER, wants_text
 from retryscope_service.api.openapi_parts import get, problems
 from retryscope_service.api.paging import LIMIT_PARAMETER, page_limit
@@ -20,6 +17,16 @@ from retryscope_service.api.problems import Problem
 from retryscope_service.api.query import choices, choices_parameter
 from retryscope_service.api.route import Resource, Route
 from retryscope_service.api.validation import problem_of, read_params
+from retryscope_service.notifications.notification import (
+    MAX_ALERTS,
+    CutAlert,
+    Group,
+    Notification,
+    Status,
+    read_alert,
+)
+from retryscope_service.notifications.store import AlertStore, RememberedAlert
+from retryscope_service.notifications.text import render_alerts
 
 MAX_BODY_BYTES: Final = 16_777_216
 """Largest notification: a thousand alerts, each as long as one may be."""

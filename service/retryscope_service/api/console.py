@@ -18,8 +18,8 @@ from retryscope_service.api.route import Resource, Route
 from retryscope_service.api.sampling import no_trace
 from retryscope_service.console.changes import trace_members
 from retryscope_service.console.console import Console
-from retryscope_service.traces.span_json import span_json
 from retryscope_service.console.stream import TooManyReadersError
+from retryscope_service.traces.span_json import span_json
 
 HEARTBEAT_SECONDS: Final = 10.0
 MAX_TRACES: Final = 20

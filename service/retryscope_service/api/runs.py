@@ -13,7 +13,15 @@ from retryscope_service.api.paging import page_limit
 from retryscope_service.api.problems import Problem
 from retryscope_service.api.root_path import root_path
 from retryscope_service.api.route import Resource, Route
-from retryscope_service.api.run_query import IDEMPOTENCY_KEY_PARAMETER, LAST_EVENT_ID_PARAMETER, LISTING_PARAMETERS, idempotency_key, last_event_id, page_cursor, wanted_runs
+from retryscope_service.api.run_query import (
+    IDEMPOTENCY_KEY_PARAMETER,
+    LAST_EVENT_ID_PARAMETER,
+    LISTING_PARAMETERS,
+    idempotency_key,
+    last_event_id,
+    page_cursor,
+    wanted_runs,
+)
 from retryscope_service.api.validation import read_params
 from retryscope_service.api.workflows import draining, find_workflow, parameters_body, too_many_runs
 from retryscope_service.runs.background import BackgroundRuns, IdempotencyConflictError

@@ -13,8 +13,9 @@ from retryscope_service.api.accept import prefers_page
 from retryscope_service.api.page import page_response, render_page
 from retryscope_service.api.root_path import root_path
 from retryscope_service.api.route import Resource, Route
+from retryscope_service.shipped import place
 
-DIST: Final = Path(__file__).parents[1] / "console" / "web" / "dist"
+DIST: Final = place("web/dist")
 """Where the build leaves the page."""
 
 HEADERS: Final = {

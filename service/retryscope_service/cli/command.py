@@ -4,26 +4,18 @@ import argparse
 import traceback
 from contextlib import ExitStack
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import Any, Final, NoReturn
 
 from retryscope_service.cli import load, rules, serve, stack, worker
 from retryscope_service.cli.output import CommandError, errors_in_background, fail
 from retryscope_service.printable import printable
 
-NEEDED = ("aiohttp", "pydantic", "pydantic_settings", "docket", "rich", "yaml", "markdown_it")
-"""What the commands import besides the library's own dependencies."""
 _LONGEST_ERROR: Final = 2_000
 """Characters that are said of wrong usage: an argument may be as long as a file."""
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        return fail(
-            f"{', '.join(missing)} not installed; install the service with: pip install 'retryscope[service]'"
-        )
     options = _parser().parse_args(arguments)
     with ExitStack() as background:
         try:

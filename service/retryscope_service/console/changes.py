@@ -4,9 +4,9 @@ import asyncio
 from typing import Final
 
 from retryscope_service.console.run_summaries import RunSummaries
+from retryscope_service.console.stream import StreamHub
 from retryscope_service.traces.span_json import span_json
 from retryscope_service.traces.span_store import SpanStore, TraceSpans
-from retryscope_service.console.stream import StreamHub
 
 BATCH_SECONDS: Final = 0.1
 SPANS_PER_EVENT: Final = 500

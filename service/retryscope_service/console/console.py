@@ -8,8 +8,8 @@ from opentelemetry.sdk.trace import SpanProcessor
 from retryscope_service.console.changes import keep_publishing, publish_changes
 from retryscope_service.console.inline_records import InlineRecords
 from retryscope_service.console.run_summaries import RunSummaries
-from retryscope_service.traces.span_store import SpanStore
 from retryscope_service.console.stream import StreamHub
+from retryscope_service.traces.span_store import SpanStore
 
 
 class Console:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from opentelemetry.trace import SpanContext
 
-from retryscope_service.traces.retention import first_to_go
 from retryscope_service.console.run_summary import inline_run_id
+from retryscope_service.traces.retention import first_to_go
 
 MAX_KEPT: Final = 500
 """As many runs as traces, by default: what can be looked at can be run again."""

@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.util.types import Attributes
 
 from retryscope import semconv
-from retryscope_service.traces.retention import first_to_go, is_above_one
 from retryscope_service.console.run_summary import RunSummary
+from retryscope_service.traces.retention import first_to_go, is_above_one
 from retryscope_service.traces.span_json import kind_of
 
 MAX_ENDED: Final = 500

@@ -17,7 +17,6 @@ from contextlib import AbstractAsyncContextManager
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from retryscope_service.monitor.sampler import Publish
 from retryscope_service.load.arrivals import schedule
 from retryscope_service.load.client import LoadClient
 from retryscope_service.load.generator import LoadGenerator
@@ -66,7 +65,7 @@ class Traffic:
 
     def __init__(
         self,
-        publish: Publish,
+        publish: Callable[[str, Any], None],
         token: str | None = None,
         clock: Callable[[], float] = time.time,
         open_client: OpenClient = LoadClient.open,

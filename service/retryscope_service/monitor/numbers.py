@@ -5,12 +5,12 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from retryscope_service.load.switch import Traffic
 from retryscope_service.monitor.alert_states import AlertStates
 from retryscope_service.monitor.charts import charts
 from retryscope_service.monitor.history import ChartHistory
 from retryscope_service.monitor.readings import RegistryReader
 from retryscope_service.monitor.sampler import Sampler
-from retryscope_service.load.switch import Traffic
 from retryscope_service.slo.definition import read_definition
 
 

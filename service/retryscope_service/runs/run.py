@@ -1,14 +1,13 @@
 """One run of a workflow, whoever asked for it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from opentelemetry.trace import SpanContext, get_current_span
 
 from retryscope import Report, message_of, semconv, workflow
 from retryscope.outcome import error_type_of
-from retryscope._recording.recorder import Attributes
 from retryscope_service.console.run_summary import inline_run_id
 from retryscope_service.runs.result import Counts, RunResult, TaskResult
 from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
@@ -35,7 +34,7 @@ class WorkflowRun:
         params: WorkflowParams,
         *,
         run_id: str | None = None,
-        attributes: Attributes | None = None,
+        attributes: Mapping[str, str | int | float | bool] | None = None,
         redelivery_of: SpanContext | None = None,
     ) -> None:
         self._definition = definition

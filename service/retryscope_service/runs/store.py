@@ -1,6 +1,7 @@
 """Where run records, their events and their history live: beside the engine's own data.
 
-Every change of state is one script (:mod:`retryscope_service.runs.scripts`), so that it happens whole or not at all.
+Every change of state is one script (:mod:`retryscope_service.runs.scripts`), so that it happens whole or not
+at all.
 """
 
 import hashlib

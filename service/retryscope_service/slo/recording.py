@@ -12,7 +12,22 @@ from typing import Any, Final
 from retryscope_service.slo.compression import Compression
 from retryscope_service.slo.definition import SloDefinition
 from retryscope_service.slo.duration import Duration
-from retryscope_service.slo.promql import ATTEMPTS, COUNTED, FAILED, JOB_WORKFLOW, JOB_WORKFLOW_OPERATION, OPERATIONS, WORKFLOW_RUNS, Labels, lines, over, quoted, selector, share, summed
+from retryscope_service.slo.promql import (
+    ATTEMPTS,
+    COUNTED,
+    FAILED,
+    JOB_WORKFLOW,
+    JOB_WORKFLOW_OPERATION,
+    OPERATIONS,
+    WORKFLOW_RUNS,
+    Labels,
+    lines,
+    over,
+    quoted,
+    selector,
+    share,
+    summed,
+)
 
 SHORT = Duration.parse("5m")
 """Window of the recorded attempts per operation."""

@@ -19,7 +19,12 @@ from retryscope_service.shipped import shipped
 from retryscope_service.signals import on_stop_signals
 from retryscope_service.slo.definition import read_definition
 from retryscope_service.slo.rules import render_rules
-from retryscope_service.stack.configuration import Surroundings, alertmanager_configuration, prometheus_configuration, shortest_window
+from retryscope_service.stack.configuration import (
+    Surroundings,
+    alertmanager_configuration,
+    prometheus_configuration,
+    shortest_window,
+)
 from retryscope_service.stack.errors import StackError
 from retryscope_service.stack.ports import choose_ports
 from retryscope_service.stack.program import Program

@@ -6,7 +6,14 @@ from pydantic import Field
 
 from retryscope import Operation, gather, task
 from retryscope_service.operations.simulated import process, risky_task
-from retryscope_service.workflows.definition import Integer, Probability, RunContext, Seconds, WorkflowDefinition, WorkflowParams
+from retryscope_service.workflows.definition import (
+    Integer,
+    Probability,
+    RunContext,
+    Seconds,
+    WorkflowDefinition,
+    WorkflowParams,
+)
 
 RISKY_TASK = Operation("risky_task", workflow="concurrent", error_types=("ValueError",))
 PROCESS_SUCCESS = Operation("process_success", workflow="concurrent")

@@ -5,7 +5,15 @@ from pydantic import Field
 from retryscope import Operation, RetryPolicy, retry
 from retryscope.backoff import Jitter
 from retryscope_service.operations.simulated import flaky_api_call
-from retryscope_service.workflows.definition import Integer, PositiveSeconds, Probability, RunContext, Seconds, WorkflowDefinition, WorkflowParams
+from retryscope_service.workflows.definition import (
+    Integer,
+    PositiveSeconds,
+    Probability,
+    RunContext,
+    Seconds,
+    WorkflowDefinition,
+    WorkflowParams,
+)
 
 FLAKY_API_CALL = Operation("flaky_api_call", workflow="retry", error_types=("ApiUnavailableError",))
 

@@ -4,7 +4,14 @@ from pydantic import Field
 
 from retryscope import Operation, task
 from retryscope_service.operations.simulated import risky_task
-from retryscope_service.workflows.definition import Integer, Probability, RunContext, Seconds, WorkflowDefinition, WorkflowParams
+from retryscope_service.workflows.definition import (
+    Integer,
+    Probability,
+    RunContext,
+    Seconds,
+    WorkflowDefinition,
+    WorkflowParams,
+)
 
 RISKY_TASK = Operation("risky_task", workflow="sequential", error_types=("ValueError",))
 

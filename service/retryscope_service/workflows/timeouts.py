@@ -6,7 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from retryscope import Operation, semconv, timeout
 from retryscope_service.operations.simulated import slow_operation
-from retryscope_service.workflows.definition import PositiveSeconds, RunContext, Seconds, WorkflowDefinition, WorkflowParams
+from retryscope_service.workflows.definition import (
+    PositiveSeconds,
+    RunContext,
+    Seconds,
+    WorkflowDefinition,
+    WorkflowParams,
+)
 
 DATABASE_QUERY = Operation("Database Query", workflow="timeouts")
 API_CALL = Operation("API Call", workflow="timeouts")

@@ -18,12 +18,12 @@ from tests.unit.retryscope.helpers import PRICE, STOCK, Script, failer, sleeper
 def test_every_source_file_has_a_test_file_of_its_name() -> None:
     """The tests mirror the source one to one; two source files are parts of others."""
     here = Path(__file__).parent
-    source = here.parents[2] / "instrumentation"
+    source = here.parents[2] / "instrumentation" / "retryscope"
     tested = {
         str(path.relative_to(here).with_name(path.name.removeprefix("test_")))
         for path in here.rglob("test_*.py")
     }
-    parts = {"attempt.py", "execution.py"}  # of retry, and of every primitive
+    parts = {"_core/attempt.py", "_core/execution.py"}  # of retry, and of every primitive
     sources = {str(path.relative_to(source)) for path in source.rglob("*.py") if path.name != "__init__.py"}
     assert sources - parts <= tested
     assert tested - sources == {"asyncio_rules.py", "properties.py"}
@@ -70,7 +70,7 @@ if sys.version_info >= (3, 12):  # before, no task can start eagerly
 def test_eager_tasks_and_debug_mode_change_nothing(
     recorded: Recorded, make_loop: Callable[[], VirtualLoop]
 ) -> None:
-    """ASYNCIO.md 24: the same tree on every kind of loop; `make test` runs the whole suite on both."""
+    """asyncio.md 24: the same tree on every kind of loop; `make test` runs the whole suite on both."""
     run(scenario(), lambda: VirtualLoop(start=0.0, idle_timeout=None))
     expected = recorded.tree()
     recorded.log.clear()
@@ -79,7 +79,7 @@ def test_eager_tasks_and_debug_mode_change_nothing(
 
 
 def test_the_option_eager_tasks_reaches_the_virtual_loop(pytestconfig: pytest.Config) -> None:
-    """ASYNCIO.md 24: so that the suite really runs on such loops."""
+    """asyncio.md 24: so that the suite really runs on such loops."""
 
     async def main() -> list[str]:
         steps: list[str] = []

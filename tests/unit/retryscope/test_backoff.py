@@ -17,7 +17,7 @@ delays = st.floats(min_value=0, max_value=1e9)
 
 @given(delays, st.integers())
 def test_full_jitter_is_uniform_between_0_and_the_capped_delay(delay: float, seed: int) -> None:
-    """ASYNCIO.md 16: full jitter is ``U(0, min(cap, base * factor**n))``, applied after the cap."""
+    """asyncio.md 16: full jitter is ``U(0, min(cap, base * factor**n))``, applied after the cap."""
     assert jittered(delay, "full", Random(seed)) == Random(seed).uniform(0, delay)
     assert 0 <= jittered(delay, "full", Random(seed)) <= delay
 

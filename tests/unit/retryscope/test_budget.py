@@ -67,7 +67,7 @@ def test_arguments_out_of_bounds_are_refused_with_name_and_value(bad: dict[str, 
 
 
 def test_a_denied_retry_is_its_own_reason_and_nested_retries_do_not_multiply(recorded: Recorded) -> None:
-    """ASYNCIO.md 20: 25 attempts without a budget; with one of 3 tokens, the first and 3 more."""
+    """asyncio.md 20: 25 attempts without a budget; with one of 3 tokens, the first and 3 more."""
     unlimited, limited = Script(*[ConnectionError()] * 25), Script(*[ConnectionError()] * 25)
     policy = RetryPolicy(max_attempts=5, base_delay=0.1)
 

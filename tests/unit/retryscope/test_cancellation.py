@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 from opentelemetry.trace import StatusCode
 
-from retryscope import CancellableTask, Outcome, cancel_on_exit, cancellable, deadline, request_cancel, task, workflow
+from retryscope import (
+    CancellableTask,
+    Outcome,
+    cancel_on_exit,
+    cancellable,
+    deadline,
+    request_cancel,
+    task,
+    workflow,
+)
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, STOCK, attribute, failer, named, sleeper, value_of
@@ -93,7 +102,7 @@ def test_without_cleanup_a_cancel_ends_it_at_once(recorded: Recorded) -> None:
 
 
 def test_a_task_cancelled_before_its_first_step_is_counted(recorded: Recorded) -> None:
-    """ASYNCIO.md 7: it runs no code at all: no cleanup, but a span, a count and a report."""
+    """asyncio.md 7: it runs no code at all: no cleanup, but a span, a count and a report."""
     called = []
 
     async def release() -> None:
@@ -283,7 +292,7 @@ def test_a_cancel_of_the_block_is_passed_on_with_its_cause(recorded: Recorded) -
 
 @pytest.mark.parametrize("ending", ["returns", "raises"])
 def test_a_cancel_that_arrives_while_tasks_end_is_never_swallowed(recorded: Recorded, ending: str) -> None:
-    """ASYNCIO.md 4: not even where the block ended by an error: the cancel is raised from it."""
+    """asyncio.md 4: not even where the block ended by an error: the cancel is raised from it."""
 
     async def block() -> None:
         async with cancel_on_exit([cancellable(PRICE, sleeper(60), on_cancel=sleeper(3))]):

@@ -79,7 +79,7 @@ def test_a_cleanup_that_completes_is_a_span_of_its_own(recorded: Recorded) -> No
 
 
 def test_further_cancels_neither_kill_nor_orphan_the_cleanup(recorded: Recorded) -> None:
-    """ASYNCIO.md 6: it runs in a task of its own; cancels are absorbed while it runs, then raised."""
+    """asyncio.md 6: it runs in a task of its own; cancels are absorbed while it runs, then raised."""
     finished = []
 
     async def release() -> None:
@@ -96,7 +96,7 @@ def test_further_cancels_neither_kill_nor_orphan_the_cleanup(recorded: Recorded)
 
 
 def test_a_cleanup_is_strongly_referenced_while_it_runs(recorded: Recorded) -> None:
-    """ASYNCIO.md 6: the event loop itself keeps only weak references to tasks."""
+    """asyncio.md 6: the event loop itself keeps only weak references to tasks."""
 
     async def main() -> None:
         running = asyncio.create_task(working(sleeper(2)))
@@ -113,7 +113,7 @@ def test_a_cleanup_is_strongly_referenced_while_it_runs(recorded: Recorded) -> N
 
 
 def test_at_its_deadline_a_cleanup_is_cancelled(recorded: Recorded, caplog: pytest.LogCaptureFixture) -> None:
-    """ASYNCIO.md 6: bounded; timed_out, status ERROR, logged at ERROR; the cancel goes on with a note."""
+    """asyncio.md 6: bounded; timed_out, status ERROR, logged at ERROR; the cancel goes on with a note."""
 
     async def main() -> None:
         running, ended = await cancelled_at(sleeper(60), 1, limit=2)
@@ -217,7 +217,7 @@ def test_a_cleanup_outside_of_a_cancel_returns_its_result(recorded: Recorded) ->
 
 
 def test_a_cancel_that_arrives_during_a_cleanup_outside_of_one_is_raised_after_it(recorded: Recorded) -> None:
-    """ASYNCIO.md 4: absorbed only until the cleanup has ended."""
+    """asyncio.md 4: absorbed only until the cleanup has ended."""
 
     async def main() -> tuple[bool, float]:
         running = asyncio.create_task(cleanup(PRICE, sleeper(3)))
@@ -230,7 +230,7 @@ def test_a_cancel_that_arrives_during_a_cleanup_outside_of_one_is_raised_after_i
 
 
 def test_a_cleanup_cancelled_before_its_first_step_is_counted_and_reported(recorded: Recorded) -> None:
-    """ASYNCIO.md 7: as when somebody cancels all tasks: no code of it has run, and nothing else breaks."""
+    """asyncio.md 7: as when somebody cancels all tasks: no code of it has run, and nothing else breaks."""
     started = []
 
     async def release() -> None:

@@ -112,7 +112,7 @@ def test_gather_of_nothing_returns_nothing(recorded: Recorded) -> None:
 
 
 def test_a_cancelled_child_is_no_success(recorded: Recorded) -> None:
-    """ASYNCIO.md 1: ``CancelledError`` is a ``BaseException``: test for cancelled first, then for errors."""
+    """asyncio.md 1: ``CancelledError`` is a ``BaseException``: test for cancelled first, then for errors."""
 
     async def main() -> list[Report[None]]:
         reports: list[Report[None]] = []
@@ -132,7 +132,7 @@ def test_a_cancelled_child_is_no_success(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize("how", ["error", "fail_fast", "cancel"])
 def test_no_sibling_is_left_running(recorded: Recorded, how: str) -> None:
-    """ASYNCIO.md 2: on an error they are awaited; on fail_fast or an outer cancel cancelled AND awaited."""
+    """asyncio.md 2: on an error they are awaited; on fail_fast or an outer cancel cancelled AND awaited."""
     ended: list[float] = []
 
     async def sibling() -> None:
@@ -228,7 +228,7 @@ def test_with_fail_fast_the_first_error_cancels_the_siblings_with_its_cause_and_
 
 
 def test_the_group_holds_errors_only_and_each_names_its_child(recorded: Recorded) -> None:
-    """ASYNCIO.md 3: ``ExceptionGroup`` can't hold ``CancelledError``: those are counted apart."""
+    """asyncio.md 3: ``ExceptionGroup`` can't hold ``CancelledError``: those are counted apart."""
 
     async def fails_when_cancelled() -> None:
         try:
@@ -264,7 +264,7 @@ def test_fail_fast_without_an_error_is_a_plain_gather(recorded: Recorded) -> Non
 
 
 def test_an_outer_cancel_is_not_masked_by_a_childs_error_in_its_cleanup(recorded: Recorded) -> None:
-    """ASYNCIO.md 5: TaskGroup would raise a group; here the cancel is raised and names the error."""
+    """asyncio.md 5: TaskGroup would raise a group; here the cancel is raised and names the error."""
 
     async def fails_when_cancelled() -> None:
         try:
@@ -335,7 +335,7 @@ def test_a_deadline_around_cancels_the_children(recorded: Recorded) -> None:
 
 
 def test_a_child_cancelled_before_its_first_step_is_counted(recorded: Recorded) -> None:
-    """ASYNCIO.md 7: it runs no code at all, so it is counted where it is created."""
+    """asyncio.md 7: it runs no code at all, so it is counted where it is created."""
 
     def cancel_children() -> None:
         for each in asyncio.all_tasks():

@@ -10,13 +10,34 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.samples import Exemplar
 
 import retryscope
-from retryscope import Operation, RetryPolicy, cleanup, request_cancel, retry, semconv, task, timeout, workflow
+from retryscope import (
+    Operation,
+    RetryPolicy,
+    cleanup,
+    request_cancel,
+    retry,
+    semconv,
+    task,
+    timeout,
+    workflow,
+)
+from retryscope._recording.telemetry import active
 from retryscope.metrics import MAX_ERROR_TYPES, SERIES_PER_OPERATION, metrics_for
 from retryscope.outcome import ATTEMPT_OUTCOMES, CANCEL_CAUSES, CLEANUP_OUTCOMES, GIVEUP_REASONS, OUTCOMES
-from retryscope._recording.telemetry import active
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
-from tests.unit.retryscope.helpers import PRICE, STOCK, Script, failer, openmetrics, openmetrics_families, sleeper, span_id, trace_id, value_of
+from tests.unit.retryscope.helpers import (
+    PRICE,
+    STOCK,
+    Script,
+    failer,
+    openmetrics,
+    openmetrics_families,
+    sleeper,
+    span_id,
+    trace_id,
+    value_of,
+)
 
 
 def exemplars(recorded: Recorded) -> list[tuple[str, dict[str, str], Exemplar]]:

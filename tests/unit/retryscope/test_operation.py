@@ -7,9 +7,9 @@ import pytest
 from prometheus_client import generate_latest
 
 from retryscope import Operation, RetryPolicy, cleanup, gather, retry, task, timeout, workflow
+from retryscope._recording.telemetry import active
 from retryscope.metrics import MAX_OPERATIONS
 from retryscope.operation import declared
-from retryscope._recording.telemetry import active
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, Script, sleeper, value_of

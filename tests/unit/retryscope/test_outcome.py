@@ -6,8 +6,27 @@ from collections.abc import Iterator
 import pytest
 from opentelemetry.trace import StatusCode
 
-from retryscope import Outcome, RetryPolicy, error_type, gather, message_of, retry, status_rule, task, workflow
-from retryscope.outcome import COUNTED, FAILED, OUTCOMES, error_type_of, mark_exhausted, mark_recorded, outcome_of, recorded_since
+from retryscope import (
+    Outcome,
+    RetryPolicy,
+    error_type,
+    gather,
+    message_of,
+    retry,
+    status_rule,
+    task,
+    workflow,
+)
+from retryscope.outcome import (
+    COUNTED,
+    FAILED,
+    OUTCOMES,
+    error_type_of,
+    mark_exhausted,
+    mark_recorded,
+    outcome_of,
+    recorded_since,
+)
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import PRICE, failer

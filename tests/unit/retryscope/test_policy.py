@@ -37,7 +37,7 @@ def test_the_defaults_are_three_attempts_with_full_jitter_up_to_a_minute() -> No
 def test_nan_infinite_negative_and_huge_values_are_refused_when_the_policy_is_built(
     name: str, value: float
 ) -> None:
-    """ASYNCIO.md 17: no overflow later; the error names the field, the bound and the value."""
+    """asyncio.md 17: no overflow later; the error names the field, the bound and the value."""
     bounds = "between 1 and 1000" if name == "backoff_factor" else "between 0 and 31536000 seconds"
     with pytest.raises(
         ValueError, match=f"RetryPolicy.{name} must be {bounds}, got {re.escape(repr(value))}"
@@ -87,7 +87,7 @@ def test_jitter_is_one_of_the_two_names() -> None:
     "kind", [BaseException, asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit]
 )
 def test_types_outside_exception_are_refused(kind: type[BaseException]) -> None:
-    """ASYNCIO.md 9: a retry never catches a cancel, an interrupt or an exit, whatever the policy says."""
+    """asyncio.md 9: a retry never catches a cancel, an interrupt or an exit, whatever the policy says."""
     why = "" if kind is GeneratorExit else ".*must never be retried"
     with pytest.raises(TypeError, match=f"takes subclasses of Exception, got .*{kind.__name__}{why}"):
         RetryPolicy(retry_on=(OSError, kind))  # type: ignore[arg-type]

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retryscope import Operation, message_of, task
+from retryscope._recording.stacktrace import format_stacktrace
 from retryscope.logs import JsonFormatter
 from retryscope.printable import encodable, printable_json
-from retryscope._recording.stacktrace import format_stacktrace
 from retryscope_service.traces.otlp_json import to_otlp_json
 from tests.support.clock import run
 from tests.support.recorded import Recorded

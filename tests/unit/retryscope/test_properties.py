@@ -14,7 +14,21 @@ from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 
-from retryscope import CancelCause, Operation, RetryPolicy, cancel_on_exit, cancellable, deadline, gather, request_cancel, retry, settle, task, timeout, workflow
+from retryscope import (
+    CancelCause,
+    Operation,
+    RetryPolicy,
+    cancel_on_exit,
+    cancellable,
+    deadline,
+    gather,
+    request_cancel,
+    retry,
+    settle,
+    task,
+    timeout,
+    workflow,
+)
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import PRICE, STOCK, failer, only_declared, spans_named, value_of

@@ -82,7 +82,7 @@ def test_result_returns_the_value_or_raises_the_error() -> None:
 
 
 def test_settle_never_swallows_a_cancel_of_its_own_task(recorded: Recorded) -> None:
-    """ASYNCIO.md 4: it is reported and raised."""
+    """asyncio.md 4: it is reported and raised."""
 
     async def main() -> bool:
         running = asyncio.create_task(settle(sleeper(60)))

@@ -11,10 +11,30 @@ from typing import Any
 import pytest
 from opentelemetry.trace import StatusCode
 
-from retryscope import NotAwaitableError, RetryPolicy, deadline, request_cancel, retry, settle, task, timeout, workflow
+from retryscope import (
+    NotAwaitableError,
+    RetryPolicy,
+    deadline,
+    request_cancel,
+    retry,
+    settle,
+    task,
+    timeout,
+    workflow,
+)
 from tests.support.clock import EPOCH_NS, run
 from tests.support.recorded import Recorded
-from tests.unit.retryscope.helpers import PRICE, STOCK, Script, attribute, failer, named, sleeper, spans_named, value_of
+from tests.unit.retryscope.helpers import (
+    PRICE,
+    STOCK,
+    Script,
+    attribute,
+    failer,
+    named,
+    sleeper,
+    spans_named,
+    value_of,
+)
 
 STEADY = RetryPolicy(max_attempts=4, base_delay=1, jitter="none")
 
@@ -192,7 +212,7 @@ def test_a_decorated_function_keeps_its_name_and_its_arguments(recorded: Recorde
 
 @pytest.mark.parametrize("through", ["call", "decorator"])
 def test_a_coroutine_object_is_refused_with_a_clear_type_error(recorded: Recorded, through: str) -> None:
-    """ASYNCIO.md 21: a coroutine can be awaited once; it is closed, so no second warning hides the error."""
+    """asyncio.md 21: a coroutine can be awaited once; it is closed, so no second warning hides the error."""
 
     async def main() -> None:
         coroutine: Any = asyncio.sleep(1)
@@ -262,7 +282,7 @@ def test_outside_a_task_retry_says_so() -> None:
 
 
 def test_delays_grow_by_the_factor_up_to_the_cap_and_jitter_comes_after_it(recorded: Recorded) -> None:
-    """ASYNCIO.md 16: the draws of an injected random source, between 0 and min(cap, base * factor**n)."""
+    """asyncio.md 16: the draws of an injected random source, between 0 and min(cap, base * factor**n)."""
     policy = RetryPolicy(max_attempts=6, base_delay=1, backoff_factor=3, max_delay=10)
     with pytest.raises(ConnectionError):
         run(retry(PRICE, policy, rng=random.Random(7)).call(failer(ConnectionError())))
@@ -287,7 +307,7 @@ def test_delays_grow_by_the_factor_up_to_the_cap_and_jitter_comes_after_it(recor
 def test_retry_after_lengthens_the_delay(
     recorded: Recorded, asked: str, policy: RetryPolicy, delay: float, source: str
 ) -> None:
-    """ASYNCIO.md 19: seconds or HTTP-date; the longer of own and server's; capped."""
+    """asyncio.md 19: seconds or HTTP-date; the longer of own and server's; capped."""
     assert EPOCH_NS == 1_700_000_000 * 10**9  # which is 22:13:20, 8 seconds before the date
     assert run(retry(PRICE, policy).call(Script(BusyError(asked), "done"))) == "done"
     backoff = named(recorded, "backoff price")
@@ -297,7 +317,7 @@ def test_retry_after_lengthens_the_delay(
 
 
 def test_a_retry_after_past_the_deadline_gives_up_at_once(recorded: Recorded) -> None:
-    """ASYNCIO.md 19: obeyed, but within the deadline: waiting for nothing helps nobody."""
+    """asyncio.md 19: obeyed, but within the deadline: waiting for nothing helps nobody."""
 
     async def main() -> float:
         policy = RetryPolicy(base_delay=1, jitter="none", deadline=4)
@@ -320,7 +340,7 @@ def test_a_wait_of_zero_still_yields_and_is_recorded(recorded: Recorded) -> None
 
 @pytest.mark.parametrize("who", ["policy", "around"])
 def test_a_retry_never_sleeps_past_its_deadline(recorded: Recorded, who: str) -> None:
-    """ASYNCIO.md 18: at 3 s, with the deadline at 7 s, the next wait would be 4 s: it gives up at 3."""
+    """asyncio.md 18: at 3 s, with the deadline at 7 s, the next wait would be 4 s: it gives up at 3."""
 
     async def main() -> float:
         policy = RetryPolicy(
@@ -338,7 +358,7 @@ def test_a_retry_never_sleeps_past_its_deadline(recorded: Recorded, who: str) ->
 
 
 def test_an_attempt_gets_the_shorter_of_its_own_timeout_and_what_is_left(recorded: Recorded) -> None:
-    """ASYNCIO.md 15: deadlines are absolute and passed down; 2 s, 2 s, then the 1.5 s that remain of 6."""
+    """asyncio.md 15: deadlines are absolute and passed down; 2 s, 2 s, then the 1.5 s that remain of 6."""
     policy = RetryPolicy(
         max_attempts=9, base_delay=0.25, backoff_factor=1, jitter="none", attempt_timeout=2, deadline=6
     )
@@ -400,7 +420,7 @@ def test_an_attempt_that_times_out_is_retried(recorded: Recorded) -> None:
 
 
 def test_a_sockets_timeout_error_is_not_the_attempts_own(recorded: Recorded) -> None:
-    """ASYNCIO.md 12: an inner ``TimeoutError`` is an error, recorded with its stack trace."""
+    """asyncio.md 12: an inner ``TimeoutError`` is an error, recorded with its stack trace."""
     policy = RetryPolicy(max_attempts=1, attempt_timeout=2)
     with pytest.raises(TimeoutError, match="connect"):
         run(retry(PRICE, policy).call(failer(TimeoutError("connect"), after=1)))
@@ -414,7 +434,7 @@ def test_a_sockets_timeout_error_is_not_the_attempts_own(recorded: Recorded) -> 
 
 @pytest.mark.parametrize("at", [0.5, 1.5], ids=["in an attempt", "in a wait"])
 def test_a_cancel_is_never_swallowed_or_retried(recorded: Recorded, at: float) -> None:
-    """ASYNCIO.md 4: the task ends cancelled, no stray cancel is left, every span says cancelled."""
+    """asyncio.md 4: the task ends cancelled, no stray cancel is left, every span says cancelled."""
 
     async def main() -> tuple[bool, int]:
         running = asyncio.create_task(retry(PRICE, STEADY).call(failer(ConnectionError(), after=1)))
@@ -442,7 +462,7 @@ def test_a_cancel_is_never_swallowed_or_retried(recorded: Recorded, at: float) -
 
 @pytest.mark.parametrize("swallower", ["attempt", "wait"])
 def test_a_cancel_that_an_inner_library_swallowed_stops_the_retry(recorded: Recorded, swallower: str) -> None:
-    """ASYNCIO.md 8: before sleeping or trying again the retry looks at ``task.cancelling()``."""
+    """asyncio.md 8: before sleeping or trying again the retry looks at ``task.cancelling()``."""
     calls = 0
 
     async def swallows() -> None:
@@ -485,7 +505,7 @@ def test_a_cancel_that_an_inner_library_swallowed_stops_the_retry(recorded: Reco
 def test_a_cancel_swallowed_by_a_patched_sleep_stops_the_retry(
     recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """ASYNCIO.md 8: also where the wait itself comes back although it was cancelled."""
+    """asyncio.md 8: also where the wait itself comes back although it was cancelled."""
     real_sleep = asyncio.sleep
 
     async def sleep(delay: float) -> None:
@@ -527,7 +547,7 @@ def test_a_retry_in_a_task_that_is_being_cancelled_still_retries(recorded: Recor
 
 
 def test_sigint_is_never_retried(recorded: Recorded) -> None:
-    """ASYNCIO.md 9: ``asyncio.run`` cancels the main task once, then raises KeyboardInterrupt."""
+    """asyncio.md 9: ``asyncio.run`` cancels the main task once, then raises KeyboardInterrupt."""
     calls = 0
 
     async def interrupted() -> None:
@@ -548,7 +568,7 @@ def test_sigint_is_never_retried(recorded: Recorded) -> None:
 def test_an_interrupt_raised_inside_an_attempt_is_never_retried_and_ends_the_spans(
     recorded: Recorded, kind: type[BaseException]
 ) -> None:
-    """ASYNCIO.md 9: it passes through; the spans name it."""
+    """asyncio.md 9: it passes through; the spans name it."""
     script = Script(kind(), "never")
     with pytest.raises(kind):
         run(retry(PRICE, STEADY).call(script))

@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from retryscope import RetryPolicy, cancellable, cleanup, gather, request_cancel, retry, semconv, task, task_factory, timeout, workflow
+from retryscope import (
+    RetryPolicy,
+    cancellable,
+    cleanup,
+    gather,
+    request_cancel,
+    retry,
+    semconv,
+    task,
+    task_factory,
+    timeout,
+    workflow,
+)
 from retryscope._recording.telemetry import active, install
 from tests.support.clock import run
 from tests.support.recorded import Recorded

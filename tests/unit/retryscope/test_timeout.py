@@ -62,7 +62,7 @@ def test_a_body_within_its_limit_is_a_success_and_leaves_no_timer(recorded: Reco
 
 
 def test_the_body_runs_in_the_callers_task_and_context(recorded: Recorded) -> None:
-    """ASYNCIO.md 11: ``wait_for`` would run it in another task, where variables and span parents are lost."""
+    """asyncio.md 11: ``wait_for`` would run it in another task, where variables and span parents are lost."""
     variable: ContextVar[str] = ContextVar("variable", default="unset")
 
     async def main() -> str:
@@ -79,7 +79,7 @@ def test_the_body_runs_in_the_callers_task_and_context(recorded: Recorded) -> No
 
 
 def test_wait_for_is_used_nowhere_in_the_library() -> None:
-    """ASYNCIO.md 11: on Python 3.11 it can swallow an outer cancel."""
+    """asyncio.md 11: on Python 3.11 it can swallow an outer cancel."""
     for path in Path(retryscope.__file__).parent.rglob("*.py"):
         names = {
             getattr(node, "attr", getattr(node, "id", "")) for node in ast.walk(ast.parse(path.read_text()))
@@ -88,7 +88,7 @@ def test_wait_for_is_used_nowhere_in_the_library() -> None:
 
 
 def test_an_inner_timeout_error_is_an_error_and_not_the_own_timeout(recorded: Recorded) -> None:
-    """ASYNCIO.md 12: own timeout = ``TimeoutError`` AND the own timer has expired."""
+    """asyncio.md 12: own timeout = ``TimeoutError`` AND the own timer has expired."""
 
     async def main() -> None:
         async with timeout(PRICE, 2):
@@ -103,7 +103,7 @@ def test_an_inner_timeout_error_is_an_error_and_not_the_own_timeout(recorded: Re
 
 @pytest.mark.parametrize("first", ["timer", "cancel"])
 def test_an_outer_cancel_wins_the_race_with_the_own_timeout(recorded: Recorded, first: str) -> None:
-    """ASYNCIO.md 12: both in the same turn of the loop: ``CancelledError`` wins, though the timer expired."""
+    """asyncio.md 12: both in the same turn of the loop: ``CancelledError`` wins, though the timer expired."""
 
     async def main() -> bool:
         loop = asyncio.get_running_loop()
@@ -129,7 +129,7 @@ def test_an_outer_cancel_wins_the_race_with_the_own_timeout(recorded: Recorded, 
 def test_the_inner_of_two_nested_timeouts_sees_a_cancel_when_the_outer_fires(
     recorded: Recorded, outer: str
 ) -> None:
-    """ASYNCIO.md 13: the inner is cancelled (cause deadline), the outer timed out."""
+    """asyncio.md 13: the inner is cancelled (cause deadline), the outer timed out."""
 
     async def main() -> None:
         around: Any = {
@@ -154,7 +154,7 @@ def test_the_inner_of_two_nested_timeouts_sees_a_cancel_when_the_outer_fires(
 
 
 def test_the_outer_of_two_nested_timeouts_sees_the_inners_error(recorded: Recorded) -> None:
-    """ASYNCIO.md 13: the inner's ``TimeoutError`` is an error for the outer."""
+    """asyncio.md 13: the inner's ``TimeoutError`` is an error for the outer."""
 
     async def main() -> None:
         async with timeout(STOCK, 5):
@@ -168,7 +168,7 @@ def test_the_outer_of_two_nested_timeouts_sees_the_inners_error(recorded: Record
 
 
 def test_a_body_that_never_awaits_is_not_interrupted_and_its_overrun_is_recorded(recorded: Recorded) -> None:
-    """ASYNCIO.md 14: the clock moves on while the loop can't run the timer."""
+    """asyncio.md 14: the clock moves on while the loop can't run the timer."""
     loop = virtual_loop()
     clock = loop.time
     late = 0.0
@@ -186,13 +186,13 @@ def test_a_body_that_never_awaits_is_not_interrupted_and_its_overrun_is_recorded
 
 
 def test_a_body_in_time_has_no_overrun(recorded: Recorded) -> None:
-    """ASYNCIO.md 14: the attribute is there only where the limit was overrun."""
+    """asyncio.md 14: the attribute is there only where the limit was overrun."""
     run(within(2, 1))
     assert attribute(recorded, "timeout price", "resilience.timeout.elapsed") is None
 
 
 def test_a_deadline_is_absolute_and_passed_down(recorded: Recorded) -> None:
-    """ASYNCIO.md 15: an inner limit is the shorter of its own and what is left of the outer one."""
+    """asyncio.md 15: an inner limit is the shorter of its own and what is left of the outer one."""
     seen: dict[str, object] = {}
 
     async def main() -> None:
@@ -227,7 +227,7 @@ def test_the_shorter_outer_limit_is_the_cause_where_both_end_together(recorded: 
 
 
 def test_a_task_that_outlives_its_creator_keeps_the_creators_deadline(recorded: Recorded) -> None:
-    """ASYNCIO.md 15: its own timer ends it there, and the message tells the limit that was effective."""
+    """asyncio.md 15: its own timer ends it there, and the message tells the limit that was effective."""
 
     started: list[asyncio.Task[None]] = []
 

@@ -236,7 +236,9 @@ async def serving(
     if background is None:
         asyncio.get_running_loop().set_default_executor(InlineExecutor())
     with (
-        patch("retryscope_service.app.openapi_document", return_value=DOCUMENT),  # it takes longer than most tests
+        patch(
+            "retryscope_service.app.openapi_document", return_value=DOCUMENT
+        ),  # it takes longer than most tests
         patch("retryscope_service.app.DIST", dist),
     ):
         given = Settings(**{"allowed_hosts": HOST, **settings})

@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 
 from retryscope import Operation, semconv, task
 from retryscope_service import cli
-from retryscope_service.notifications.store import RememberedAlert
-from retryscope_service.notifications.text import render_alerts
 from retryscope_service.api.problems import Problem
 from retryscope_service.cli.load_display import LoadDisplay
 from retryscope_service.cli.output import fail
 from retryscope_service.console.console import Console
-from retryscope_service.traces.span_store import SpanStore
-from retryscope_service.traces.trace_text import BAR_WIDTH, MAX_INDENTED, MAX_TEXT, render_trace
 from retryscope_service.load.request import Answer
 from retryscope_service.load.tally import LoadNumbers
+from retryscope_service.notifications.store import RememberedAlert
+from retryscope_service.notifications.text import render_alerts
+from retryscope_service.traces.span_store import SpanStore
+from retryscope_service.traces.trace_text import BAR_WIDTH, MAX_INDENTED, MAX_TEXT, render_trace
 from tests.support.texts import TEXTS, is_harmless
-from tests.unit.retryscope_service.traces.spans import start, tracer_into
 from tests.unit.retryscope_service.helpers import Api
 from tests.unit.retryscope_service.load.stubs import SlowService, load
+from tests.unit.retryscope_service.traces.spans import start, tracer_into
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CAPTURED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

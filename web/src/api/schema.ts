@@ -542,6 +542,9 @@ export interface RetryParams {
 export interface RunRecord {
   id: string;
   workflow: string;
+  /**
+   * All of them, and a seed drawn if none was sent: sent again, they repeat the run.
+   */
   params: {
     [k: string]: unknown;
   };

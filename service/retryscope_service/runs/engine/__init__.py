@@ -5,6 +5,13 @@ number of processes share, with the same code.
 """
 
 from retryscope_service.runs.engine.check import EngineRefusedError
-from retryscope_service.runs.engine.engine import Delivery, Engine, EngineError, EngineFullError, Handler, Intake
+from retryscope_service.runs.engine.engine import (
+    Delivery,
+    Engine,
+    EngineError,
+    EngineFullError,
+    Handler,
+    Intake,
+)
 
 __all__ = ["Delivery", "Engine", "EngineError", "EngineFullError", "EngineRefusedError", "Handler", "Intake"]

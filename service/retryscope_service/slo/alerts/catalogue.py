@@ -8,7 +8,11 @@ from retryscope_service.slo.alerts.concurrency_saturated import concurrency_satu
 from retryscope_service.slo.alerts.event_loop_lag_high import event_loop_lag_high
 from retryscope_service.slo.alerts.retry_storm import retry_storm
 from retryscope_service.slo.alerts.service_down import service_down
-from retryscope_service.slo.alerts.shares import cancellation_spike, operation_failure_ratio_high, timeout_ratio_high
+from retryscope_service.slo.alerts.shares import (
+    cancellation_spike,
+    operation_failure_ratio_high,
+    timeout_ratio_high,
+)
 from retryscope_service.slo.alerts.stalled import stalled
 from retryscope_service.slo.alerts.telemetry_dropped import telemetry_dropped
 from retryscope_service.slo.definition import BurnRate, SloDefinition

@@ -11,10 +11,21 @@ from aiohttp.test_utils import make_mocked_request
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from retryscope import Operation, RetryPolicy, cancellable, cleanup, gather, request_cancel, retry, task, timeout, workflow
-from retryscope.adapters.aiohttp_server import server_middleware
+from retryscope import (
+    Operation,
+    RetryPolicy,
+    cancellable,
+    cleanup,
+    gather,
+    request_cancel,
+    retry,
+    task,
+    timeout,
+    workflow,
+)
 from retryscope._recording.recorder import NullRecorder
 from retryscope._recording.telemetry import active, install
+from retryscope.adapters.aiohttp_server import server_middleware
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import PRICE, STOCK, Script, attribute, failer, named, sleeper

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retryscope import Operation, RetryBudget, RetryPolicy, deadline, retry, semconv, settle, task, workflow
-from retryscope.backoff import next_delay
-from retryscope.outcome import GiveUpReason
 from retryscope._core.retrying import Retrying, RetrySpans
 from retryscope._core.scope import current_scope, inherited_deadline
+from retryscope.backoff import next_delay
+from retryscope.outcome import GiveUpReason
 from tests.support.clock import EPOCH_NS, run
 from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import PRICE, STOCK, attribute, named, only_declared, spans_named, value_of

@@ -63,7 +63,7 @@ def test_leaving_a_scope_in_another_context_is_no_error() -> None:
 
 
 def test_blocks_of_an_async_generator_finished_in_another_task_do_not_raise(recorded: Recorded) -> None:
-    """ASYNCIO.md 23: as a test fixture's or a framework's generator is."""
+    """asyncio.md 23: as a test fixture's or a framework's generator is."""
 
     async def resource() -> object:
         async with workflow("checkout"), deadline(60), task(PRICE):

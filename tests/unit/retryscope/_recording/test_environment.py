@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
-from retryscope._recording.environment import check_resource, is_disabled, otlp_options, otlp_variable, positive_int, sampler, variable
+from retryscope._recording.environment import (
+    check_resource,
+    is_disabled,
+    otlp_options,
+    otlp_variable,
+    positive_int,
+    sampler,
+    variable,
+)
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 SET = {ENDPOINT: "http://127.0.0.1:4318"}

@@ -9,10 +9,21 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT
 from prometheus_client import CollectorRegistry
 
 import retryscope
-from retryscope import RetryPolicy, cancellable, cleanup, gather, retry, semconv, settle, task, timeout, workflow
+from retryscope import (
+    RetryPolicy,
+    cancellable,
+    cleanup,
+    gather,
+    retry,
+    semconv,
+    settle,
+    task,
+    timeout,
+    workflow,
+)
 from retryscope._recording.recorder import NullRecorder, Recorder
-from retryscope._recording.telemetry import active
 from retryscope._recording.sdk import TracerRecorder
+from retryscope._recording.telemetry import active
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, STOCK, Script, failer, sleeper, value_of

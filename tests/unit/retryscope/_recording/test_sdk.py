@@ -14,16 +14,27 @@ from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
 
 import retryscope
-from retryscope import RetryPolicy, cancellable, cleanup, gather, retry, semconv, settle, task, timeout, workflow
-from retryscope._recording.telemetry import active
+from retryscope import (
+    RetryPolicy,
+    cancellable,
+    cleanup,
+    gather,
+    retry,
+    semconv,
+    settle,
+    task,
+    timeout,
+    workflow,
+)
 from retryscope._recording.sdk import TracerRecorder
+from retryscope._recording.telemetry import active
 from tests.support.clock import run
 from tests.support.recorded import Recorded, SpanLog
 from tests.unit.retryscope.helpers import PRICE, STOCK, Script, failer, sleeper, spans_named, value_of
 
 
 def test_a_childs_span_is_under_its_parents_and_stays_in_its_task(recorded: Recorded) -> None:
-    """ASYNCIO.md 22: ``create_task`` copies the context; the child opens its span inside itself."""
+    """asyncio.md 22: ``create_task`` copies the context; the child opens its span inside itself."""
 
     async def child(seconds: float) -> None:
         async with task(PRICE):
@@ -99,7 +110,7 @@ def test_the_attempt_is_current_inside_the_called_function_and_the_retry_while_i
 def test_an_abandoned_generator_leaves_no_dead_parent_behind(
     recorded: Recorded, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """ASYNCIO.md 23: what comes later is not put under a span that has ended."""
+    """asyncio.md 23: what comes later is not put under a span that has ended."""
 
     async def prices() -> AsyncIterator[int]:
         async with task(PRICE):

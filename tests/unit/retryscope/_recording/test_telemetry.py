@@ -8,9 +8,9 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 import retryscope
 from retryscope import Operation, task
-from retryscope.metrics import metrics_for
-from retryscope._recording.telemetry import Telemetry, active, install, tracing_failure_counter
 from retryscope._recording.sdk import TracerRecorder
+from retryscope._recording.telemetry import Telemetry, active, install, tracing_failure_counter
+from retryscope.metrics import metrics_for
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, value_of

@@ -344,7 +344,7 @@ async def test_a_malformed_host_header_is_no_error_of_the_server(
 async def test_a_client_that_disconnects_cancels_its_request_and_is_no_5xx(
     recorded: Recorded, cause: str
 ) -> None:
-    """ASYNCIO.md 10: with ``handler_cancellation=True``; a server that shuts down names its own cause."""
+    """asyncio.md 10: with ``handler_cancellation=True``; a server that shuts down names its own cause."""
     entered, left = asyncio.Event(), asyncio.Event()
     handlers: list[asyncio.Task[object]] = []
 
@@ -386,7 +386,7 @@ async def test_a_client_that_disconnects_cancels_its_request_and_is_no_5xx(
 
 
 async def test_aiohttps_own_defaults_disagree_so_it_is_set_explicitly() -> None:
-    """ASYNCIO.md 10: its runner's default is False, so a service has to say True."""
+    """asyncio.md 10: its runner's default is False, so a service has to say True."""
     assert inspect.signature(web.run_app).parameters["handler_cancellation"].default is False
 
 

@@ -11,9 +11,15 @@ import pytest
 from hypothesis import given as generated
 from hypothesis import strategies as st
 
-from retryscope_service.notifications.notification import MAX_ALERT_TEXT, MAX_ALERTS, MAX_LABELS, MAX_TEXT, read_alert
-from retryscope_service.notifications.store import AlertStore
 from retryscope_service.api.alerts import MAX_BODY_BYTES
+from retryscope_service.notifications.notification import (
+    MAX_ALERT_TEXT,
+    MAX_ALERTS,
+    MAX_LABELS,
+    MAX_TEXT,
+    read_alert,
+)
+from retryscope_service.notifications.store import AlertStore
 from tests.unit.retryscope_service.helpers import Answer, Api
 
 START, END, YEAR_1 = "2026-01-01T12:00:00.123456789Z", "2026-01-01T12:05:00Z", "0001-01-01T00:00:00Z"

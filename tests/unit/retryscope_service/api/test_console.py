@@ -12,15 +12,15 @@ from aiohttp import ClientResponse
 
 from retryscope import semconv
 from retryscope_service.api import console as console_api
-from retryscope_service.traces import span_store
 from retryscope_service.console import stream
 from retryscope_service.console.changes import BATCH_SECONDS
 from retryscope_service.console.console import Console
+from retryscope_service.traces import span_store
 from retryscope_service.workflows import WORKFLOWS
 from tests.support.clock import EPOCH_NS
 from tests.support.recorded import Recorded
-from tests.unit.retryscope_service.traces.spans import start, trace_of, tracer_into
 from tests.unit.retryscope_service.helpers import Api, check_event, serving
+from tests.unit.retryscope_service.traces.spans import start, trace_of, tracer_into
 
 TOKEN = "a-token-of-tests-1"  # noqa: S105
 

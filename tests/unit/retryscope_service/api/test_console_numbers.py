@@ -11,14 +11,14 @@ from aiohttp.web import Application, Request
 
 from retryscope_service.api.console_numbers import NumberRoutes
 from retryscope_service.api.problems import problem_middleware
+from retryscope_service.load.switch import Traffic
 from retryscope_service.monitor.alert_states import AlertStates
 from retryscope_service.monitor.charts import charts
 from retryscope_service.monitor.history import ChartHistory
-from retryscope_service.load.switch import Traffic
 from retryscope_service.slo.definition import read_definition
-from tests.unit.retryscope_service.monitor.numbers import START, reading
 from tests.unit.retryscope_service.helpers import Api, InlineExecutor
 from tests.unit.retryscope_service.load.stubs import SlowService
+from tests.unit.retryscope_service.monitor.numbers import START, reading
 
 Client = TestClient[Request, Application]
 

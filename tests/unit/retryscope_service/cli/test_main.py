@@ -8,7 +8,6 @@ from importlib.metadata import version
 import pytest
 
 from retryscope_service import cli
-from retryscope_service.cli import command
 from retryscope_service.settings import Settings
 
 
@@ -72,18 +71,6 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     out = " ".join(capsys.readouterr().out.split())
     assert "address to listen on (RETRYSCOPE_HOST, default 127.0.0.1)" in out
     assert "port to listen on, 0 for a free one (RETRYSCOPE_PORT, default 8080)" in out
-
-
-def test_without_the_extra_it_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Naming what is missing."""
-    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "pydantic_settings" else object())
-    assert cli.main(["serve"]) == 2
-    assert capsys.readouterr().err == (
-        "retryscope: pydantic_settings not installed; install the service with:"
-        " pip install 'retryscope[service]'\n"
-    )
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import pytest
 
 from retryscope import semconv
 from retryscope_service.console import changes
-from retryscope_service.traces import span_store
 from retryscope_service.console.changes import BATCH_SECONDS, publish_changes
 from retryscope_service.console.console import Console
-from retryscope_service.traces.span_store import SpanStore
 from retryscope_service.console.stream import StreamReader
-from tests.unit.retryscope_service.traces.spans import own_tracer_into, start, trace_of
+from retryscope_service.traces import span_store
+from retryscope_service.traces.span_store import SpanStore
 from tests.unit.retryscope_service.helpers import InlineExecutor
+from tests.unit.retryscope_service.traces.spans import own_tracer_into, start, trace_of
 
 
 async def events(reader: StreamReader) -> list[tuple[str, Any]]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from retryscope_service.load.switch import OFFERED, Traffic, TrafficUnavailableError
 from retryscope_service.load.request import Answer, Request
 from retryscope_service.load.scenarios import SCENARIOS
-from tests.unit.retryscope_service.monitor.numbers import START
+from retryscope_service.load.switch import OFFERED, Traffic, TrafficUnavailableError
 from tests.unit.retryscope_service.load.stubs import SlowService
+from tests.unit.retryscope_service.monitor.numbers import START
 
 SECONDS = 20.0
 

@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry
 from retryscope import semconv
 from retryscope.metrics import metrics_for
 from retryscope.operation import Operation
-from retryscope_service.monitor.readings import LAG_BOUNDS, RUN_BOUNDS, Reading, RegistryReader
 from retryscope_service.monitor.process import Vitals
+from retryscope_service.monitor.readings import LAG_BOUNDS, RUN_BOUNDS, Reading, RegistryReader
 
 
 @pytest.fixture

@@ -7,7 +7,14 @@ from random import Random
 
 import pytest
 
-from retryscope_service.operations.simulated import ApiUnavailableError, flaky_api_call, long_running_task, process, risky_task, slow_operation
+from retryscope_service.operations.simulated import (
+    ApiUnavailableError,
+    flaky_api_call,
+    long_running_task,
+    process,
+    risky_task,
+    slow_operation,
+)
 
 
 async def test_a_risky_task_succeeds_or_fails_as_in_the_document() -> None:

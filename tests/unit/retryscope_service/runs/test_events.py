@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from retryscope import Operation, cancellable, retry, task, timeout, workflow
-from retryscope.policy import RetryPolicy
 from retryscope._recording.telemetry import active, install
+from retryscope.policy import RetryPolicy
 from retryscope_service.runs import events as events_module
 from retryscope_service.runs.events import RunEvents, current_run
 from retryscope_service.runs.store import RunStore

@@ -8,7 +8,13 @@ import pytest
 import yaml
 
 from retryscope_service.shipped import shipped
-from retryscope_service.stack.configuration import Document, Surroundings, alertmanager_configuration, prometheus_configuration, shortest_window
+from retryscope_service.stack.configuration import (
+    Document,
+    Surroundings,
+    alertmanager_configuration,
+    prometheus_configuration,
+    shortest_window,
+)
 
 
 def read(name: str) -> Document:

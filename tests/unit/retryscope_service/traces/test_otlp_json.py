@@ -12,8 +12,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from retryscope_service.traces.otlp_json import to_otlp_json
 from retryscope_service.traces.span_store import SpanStore
-from tests.unit.retryscope_service.traces.spans import start, trace_of, tracer_into
 from tests.unit.retryscope_service.helpers import Api
+from tests.unit.retryscope_service.traces.spans import start, trace_of, tracer_into
 
 
 def parsed(document: dict[str, Any]) -> ExportTraceServiceRequest:
