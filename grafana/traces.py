@@ -114,6 +114,8 @@ WIDTHS = {
     "Span ID": 155,
     "Start time": 180,
     "Duration": 85,
+    "Outcome": 95,
+    "Cause": 140,
     "Attempts": 85,
     "Waited": 85,
     "Limit": 85,
@@ -152,7 +154,9 @@ def search(
     for heading, pixels in WIDTHS.items():
         panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="custom.width", value=pixels)])
     panel = in_pages(panel.mappings([without_value("-")]))
-    # All are of the chosen job, and their root is seldom more than a route.
-    for heading in ("Trace Service", "Trace Name"):
+    # All are of the chosen job, and their root is seldom more than a route; a span's own name would repeat
+    # its operation or workflow.
+    told = ("Name",) if {semconv.OPERATION, semconv.WORKFLOW}.intersection(shown) else ()
+    for heading in ("Trace Service", "Trace Name", *told):
         panel = without_column(panel, heading)
     return panel.datasource(TEMPO).with_target(target).unit("none")
