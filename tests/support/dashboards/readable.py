@@ -138,10 +138,9 @@ def _room_for_names(panel: Json) -> float:
         for override in panel["fieldConfig"]["overrides"]
     }
     selected = re.findall(r"span\.([\w.]+)", panel["targets"][0]["query"].rpartition("select(")[2])
-    headings = [own.get(name, {}).get("displayName", name) for name in selected]
     shown = [
         each
-        for each in ("Span ID", "Start time", "Name", *headings, "Duration")
+        for each in ("Span ID", "Start time", "Name", *selected, "Duration")
         if not own.get(each, {}).get("custom.hidden")
     ]
     widths = [own.get(each, {}).get("custom.width") for each in shown]
