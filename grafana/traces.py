@@ -102,10 +102,11 @@ HEADINGS = {
 }
 """Of the columns of lists of traces: the attributes' own names have no room."""
 
+INTRINSIC = {"Span ID": 155, "Start time": 180, "Duration": 85}
+"""Columns that each list of traces has, with their widths in pixels."""
 WIDTHS = {
-    "Span ID": 155,
-    "Start time": 180,
-    "Duration": 85,
+    "Outcome": 95,
+    "Cause": 140,
     "Attempts": 85,
     "Waited": 85,
     "Limit": 85,
@@ -113,6 +114,10 @@ WIDTHS = {
     "Run": 315,
 }
 """Of columns whose values have a length, in pixels; names and words share what is left."""
+
+
+def _width(pixels: int) -> DynamicConfigValue:
+    return DynamicConfigValue(id_val="custom.width", value=pixels)
 
 
 def search(
@@ -139,12 +144,18 @@ def search(
         .limit(20)
         .spss(3)
     )
+    for name, pixels in INTRINSIC.items():
+        panel = panel.override_by_name(name, [_width(pixels)])
     for name in shown:
-        panel = panel.override_by_name(name, [DynamicConfigValue(id_val="displayName", value=HEADINGS[name])])
-    for heading, pixels in WIDTHS.items():
-        panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="custom.width", value=pixels)])
+        heading = HEADINGS[name]
+        config = [DynamicConfigValue(id_val="displayName", value=heading)]
+        if heading in WIDTHS:  # in one override: by the heading that it gives, nothing is found yet
+            config.append(_width(WIDTHS[heading]))
+        panel = panel.override_by_name(name, config)
     panel = in_pages(panel.mappings([without_value("-")]))
-    # All are of the chosen job, and their root is seldom more than a route.
-    for heading in ("Trace Service", "Trace Name"):
+    # All are of the chosen job, and their root is seldom more than a route; a span's own name would repeat
+    # its operation or workflow.
+    told = ("Name",) if {semconv.OPERATION, semconv.WORKFLOW}.intersection(shown) else ()
+    for heading in ("Trace Service", "Trace Name", *told):
         panel = without_column(panel, heading)
     return panel.datasource(TEMPO).with_target(target).unit("none")

@@ -296,6 +296,13 @@ FAULTS: dict[str, tuple[str, str, Plant]] = {
         "columns beyond",
         lambda d: defaults(d, TABLE)["custom"].update(minWidth=150),
     ),
+    "names without room in a list of traces": (
+        "tables",
+        "cut off",
+        lambda d: panel(d, "Failed and cancelled workflows")["targets"][0].update(
+            query="{ } | select(span.a, span.b, span.c, span.d, span.e, span.f)"
+        ),
+    ),
     "an empty cell in the colour of health": (
         "no value",
         "none has a colour",

@@ -12,6 +12,10 @@ GREY = "#6e7681"
 MOST_LINES = 10
 NAMES_WIDTH = 360
 """In pixels, of a legend with two numbers: for 32 letters."""
+TABLE_WIDTH = 1230
+"""In pixels, of a table as wide as a screen of 1280."""
+NAME_WIDTH = 150
+"""In pixels, of a column: for 18 letters."""
 MAY_BE_EMPTY = {"http_route", "http_response_status_code"}
 """Labels without a value where there is no such path, or no answer."""
 
@@ -120,9 +124,28 @@ def tables(dashboard: Json) -> Iterator[Finding]:
             yield Finding("tables", panel["title"], "rows below its edge are not seen")
         if _defaults(panel).get("custom", {}).get("minWidth", 150) > 60:
             yield Finding("tables", panel["title"], "columns beyond its edge are not seen")
+        if "expr" not in panel["targets"][0] and (room := _room_for_names(panel)) < NAME_WIDTH:
+            yield Finding("tables", panel["title"], f"names have {room:.0f} px each, they are cut off")
         sorted_by = options.get("sortBy") or []
         if "expr" in panel["targets"][0] and not (sorted_by and sorted_by[0].get("desc")):
             yield Finding("tables", panel["title"], "the worst row is anywhere")
+
+
+def _room_for_names(panel: Json) -> float:
+    """Pixels of each column of a list of traces that has no width of its own, on a screen of 1280."""
+    own = {
+        override["matcher"]["options"]: {each["id"]: each["value"] for each in override["properties"]}
+        for override in panel["fieldConfig"]["overrides"]
+    }
+    selected = re.findall(r"span\.([\w.]+)", panel["targets"][0]["query"].rpartition("select(")[2])
+    shown = [
+        each
+        for each in ("Span ID", "Start time", "Name", *selected, "Duration")
+        if not own.get(each, {}).get("custom.hidden")
+    ]
+    widths = [own.get(each, {}).get("custom.width") for each in shown]
+    left = TABLE_WIDTH * panel["gridPos"]["w"] / 24 - sum(each or 0 for each in widths)
+    return float(left / max(1, widths.count(None)))
 
 
 def empty_labels(dashboard: Json) -> Iterator[Finding]:
