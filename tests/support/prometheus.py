@@ -62,6 +62,15 @@ class PrometheusApi:
         assert len(found) == len(data["result"]), f"these labels don't tell the series apart: {data}"
         return found
 
+    def wait_for_scrapes(self, number: float, limit: float = LIMIT) -> None:
+        """Wait until so many more scrapes have arrived: one that failed brings nothing."""
+
+        def arrived() -> float:
+            return sum(self.query("sum_over_time(up[1h])").values())
+
+        wanted = arrived() + number
+        wait_until(lambda: arrived() >= wanted, f"{number:g} more scrapes have arrived", limit)
+
     def exemplars(self, selector: str, start: float, end: float) -> list[tuple[Mapping[str, str], Any]]:
         """Labels of the series, and exemplar, of all that were stored between two times."""
         data = self.api("query_exemplars", query=selector, start=f"{start:.3f}", end=f"{end:.3f}")

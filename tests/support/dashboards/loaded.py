@@ -84,14 +84,14 @@ def fast_rules(folder: Path) -> str:
 def load_service(service: Service, prometheus: Prometheus) -> Loaded:
     """First healthy traffic, then traffic of every kind; Prometheus has scraped, and recorded, all of it."""
     started = time.time()
-    _wait_for_scrapes(prometheus, 2)
+    prometheus.wait_for_scrapes(2)
     drive_healthy(service)
-    _wait_for_scrapes(prometheus, 2)
+    prometheus.wait_for_scrapes(2)
     healthy_at = _when_all_is_there(prometheus)
-    _wait_for_scrapes(prometheus, 1)
+    prometheus.wait_for_scrapes(1)
     drive(service)
     # Each group of rules is evaluated once a second, at an offset of its own.
-    _wait_for_scrapes(prometheus, 5)
+    prometheus.wait_for_scrapes(5)
     return Loaded(service, prometheus, started, healthy_at, _when_all_is_there(prometheus))
 
 
@@ -111,11 +111,3 @@ def _when_all_is_there(prometheus: Prometheus) -> float:
         )
 
     return wait_until(moment, "the service is scraped, and the rules have recorded")
-
-
-def _wait_for_scrapes(prometheus: Prometheus, number: float) -> None:
-    def scrapes() -> float:
-        return sum(prometheus.query("sum_over_time(up[1h])").values())  # a failed one brings nothing
-
-    wanted = scrapes() + number
-    wait_until(lambda: scrapes() >= wanted, f"{number:g} more scrapes have arrived")

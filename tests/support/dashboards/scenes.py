@@ -122,10 +122,5 @@ def described(scenes: Mapping[str, Scene], seconds: float) -> Json:
 
 
 def wait_for_scrapes(prometheus: Prometheus, number: float) -> None:
-    """Wait until Prometheus has scraped the service so many more times."""
-
-    def scrapes() -> float:
-        return sum(prometheus.query("count_over_time(up[1h])").values())
-
-    wanted = scrapes() + number
-    wait_until(lambda: scrapes() >= wanted, f"it was scraped {number:g} more times", limit=60 + 2 * number)
+    """Wait for them no longer than a scene may take."""
+    prometheus.wait_for_scrapes(number, limit=60 + 2 * number)
