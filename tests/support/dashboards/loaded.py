@@ -10,7 +10,6 @@ import yaml
 from service.slo import recording
 from tests.support.dashboards.model import Json, substituted, variables
 from tests.support.dashboards.traffic import drive, drive_healthy
-from tests.support.polling import wait_until
 from tests.support.process import Service
 from tests.support.prometheus import Prometheus
 
@@ -95,19 +94,7 @@ def load_service(service: Service, prometheus: Prometheus) -> Loaded:
     return Loaded(service, prometheus, started, healthy_at, _when_all_is_there(prometheus))
 
 
-def _when_all_is_there(prometheus: Prometheus) -> float:
-    """A moment at which the rules have recorded what takes them longest, and the last scrape has not failed.
-
-    One may fail on a busy machine: after it a gauge has no value, nor what is recorded from gauges.
-    """
+def _when_all_is_there(prometheus: Prometheus) -> int:
+    """A moment at which the rules have recorded what takes them longest."""
     recorded = f"count({recording.BUDGET_REMAINING}) + count({recording.ATTEMPTS_PER_OPERATION})"
-
-    def moment() -> float | None:
-        now = time.time()
-        return (
-            now
-            if prometheus.api("query", query=f"{recorded} + (sum(up) == 1)", time=f"{now:.3f}")["result"]
-            else None
-        )
-
-    return wait_until(moment, "the service is scraped, and the rules have recorded")
+    return prometheus.moment_when(recorded, "the rules have recorded")
