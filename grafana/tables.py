@@ -88,7 +88,7 @@ def rows(
     for heading in hidden:
         panel = without_column(panel, heading)
     for heading, pixels in (widths or {}).items():
-        panel = panel.override_by_name(heading, [DynamicConfigValue(id_val="custom.width", value=pixels)])
+        panel = panel.override_by_name(heading, [width_of(pixels)])
     # `joinByField` would need one label; `merge` takes all that are equal.
     order = {name: place for place, name in enumerate(names)}
     shape = {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": names}
@@ -98,6 +98,11 @@ def rows(
     for name, options in steps.items():
         panel = panel.with_transformation(DataTransformerConfig(id_val=name, options=options))
     return panel
+
+
+def width_of(pixels: int) -> DynamicConfigValue:
+    """The width of a column."""
+    return DynamicConfigValue(id_val="custom.width", value=pixels)
 
 
 def without_column(panel: table.Panel, heading: str) -> table.Panel:
@@ -121,7 +126,7 @@ def in_pages(panel: table.Panel) -> table.Panel:
 def _shown(column: Column) -> list[DynamicConfigValue]:
     properties = [
         DynamicConfigValue(id_val="unit", value=column.unit),
-        DynamicConfigValue(id_val="custom.width", value=NUMBER_WIDTH),
+        width_of(NUMBER_WIDTH),
     ]
     if column.steps:
         steps = [{"color": step.color, "value": step.value} for step in coloured(column.steps).build().steps]

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 from grafana_foundation_sdk.models.tempo import SearchTableType
 
 from grafana.panels import described, without_value
-from grafana.tables import in_pages, without_column
+from grafana.tables import in_pages, width_of, without_column
 from grafana.variables import TEMPO
 from retryscope import semconv
 from retryscope_service.slo.traceql import spans
@@ -116,10 +116,6 @@ WIDTHS = {
 """Of columns whose values have a length, in pixels; names and words share what is left."""
 
 
-def _width(pixels: int) -> DynamicConfigValue:
-    return DynamicConfigValue(id_val="custom.width", value=pixels)
-
-
 def search(
     title: str, *conditions: str, shown: tuple[str, ...], means: str, do: str, height: int = 10
 ) -> table.Panel:
@@ -145,12 +141,12 @@ def search(
         .spss(3)
     )
     for name, pixels in INTRINSIC.items():
-        panel = panel.override_by_name(name, [_width(pixels)])
+        panel = panel.override_by_name(name, [width_of(pixels)])
     for name in shown:
         heading = HEADINGS[name]
         config = [DynamicConfigValue(id_val="displayName", value=heading)]
         if heading in WIDTHS:  # in one override: by the heading that it gives, nothing is found yet
-            config.append(_width(WIDTHS[heading]))
+            config.append(width_of(WIDTHS[heading]))
         panel = panel.override_by_name(name, config)
     panel = in_pages(panel.mappings([without_value("-")]))
     # All are of the chosen job, and their root is seldom more than a route; a span's own name would repeat

@@ -4,6 +4,7 @@ import http.client
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,29 @@ class PrometheusApi:
         }
         assert len(found) == len(data["result"]), f"these labels don't tell the series apart: {data}"
         return found
+
+    def wait_for_scrapes(self, number: float, limit: float = LIMIT) -> None:
+        """Wait until so many more scrapes have arrived: one that failed brings nothing."""
+
+        def arrived() -> float:
+            return sum(self.query("sum_over_time(up[1h])").values())
+
+        wanted = arrived() + number
+        wait_until(lambda: arrived() >= wanted, f"{number:g} more scrapes have arrived", limit)
+
+    def moment_when(self, expression: str, what: str, limit: float = LIMIT) -> int:
+        """A whole second in which the expression has a value, and the last scrape has not failed.
+
+        Grafana asks at whole seconds: what began to be true within this one, it does not see yet. A scrape
+        may fail on a busy machine; until the next one, gauges have no value, nor what is recorded from them.
+        """
+
+        def moment() -> int | None:
+            second = int(time.time())
+            found = self.api("query", query=f"count({expression}) and (sum(up) == 1)", time=f"{second}")
+            return second if found["result"] else None
+
+        return wait_until(moment, what, limit)
 
     def exemplars(self, selector: str, start: float, end: float) -> list[tuple[Mapping[str, str], Any]]:
         """Labels of the series, and exemplar, of all that were stored between two times."""

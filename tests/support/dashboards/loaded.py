@@ -10,7 +10,6 @@ import yaml
 from retryscope_service.slo import recording
 from tests.support.dashboards.model import Json, substituted, variables
 from tests.support.dashboards.traffic import drive, drive_healthy
-from tests.support.polling import wait_until
 from tests.support.process import Service
 from tests.support.prometheus import Prometheus
 
@@ -84,38 +83,18 @@ def fast_rules(folder: Path) -> str:
 def load_service(service: Service, prometheus: Prometheus) -> Loaded:
     """First healthy traffic, then traffic of every kind; Prometheus has scraped, and recorded, all of it."""
     started = time.time()
-    _wait_for_scrapes(prometheus, 2)
+    prometheus.wait_for_scrapes(2)
     drive_healthy(service)
-    _wait_for_scrapes(prometheus, 2)
+    prometheus.wait_for_scrapes(2)
     healthy_at = _when_all_is_there(prometheus)
-    _wait_for_scrapes(prometheus, 1)
+    prometheus.wait_for_scrapes(1)
     drive(service)
     # Each group of rules is evaluated once a second, at an offset of its own.
-    _wait_for_scrapes(prometheus, 5)
+    prometheus.wait_for_scrapes(5)
     return Loaded(service, prometheus, started, healthy_at, _when_all_is_there(prometheus))
 
 
-def _when_all_is_there(prometheus: Prometheus) -> float:
-    """A moment at which the rules have recorded what takes them longest, and the last scrape has not failed.
-
-    One may fail on a busy machine: after it a gauge has no value, nor what is recorded from gauges.
-    """
+def _when_all_is_there(prometheus: Prometheus) -> int:
+    """A moment at which the rules have recorded what takes them longest."""
     recorded = f"count({recording.BUDGET_REMAINING}) + count({recording.ATTEMPTS_PER_OPERATION})"
-
-    def moment() -> float | None:
-        now = time.time()
-        return (
-            now
-            if prometheus.api("query", query=f"{recorded} + (sum(up) == 1)", time=f"{now:.3f}")["result"]
-            else None
-        )
-
-    return wait_until(moment, "the service is scraped, and the rules have recorded")
-
-
-def _wait_for_scrapes(prometheus: Prometheus, number: float) -> None:
-    def scrapes() -> float:
-        return sum(prometheus.query("sum_over_time(up[1h])").values())  # a failed one brings nothing
-
-    wanted = scrapes() + number
-    wait_until(lambda: scrapes() >= wanted, f"{number:g} more scrapes have arrived")
+    return prometheus.moment_when(recorded, "the rules have recorded")

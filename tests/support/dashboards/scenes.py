@@ -18,7 +18,6 @@ import yaml
 from retryscope_service.slo import recording
 from tests.support.dashboards.model import Json
 from tests.support.dashboards.traffic import drive_rare
-from tests.support.polling import wait_until
 from tests.support.process import COMMAND, Service
 from tests.support.prometheus import Prometheus
 
@@ -40,11 +39,11 @@ class Scene:
     """A moment, and the traces that the service knew then.
 
     Attributes:
-        at: Unix time in seconds.
+        at: Unix time in whole seconds, as Grafana asks.
         traces: File with OTLP JSON.
     """
 
-    at: float
+    at: int
     traces: Path
 
 
@@ -82,31 +81,28 @@ def play(
     """
     scenes: dict[str, Scene] = {}
 
-    def remember(state: str, at: float | None = None) -> None:
+    def remember(state: str, at: int) -> None:
         file = folder / f"{state}.traces.json"
         known = {"resourceSpans": []} if state == "empty" else service.get("/traces?limit=100").body
         file.write_text(json.dumps(known))
-        scenes[state] = Scene(time.time() if at is None else at, file)
+        scenes[state] = Scene(at, file)
 
-    remember("empty", time.time() - LONG_BEFORE)
+    remember("empty", int(time.time()) - LONG_BEFORE)
     drive_rare(service)
     with traffic(service, "mixed", rate=5):
         wait_for_scrapes(prometheus, scrapes)
-        wait_until(lambda: prometheus.query(recording.BUDGET_REMAINING, "workflow"), "the budget is counted")
+        prometheus.moment_when(recording.BUDGET_REMAINING, "the budget is counted")
         drive_rare(service)
         wait_for_scrapes(prometheus, 2)
-        remember("full")
+        remember("full", prometheus.moment_when(recording.BUDGET_REMAINING, "the budget is counted"))
     for scenario in INCIDENTS:
         with traffic(service, scenario, rate=6):
             wait_for_scrapes(prometheus, scrapes)
             if scenario == INCIDENTS[-1]:
-                wait_until(
-                    lambda: prometheus.query(_FIRING, "workflow", "long"), f"{_FIRING} fires", limit=180
-                )
-                remember("firing")
+                remember("firing", prometheus.moment_when(_FIRING, f"{_FIRING} fires"))
     if "idle" in wanted:
         wait_for_scrapes(prometheus, IDLE_SCRAPES)
-        remember("idle")
+        remember("idle", prometheus.moment_when("up", "the last scrape has arrived"))
     return {state: scene for state, scene in scenes.items() if state in wanted}
 
 
@@ -122,10 +118,5 @@ def described(scenes: Mapping[str, Scene], seconds: float) -> Json:
 
 
 def wait_for_scrapes(prometheus: Prometheus, number: float) -> None:
-    """Wait until Prometheus has scraped the service so many more times."""
-
-    def scrapes() -> float:
-        return sum(prometheus.query("count_over_time(up[1h])").values())
-
-    wanted = scrapes() + number
-    wait_until(lambda: scrapes() >= wanted, f"it was scraped {number:g} more times", limit=60 + 2 * number)
+    """Wait for them no longer than a scene may take."""
+    prometheus.wait_for_scrapes(number, limit=60 + 2 * number)
