@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from grafana import importable
+from grafana.boards import DASHBOARDS
 from grafana.dashboard import encode
-from grafana.definitions import DASHBOARDS
 
 OUTPUT = Path(__file__).parent / "dashboards"
 IMPORTABLE = Path(__file__).parent / "importable"

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.common import TimeZoneBrowser
 from grafana_foundation_sdk.models.dashboard import DashboardCursorSync
 
 from grafana import annotations, navigation
-from grafana.panels import Panel
+from grafana.panel_kinds import Panel
 from grafana.variables import Variable, datasources
 
 Rows = Sequence[tuple[str, Sequence[Panel]]]

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models.common import TableCellHeight
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue, ValueMapping
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from grafana.panels import NO_TRAFFIC, Steps, asked, coloured, described, without_text, without_value
+from grafana.panel_kinds import NO_TRAFFIC, Steps, asked, coloured, described, without_text, without_value
 from grafana.variables import PROMETHEUS
 
 NUMBER_WIDTH = 92

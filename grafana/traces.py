@@ -13,7 +13,7 @@ from grafana_foundation_sdk.builders.tempo import Dataquery
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 from grafana_foundation_sdk.models.tempo import SearchTableType
 
-from grafana.panels import described, without_value
+from grafana.panel_kinds import described, without_value
 from grafana.tables import in_pages, width_of, without_column
 from grafana.variables import TEMPO
 from retryscope import semconv

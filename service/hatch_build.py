@@ -45,7 +45,7 @@ class Pack(BuildHookInterface[Any]):
         if version == "editable":  # there they are found at their own places
             return
         top = clone if builder else Path(self.root)
-        place = "retryscope_service/_shipped/" if self.target_name == "wheel" else ""
+        place = "retryscope_service/_resources/" if self.target_name == "wheel" else ""
         for name in SHIPPED:
             if (top / name).exists():
                 build_data["force_include"][str(top / name)] = f"{place}{name}"

@@ -2,7 +2,7 @@
 
 Primitives that behave as asyncio users expect and record every attempt, wait, timeout and cancel as
 OpenTelemetry spans and Prometheus metrics. Declare an :class:`Operation`, call :func:`setup` once, and use
-:class:`retry`, :class:`timeout`, :class:`deadline`, :class:`task`, :func:`gather`, :func:`cancellable`,
+:class:`retry`, :class:`timeout`, :class:`deadline`, :class:`step`, :func:`gather`, :func:`cancellable`,
 :func:`cleanup` and :class:`workflow`.
 
 >>> import asyncio
@@ -40,7 +40,7 @@ from retryscope.policy import RetryPolicy
 from retryscope.report import Report, settle
 from retryscope.retry import retry
 from retryscope.setup import setup, shutdown
-from retryscope.task import task
+from retryscope.step import step
 from retryscope.timeout import deadline, timeout
 from retryscope.workflow import workflow
 
@@ -71,7 +71,7 @@ __all__ = [
     "setup",
     "shutdown",
     "status_rule",
-    "task",
+    "step",
     "task_factory",
     "timeout",
     "without_spans",

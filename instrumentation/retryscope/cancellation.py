@@ -17,7 +17,7 @@ from retryscope.cleanup import DEFAULT_CLEANUP_TIMEOUT, cleanup
 from retryscope.operation import Operation
 from retryscope.outcome import CancelCause
 from retryscope.report import Report
-from retryscope.task import start_task, task
+from retryscope.step import start_step, step
 from retryscope.timeout import require_seconds
 
 T = TypeVar("T")
@@ -117,7 +117,7 @@ def cancellable(
     report: Report[T] = Report(name or operation.name)
 
     async def work() -> T:
-        async with task(operation, name=name):
+        async with step(operation, name=name):
             try:
                 return await require_awaitable(fn, fn(*args))
             except asyncio.CancelledError:
@@ -144,7 +144,7 @@ def count_if_never_started(operation: Operation, report: Report[Any], running: a
             asyncio_task.result()
         except asyncio.CancelledError as cancel:
             report.outcome, report.error = "cancelled", cancel
-            start_task(operation, report.name).end(cancel)
+            start_step(operation, report.name).end(cancel)
 
     running.add_done_callback(ended)
 

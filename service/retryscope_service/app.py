@@ -12,12 +12,12 @@ from retryscope_service.address import AllowedHosts
 from retryscope_service.api.alerts import AlertRoutes
 from retryscope_service.api.authentication import token_middleware
 from retryscope_service.api.console import ConsoleRoutes
-from retryscope_service.api.console_numbers import NumberRoutes
 from retryscope_service.api.docs import DocsRoutes
 from retryscope_service.api.forwarded import forwarded_middleware
 from retryscope_service.api.health import HealthRoutes
 from retryscope_service.api.isolation import isolation_middleware
 from retryscope_service.api.metrics import MetricsRoutes
+from retryscope_service.api.monitor import MonitorRoutes
 from retryscope_service.api.openapi import OpenApiRoutes, openapi_document
 from retryscope_service.api.problems import problem_middleware
 from retryscope_service.api.query import query_middleware
@@ -30,7 +30,7 @@ from retryscope_service.api.traces import TraceRoutes
 from retryscope_service.api.web import DIST, WebRoutes
 from retryscope_service.api.workflows import WorkflowRoutes
 from retryscope_service.console.console import Console
-from retryscope_service.monitor.numbers import Numbers
+from retryscope_service.monitor.monitor import Monitor
 from retryscope_service.notifications.store import AlertStore
 from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.inline import InlineRuns
@@ -40,7 +40,7 @@ from retryscope_service.settings import Settings
 def create_app(
     settings: Settings,
     console: Console,
-    numbers: Numbers,
+    monitor: Monitor,
     inline: InlineRuns,
     background: BackgroundRuns,
     registry: CollectorRegistry = REGISTRY,
@@ -56,8 +56,8 @@ def create_app(
             WorkflowRoutes(inline, console.inline, settings.max_body_bytes),
             RunRoutes(background, inline, settings.max_body_bytes, console.runs.cancel_requested),
             AlertRoutes(AlertStore(), registry),
-            ConsoleRoutes(console, links, numbers.alerts.states, numbers.traffic.document),
-            NumberRoutes(numbers.history, numbers.alerts, numbers.traffic),
+            ConsoleRoutes(console, links, monitor.alerts.states, monitor.traffic.document),
+            MonitorRoutes(monitor.history, monitor.alerts, monitor.traffic),
             TraceRoutes(console.spans),
             MetricsRoutes(registry),
             OpenApiRoutes(document),

@@ -17,13 +17,13 @@ from retryscope.logs import flush_logs
 from retryscope_service.app import create_app, create_worker_app
 from retryscope_service.console.console import Console
 from retryscope_service.listener import listening
-from retryscope_service.monitor.numbers import Numbers
-from retryscope_service.monitor.process import Vitals
+from retryscope_service.monitor.monitor import Monitor
+from retryscope_service.monitor.process import ProcessMetrics
 from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.engine import Engine
 from retryscope_service.runs.events import RunEvents
-from retryscope_service.runs.housekeeping import check_engine, keep_house
 from retryscope_service.runs.inline import InlineRuns
+from retryscope_service.runs.maintenance import check_engine, maintain
 from retryscope_service.runs.metrics import RunMetrics
 from retryscope_service.runs.store import RunStore
 from retryscope_service.runs.worker import RunWorker
@@ -86,10 +86,10 @@ async def _run(
     stop = _stop_on_signals()
     inline = InlineRuns(settings.max_runs_in_flight)
     metrics = RunMetrics(registry)
-    vitals = Vitals(registry)
+    process_metrics = ProcessMetrics(registry)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, retryscope.shutdown, settings.flush_seconds)
-        await stack.enter_async_context(_in_background(vitals.watch_loop()))
+        await stack.enter_async_context(_in_background(process_metrics.watch_loop()))
         engine = _engine(settings)
         reachable = await check_engine(engine)
         await stack.enter_async_context(engine)
@@ -103,19 +103,19 @@ async def _run(
         )
         worker = RunWorker(f"{socket.gethostname()}#{os.getpid()}", engine, store, events, metrics)
         engine.register(worker.handle)
-        numbers = Numbers(registry, console.hub.publish, settings.token) if with_api else None
-        if numbers is not None:
-            app = create_app(settings, console, numbers, inline, background, registry)
-            vitals.add_pool("inline", lambda: inline.in_flight, settings.max_runs_in_flight)
-            vitals.add_pool("engine", lambda: metrics.active, settings.max_active_runs)
+        monitor = Monitor(registry, console.hub.publish, settings.token) if with_api else None
+        if monitor is not None:
+            app = create_app(settings, console, monitor, inline, background, registry)
+            process_metrics.add_pool("inline", lambda: inline.in_flight, settings.max_runs_in_flight)
+            process_metrics.add_pool("engine", lambda: metrics.active, settings.max_active_runs)
         else:
             app = create_worker_app(settings, inline, background, registry)
         if with_worker:
-            vitals.add_pool("worker", lambda: worker.in_flight, settings.worker_concurrency)
+            process_metrics.add_pool("worker", lambda: worker.in_flight, settings.worker_concurrency)
         url = await stack.enter_async_context(listening(app, settings.host, port, settings.max_connections))
-        if numbers is not None:
-            await stack.enter_async_context(_open_pages(console, numbers, url))
-        house = keep_house(
+        if monitor is not None:
+            await stack.enter_async_context(_open_pages(console, monitor, url))
+        maintenance = maintain(
             engine,
             background,
             store,
@@ -125,7 +125,7 @@ async def _run(
             retention=settings.run_retention_seconds,
             max_finished=settings.max_finished_runs,
         )
-        await stack.enter_async_context(_in_background(house))
+        await stack.enter_async_context(_in_background(maintenance))
         draining = [partial(inline.drain, settings.drain_seconds)]
         if with_worker:
             await stack.enter_async_context(_in_background(events.keep_flushing(store)))
@@ -135,8 +135,8 @@ async def _run(
         on_ready(url)
         await stop.wait()
         _log.info("shutting down; runs in flight: %d", inline.in_flight + worker.in_flight)
-        if numbers is not None:
-            numbers.traffic.stop()
+        if monitor is not None:
+            monitor.traffic.stop()
         await asyncio.gather(*(drain() for drain in draining))
     _log.info("shut down")
 
@@ -150,14 +150,14 @@ def _engine(settings: Settings) -> Engine:
 
 
 @asynccontextmanager
-async def _open_pages(console: Console, numbers: Numbers, url: str) -> AsyncIterator[None]:
+async def _open_pages(console: Console, monitor: Monitor, url: str) -> AsyncIterator[None]:
     """Keep the open pages up to date; at the end their streams end, or the server would wait for them."""
-    numbers.traffic.serve_at(url)
-    async with _in_background(console.keep_publishing()), _in_background(numbers.sampler.keep_sampling()):
+    monitor.traffic.serve_at(url)
+    async with _in_background(console.keep_publishing()), _in_background(monitor.sampler.keep_sampling()):
         try:
             yield
         finally:
-            await numbers.traffic.close()
+            await monitor.traffic.close()
             console.close()
 
 

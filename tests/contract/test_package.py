@@ -125,7 +125,7 @@ def wheel(
 
 LIBRARY = "instrumentation/"
 SERVICE = "service/"
-PACKED = "retryscope_service/_shipped/"
+PACKED = "retryscope_service/_resources/"
 PAGE = f"{PACKED}web/dist/"
 SHIPPED = ("deploy/alertmanager/", "deploy/prometheus/", "docs/runbook.md")
 """What the service reads at run time besides its own package and the page."""

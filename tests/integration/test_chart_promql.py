@@ -1,6 +1,6 @@
 """Each chart of the console and its PromQL, asked of a real Prometheus, are the same number in each second.
 
-Both get the same readings: the charts as the console takes them, Prometheus by the samples and their times.
+Both get the same scrapes: the charts as the console takes them, Prometheus by the samples and their times.
 A Prometheus that scraped a running service would look at another moment than the console, by as much as the
 machine is busy, so that the two could only be compared roughly.
 """
@@ -21,8 +21,8 @@ from retryscope_service.console.console import Console
 from retryscope_service.monitor.charts import charts
 from retryscope_service.monitor.curves import WINDOW, WINDOWS
 from retryscope_service.monitor.history import ChartHistory
-from retryscope_service.monitor.process import Vitals
-from retryscope_service.monitor.readings import RegistryReader
+from retryscope_service.monitor.process import ProcessMetrics
+from retryscope_service.monitor.scrape import RegistryScraper
 from retryscope_service.slo.definition import read_definition
 from retryscope_service.traces.span_store import SpanStore
 from tests.support import clock
@@ -48,7 +48,7 @@ NEVER = {
 }
 """Series that stay 0."""
 
-Samples = dict[str, list[tuple[int, float]]]
+SampledSeries = dict[str, list[tuple[int, float]]]
 
 
 @dataclass
@@ -81,18 +81,21 @@ class Watched:
         return found
 
 
-async def observe() -> tuple[Any, Samples]:
+async def observe() -> tuple[Any, SampledSeries]:
     """Traffic of every kind on a virtual clock, looked at each second: the charts, and all samples."""
-    samples: Samples = defaultdict(list)
+    samples: SampledSeries = defaultdict(list)
     history = ChartHistory(charts(read_definition()))
     console = Console(SpanStore(max_traces=10, max_spans=1000))
     with recording() as recorded:
-        reader, vitals = RegistryReader(recorded.registry), Vitals(recorded.registry)
+        scraper, process_metrics = RegistryScraper(recorded.registry), ProcessMetrics(recorded.registry)
         async with serving(recorded, console) as api:
-            watching, busy = asyncio.create_task(vitals.watch_loop()), asyncio.create_task(keep_busy(api))
+            watching, busy = (
+                asyncio.create_task(process_metrics.watch_loop()),
+                asyncio.create_task(keep_busy(api)),
+            )
             for second in range(START, START + SECONDS):
                 await asyncio.sleep(1)
-                history.add(second, reader.read())
+                history.add(second, scraper.scrape())
                 take(recorded.registry, second, samples)
             await busy
             watching.cancel()
@@ -119,7 +122,7 @@ async def keep_busy(api: Api) -> None:
                 loop.pass_time(rng.random() / 4)
 
 
-def take(registry: CollectorRegistry, second: int, samples: Samples) -> None:
+def take(registry: CollectorRegistry, second: int, samples: SampledSeries) -> None:
     for family in registry.collect():
         for sample in family.samples:
             labels = "".join(f',{name}="{value}"' for name, value in sample.labels.items())

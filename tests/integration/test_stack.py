@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from retryscope_service.shipped import shipped
+from retryscope_service.resources import resource
 from retryscope_service.signals import REPEAT_SECONDS
 from retryscope_service.slo.definition import PACKAGED
 from tests.integration.conftest import StartService
@@ -120,7 +120,7 @@ def annotations_of(prometheus: PrometheusApi) -> list[dict[str, str]]:
 def test_its_rules_are_the_shipped_ones(service: Service, start_stack: StartStack) -> None:
     """Their links lead to dashboards in the Grafana that is named."""
     prometheus = prometheus_of(start_stack(service, "--grafana-url=https://127.0.0.1:3001/grafana/"))
-    wanted = yaml.safe_load((shipped("deploy/prometheus/rules") / "retryscope.yml").read_text())
+    wanted = yaml.safe_load((resource("deploy/prometheus/rules") / "retryscope.yml").read_text())
     names = {rule.get("alert") or rule["record"] for group in wanted["groups"] for rule in group["rules"]}
     loaded = prometheus.api("rules")["groups"]
     assert {rule["name"] for group in loaded for rule in group["rules"]} == names

@@ -6,7 +6,7 @@ from typing import Any
 
 from retryscope import semconv
 from retryscope_service.monitor.alert_states import AlertStates
-from retryscope_service.monitor.readings import LAG_BOUNDS, Reading
+from retryscope_service.monitor.scrape import LAG_BOUNDS, Scrape
 from retryscope_service.slo.definition import SloDefinition
 from retryscope_service.slo.duration import Duration
 
@@ -77,7 +77,7 @@ class Case:
         return [self._fires(states, step) for step in range(self._steps)]
 
     def _fires(self, states: AlertStates, step: int) -> Firing:
-        states.evaluate(1_000_000 + step * self.seconds, self._reading(step))
+        states.evaluate(1_000_000 + step * self.seconds, self._scrape(step))
         return frozenset(
             tuple(sorted((name, value) for name, value in state["labels"].items() if name != "short"))
             for state in states.states()
@@ -91,12 +91,12 @@ class Case:
         (steps,) = {len(values) for _, _, values in self._series()}
         return steps
 
-    def _reading(self, step: int) -> Reading:
+    def _scrape(self, step: int) -> Scrape:
         def at(series: Series) -> dict[tuple[str, ...], float]:
             return {labels: values[step] for labels, values in series.items()}
 
         lag = at(self.lag)
-        return Reading(
+        return Scrape(
             runs=at(self.runs),
             attempts=at(self.attempts),
             operations=at(self.operations),

@@ -9,11 +9,11 @@ from pydantic.json_schema import models_json_schema
 
 from retryscope_service.api.alerts import AlertRoutes
 from retryscope_service.api.console import ConsoleRoutes
-from retryscope_service.api.console_numbers import NumberRoutes
 from retryscope_service.api.console_schemas import StreamEvents
 from retryscope_service.api.docs import DocsRoutes
 from retryscope_service.api.health import HealthRoutes
 from retryscope_service.api.metrics import MetricsRoutes
+from retryscope_service.api.monitor import MonitorRoutes
 from retryscope_service.api.openapi_names import NAMES
 from retryscope_service.api.openapi_parts import PROBLEM_SCHEMA, get
 from retryscope_service.api.root_path import root_path
@@ -45,7 +45,7 @@ DOCUMENTED: Final[tuple[type[Resource], ...]] = (
     RunRoutes,
     AlertRoutes,
     ConsoleRoutes,
-    NumberRoutes,
+    MonitorRoutes,
     TraceRoutes,
     MetricsRoutes,
     OpenApiRoutes,

@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from retryscope_service.api.openapi_parts import get
 from retryscope_service.api.page import page_response, render_page
 from retryscope_service.api.route import Resource, Route
-from retryscope_service.shipped import shipped
+from retryscope_service.resources import resource
 
 _NO_PART_OF_A_SLUG = re.compile(r"[^\w\- ]")
 
@@ -49,7 +49,7 @@ def _with_ids(tokens: Sequence[Token]) -> list[tuple[Token, str]]:
 
 @cache
 def _runbook() -> str:
-    return render_runbook(shipped("docs/runbook.md").read_text(encoding="utf-8"))
+    return render_runbook(resource("docs/runbook.md").read_text(encoding="utf-8"))
 
 
 class RunbookRoutes(Resource):

@@ -13,7 +13,7 @@ from retryscope_service.api.accept import prefers_page
 from retryscope_service.api.page import page_response, render_page
 from retryscope_service.api.root_path import root_path
 from retryscope_service.api.route import Resource, Route
-from retryscope_service.shipped import place
+from retryscope_service.resources import place
 
 DIST: Final = place("web/dist")
 """Where the build leaves the page."""

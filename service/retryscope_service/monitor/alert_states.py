@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from retryscope_service.monitor.observations import Observations
-from retryscope_service.monitor.readings import Reading
+from retryscope_service.monitor.alert_series import AlertSeries
+from retryscope_service.monitor.scrape import Scrape
 from retryscope_service.slo.alerts.alert import Alert
 from retryscope_service.slo.alerts.catalogue import alerts
 from retryscope_service.slo.alerts.evaluation import Evaluation
@@ -49,7 +49,7 @@ class AlertStates:
         self._start()
 
     def _start(self) -> None:
-        self._observations = Observations(self._definition)
+        self._series = AlertSeries(self._definition)
         self._alerts = alerts(self._definition)
         self._promql = [alert.promql(Compression()) for alert in self._alerts]
         self._active: list[dict[_Instance, _Active]] = [{} for _ in self._alerts]
@@ -61,14 +61,14 @@ class AlertStates:
         """Forget everything."""
         self._start()
 
-    def evaluate(self, now: float, reading: Reading) -> bool:
-        """Take a reading and evaluate all conditions; whether what ``states`` says has changed.
+    def evaluate(self, now: float, scrape: Scrape) -> bool:
+        """Take a scrape and evaluate all conditions; whether what ``states`` says has changed.
 
         Args:
             now: Seconds since the epoch, later than before.
-            reading: The process's counters and gauges now.
+            scrape: The process's counters and gauges now.
         """
-        self._observations.add(now, reading)
+        self._series.add(now, scrape)
         for number, alert in enumerate(self._alerts):
             self._evaluate(number, alert, now)
         before, self._said = self._said, self.states()
@@ -76,7 +76,7 @@ class AlertStates:
 
     def _evaluate(self, number: int, alert: Alert, now: float) -> None:
         active = self._active[number]
-        found = list(alert.value(self._observations))
+        found = list(alert.value(self._series))
         self._nearest[number] = max(found, key=lambda each: each.value - each.threshold, default=None)
         holding = {tuple(each.labels.items()): each for each in found if each.holds}
         for instance in active.keys() - holding.keys():
@@ -131,7 +131,7 @@ class AlertStates:
             "promql": self._promql[number],
             "for_seconds": alert.settings.for_.seconds,
             "window": None if window is None else str(window),
-            "covered": window is None or self._observations.cover(window),
+            "covered": window is None or self._series.cover(window),
         }
 
     def history(self) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from retryscope_service.monitor.totals import Change
+from retryscope_service.monitor.delta import Delta
 
 Colour = Literal["success", "error", "timeout", "exhausted", "cancelled", "backoff", "neutral"]
 """A meaning: which colour an outcome has the page knows, for its charts as for all else."""
@@ -25,7 +25,7 @@ class Series:
     key: str
     label: str
     colour: Colour
-    value: Callable[[Change], float | None]
+    value: Callable[[Delta], float | None]
 
 
 class Curves(Protocol):

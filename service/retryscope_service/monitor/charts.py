@@ -7,7 +7,7 @@ from retryscope import semconv
 from retryscope.outcome import ATTEMPT_OUTCOMES, CANCEL_CAUSES, COUNTED, FAILED, OUTCOMES
 from retryscope_service.monitor.chart import Chart, Colour, Threshold
 from retryscope_service.monitor.curves import Counter, Counters, Gauge, Quantiles, Rates, Share
-from retryscope_service.monitor.totals import Change
+from retryscope_service.monitor.delta import Delta
 from retryscope_service.slo import promql, traceql
 from retryscope_service.slo.definition import SloDefinition
 
@@ -69,7 +69,7 @@ def charts(definition: SloDefinition) -> tuple[Chart, ...]:
             job,
             Quantiles(
                 f"{semconv.WORKFLOW_DURATION.name}_bucket",
-                Change.run_quantile,
+                Delta.run_quantile,
                 {0.5: "neutral", 0.95: "backoff", 0.99: "error"},
             ),
             traceql.spans(job, traceql.IS_WORKFLOW, "duration > 1s"),
@@ -130,7 +130,7 @@ def charts(definition: SloDefinition) -> tuple[Chart, ...]:
             "How much later than asked the event loop wakes a task: every timeout, backoff and answer is late"
             f" by it. {_COVERS}",
             job,
-            Quantiles(promql.EVENT_LOOP_LAG, Change.lag_quantile, {0.5: "neutral", lag.quantile: "error"}),
+            Quantiles(promql.EVENT_LOOP_LAG, Delta.lag_quantile, {0.5: "neutral", lag.quantile: "error"}),
             None,  # no span is about that
             Threshold(lag.threshold, "EventLoopLagHigh"),
         ),

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from retryscope_service.monitor.chart import Colour, Series
-from retryscope_service.monitor.totals import Change, Totals
+from retryscope_service.monitor.delta import Delta, Totals
 from retryscope_service.slo import promql
 from retryscope_service.slo.duration import Duration
 from retryscope_service.slo.promql import lines, over, quoted, selector, summed
@@ -83,8 +83,8 @@ class Rates:
         for name, colour in self.colours.items():
             yield Series(f"{key}.{name}", name, colour, partial(self._value, name))
 
-    def _value(self, name: str, change: Change) -> float:
-        return change.rate(lambda totals: self.counters.totals(totals)[name])
+    def _value(self, name: str, delta: Delta) -> float:
+        return delta.rate(lambda totals: self.counters.totals(totals)[name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,8 @@ class Share:
     def series(self, key: str) -> Iterator[Series]:
         yield Series(key, self.label, self.colour, self._value)
 
-    def _value(self, change: Change) -> float | None:
-        return change.share(self.part.total, self.whole.total)
+    def _value(self, delta: Delta) -> float | None:
+        return delta.share(self.part.total, self.whole.total)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Quantiles:
     """
 
     buckets: str
-    quantile: Callable[[Change, float], float | None]
+    quantile: Callable[[Delta, float], float | None]
     colours: Mapping[float, Colour]
 
     def promql(self, job: str) -> str:
@@ -134,8 +134,8 @@ class Quantiles:
         for quantile, colour in self.colours.items():
             yield Series(f"{key}.{_name(quantile)}", _name(quantile), colour, partial(self._value, quantile))
 
-    def _value(self, quantile: float, change: Change) -> float | None:
-        return self.quantile(change, quantile)
+    def _value(self, quantile: float, delta: Delta) -> float | None:
+        return self.quantile(delta, quantile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Gauge:
         return summed(selector(self.metric, f"job={quoted(job)}"))
 
     def series(self, key: str) -> Iterator[Series]:
-        yield Series(key, self.label, self.colour, lambda change: self.total(change.after))
+        yield Series(key, self.label, self.colour, lambda delta: self.total(delta.after))
 
 
 def _name(quantile: float) -> str:

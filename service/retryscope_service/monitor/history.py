@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from retryscope_service.monitor.chart import Chart
 from retryscope_service.monitor.curves import WINDOWS
-from retryscope_service.monitor.readings import Reading
+from retryscope_service.monitor.delta import Delta, Totals
 from retryscope_service.monitor.ring import Ring
-from retryscope_service.monitor.totals import Change, Totals
+from retryscope_service.monitor.scrape import Scrape
 
 LENGTHS: Final = {1: 900, 10: 1080}
 """Values of each resolution that are kept: 15 minutes, 3 hours."""
@@ -20,10 +20,10 @@ Values = dict[str, float | None]
 
 
 class ChartHistory:
-    """Computes the charts' values from one reading a second, and remembers them.
+    """Computes the charts' values from one scrape a second, and remembers them.
 
-    A second without a reading, because the process was suspended or its event loop blocked, has no value;
-    nor has what follows it until there are two readings in the window again.
+    A second without a scrape, because the process was suspended or its event loop blocked, has no value;
+    nor has what follows it until there are two scrapes in the window again.
     """
 
     def __init__(self, charts: tuple[Chart, ...]) -> None:
@@ -31,16 +31,16 @@ class ChartHistory:
         self._series = [series for chart in charts for series in chart.series]
         keys = [series.key for series in self._series]
         self._rings = [Ring(keys, step, length) for step, length in LENGTHS.items()]
-        self._readings: deque[tuple[float, Totals]] = deque(maxlen=max(WINDOWS.values()) + 1)
+        self._scrapes: deque[tuple[float, Totals]] = deque(maxlen=max(WINDOWS.values()) + 1)
 
-    def add(self, now: float, reading: Reading) -> Values:
-        """Take a reading; the values of this second.
+    def add(self, now: float, scrape: Scrape) -> Values:
+        """Take a scrape; the values of this second.
 
         Args:
             now: Seconds since the epoch, in another second than those before, and later.
-            reading: What was read.
+            scrape: What was read.
         """
-        self._readings.append((now, Totals.of(reading)))
+        self._scrapes.append((now, Totals.of(scrape)))
         values: Values = {}
         for ring in reversed(self._rings):  # the finest one last: its values are the stream's
             if not ring.has(round(now)):
@@ -49,19 +49,19 @@ class ChartHistory:
         return values
 
     def _values(self, now: float, window: int) -> Values:
-        change = self._change(now - window - _JITTER)
-        if change is None:
+        delta = self._delta(now - window - _JITTER)
+        if delta is None:
             return {series.key: None for series in self._series}
-        return {series.key: _rounded(series.value(change)) for series in self._series}
+        return {series.key: _rounded(series.value(delta)) for series in self._series}
 
-    def _change(self, since: float) -> Change | None:
-        first_time, first = next(each for each in self._readings if each[0] >= since)
-        last_time, last = self._readings[-1]
-        return Change(first, last, last_time - first_time) if last_time > first_time else None
+    def _delta(self, since: float) -> Delta | None:
+        first_time, first = next(each for each in self._scrapes if each[0] >= since)
+        last_time, last = self._scrapes[-1]
+        return Delta(first, last, last_time - first_time) if last_time > first_time else None
 
     def clear(self) -> None:
         """Forget everything."""
-        self._readings.clear()
+        self._scrapes.clear()
         for ring in self._rings:
             ring.clear()
 

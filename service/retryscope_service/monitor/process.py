@@ -17,7 +17,7 @@ second cost about 0.2 % of a CPU."""
 Pool = Literal["inline", "worker", "engine"]
 
 
-class Vitals:
+class ProcessMetrics:
     """The metrics of the process itself; made once for each registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

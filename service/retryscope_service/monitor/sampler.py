@@ -1,7 +1,7 @@
 """Reads the process's metrics once a second: for the charts' history, the alerts and the open pages.
 
     history, alerts = ChartHistory(charts(definition)), AlertStates(definition)
-    sampler = Sampler(RegistryReader(registry), history, alerts, hub.publish)
+    sampler = Sampler(RegistryScraper(registry), history, alerts, hub.publish)
 
 :meth:`Sampler.keep_sampling` has to run in the background, from when the process begins to serve.
 """
@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from retryscope_service.monitor.alert_states import AlertStates
 from retryscope_service.monitor.history import ChartHistory
-from retryscope_service.monitor.readings import RegistryReader
-from retryscope_service.monitor.samples import STEP
+from retryscope_service.monitor.scrape import RegistryScraper
+from retryscope_service.monitor.series import STEP
 
 Publish = Callable[[str, Any], None]
 """Tells the open pages: the name of an event, and its data."""
@@ -27,8 +27,8 @@ class Sampler:
     """Feeds a history and the alerts, and tells the open pages the time, which their machines need not know.
 
     Args:
-        reader: Where the numbers come from.
-        history: Gets one reading a second.
+        scraper: Where the numbers come from.
+        history: Gets one scrape a second.
         alerts: Get one every ``STEP`` seconds.
         publish: Told the charts' values and the time each second, and all alerts when something about
             one changes.
@@ -37,13 +37,13 @@ class Sampler:
 
     def __init__(
         self,
-        reader: RegistryReader,
+        scraper: RegistryScraper,
         history: ChartHistory,
         alerts: AlertStates,
         publish: Publish,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._reader = reader
+        self._scraper = scraper
         self._history = history
         self._alerts = alerts
         self._publish = publish
@@ -67,10 +67,10 @@ class Sampler:
         if self._last is not None and round(now) <= round(self._last):
             return
         self._last = now
-        reading = self._reader.read()
-        values = self._history.add(now, reading)
+        scrape = self._scraper.scrape()
+        values = self._history.add(now, scrape)
         self._publish("metrics", {"time": round(now), "now": self._clock(), "values": values})
         if self._evaluated is None or round(now) - round(self._evaluated) >= STEP:
             self._evaluated = now
-            if self._alerts.evaluate(now, reading):
+            if self._alerts.evaluate(now, scrape):
                 self._publish("alerts", self._alerts.states())

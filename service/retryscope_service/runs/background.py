@@ -13,12 +13,12 @@ from opentelemetry.trace import get_current_span
 from retryscope import semconv
 from retryscope.propagation import inject
 from retryscope_service.runs.engine import Engine
+from retryscope_service.runs.engine_retry import for_client
 from retryscope_service.runs.feed import EventFeed
 from retryscope_service.runs.filter import Filter
 from retryscope_service.runs.inline import TooManyRunsError
 from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.metrics import RunMetrics
-from retryscope_service.runs.patience import for_client
 from retryscope_service.runs.record import RunRecord
 from retryscope_service.runs.store import Cursor, RunStore
 from retryscope_service.workflows.definition import WorkflowDefinition, WorkflowParams

@@ -14,10 +14,10 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from retryscope import message_of, request_cancel, semconv
 from retryscope.propagation import extract
 from retryscope_service.runs.engine import Delivery, Engine, EngineError, Intake
+from retryscope_service.runs.engine_retry import RunRetry
 from retryscope_service.runs.events import RunEvents, current_run
 from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.metrics import RunMetrics
-from retryscope_service.runs.patience import RunPatience
 from retryscope_service.runs.run import WorkflowRun
 from retryscope_service.runs.store import RunStore, Started
 from retryscope_service.workflows import WORKFLOWS
@@ -49,7 +49,7 @@ class RunWorker:
         self._events = events
         self._metrics = metrics
         self._here: dict[str, _Here] = {}
-        self._patience = RunPatience()
+        self._engine_retry = RunRetry()
         self._shutting_down = False
 
     @property
@@ -91,7 +91,7 @@ class RunWorker:
             await asyncio.wait([here.task for here in self._here.values()], timeout=limit)
         self._shutting_down = True
         intake.stop()
-        self._patience.end()
+        self._engine_retry.end()
         running = {here.task for here in self._here.values()}
         for task in running:
             request_cancel(task, "shutdown")
@@ -155,7 +155,7 @@ class RunWorker:
         started, cancel = await _despite_cancels(self._start(delivery, here))
         if started.verdict in ("ended", "overtaken"):
             return started.verdict == "ended"
-        workflow = await self._patience.call(self._store.get_field, delivery.run_id, "workflow") or ""
+        workflow = await self._engine_retry.call(self._store.get_field, delivery.run_id, "workflow") or ""
         if started.verdict in ("abandoned", "lost"):
             here.task.cancel()
             return await _to_the_end(self._mark_lost(delivery.run_id, workflow, started))
@@ -171,7 +171,7 @@ class RunWorker:
 
     async def _start(self, delivery: Delivery, here: "_Here") -> Started:
         async with here.starting:
-            started = await self._patience.call(
+            started = await self._engine_retry.call(
                 self._store.start,
                 delivery.run_id,
                 self.name,
@@ -222,7 +222,7 @@ class RunWorker:
     async def _cancelled(self, message: RunMessage, here: "_Here", run: WorkflowRun) -> bool:
         if self._shutting_down and self._engine.shared:
             await self._flush(message.id)
-            handed_back = await self._patience.call(self._store.hand_back, message.id, here.delivery)
+            handed_back = await self._engine_retry.call(self._store.hand_back, message.id, here.delivery)
             if handed_back == "done":
                 self._metrics.reached(message.workflow, "queued")
             if handed_back != "cancelling":
@@ -256,7 +256,7 @@ class RunWorker:
         started = await _to_the_end(self._start(delivery, here))
         if started.verdict != "run":
             return started.verdict == "ended"
-        workflow = await self._patience.call(self._store.get_field, delivery.run_id, "workflow") or ""
+        workflow = await self._engine_retry.call(self._store.get_field, delivery.run_id, "workflow") or ""
         why = f"this version of the service can't read its message: {message_of(error)}"
         return await _to_the_end(self._failed(delivery.run_id, workflow, here, error, why))
 
@@ -278,7 +278,7 @@ class RunWorker:
             else f"it was delivered {started.delivery - 1} times and ended its worker each time"
         )
         fields = {"state": "lost", "error": json.dumps({"type": "lost", "message": why})}
-        done = await self._patience.call(self._store.finish, run_id, started.delivery, fields)
+        done = await self._engine_retry.call(self._store.finish, run_id, started.delivery, fields)
         if done:
             self._metrics.reached(workflow, "lost")
             _log.error("run %s is lost: %s", run_id, why, extra={semconv.RUN_ID: run_id})
@@ -289,17 +289,17 @@ class RunWorker:
         await self._flush(run_id)
         while True:
             delivery = here.delivery
-            if await self._patience.call(self._store.finish, run_id, delivery, fields):
+            if await self._engine_retry.call(self._store.finish, run_id, delivery, fields):
                 return True
             if here.delivery == delivery:
                 return False
 
     async def _flush(self, run_id: str) -> None:
         """Events before the change of state that they led to."""
-        await self._patience.call(self._events.flush, self._store, run_id)
+        await self._engine_retry.call(self._events.flush, self._store, run_id)
 
     async def _first_try(self, run_id: str) -> SpanContext | None:
-        for event in await self._patience.call(self._store.events, run_id, 0):
+        for event in await self._engine_retry.call(self._store.events, run_id, 0):
             if event["event"] == semconv.SPAN_WORKFLOW:
                 return SpanContext(
                     int(event["trace_id"], 16),

@@ -15,7 +15,7 @@ import aiohttp
 import yaml
 
 from retryscope_service.load.client import LoadClient, UnusableAddressError
-from retryscope_service.shipped import shipped
+from retryscope_service.resources import resource
 from retryscope_service.signals import on_stop_signals
 from retryscope_service.slo.definition import read_definition
 from retryscope_service.slo.rules import render_rules
@@ -217,15 +217,15 @@ def _write_token(token: str | None, folder: Path) -> Path | None:
 
 def _write_configuration(options: StackOptions, here: Surroundings, folder: Path) -> None:
     rules = _write_private(folder / "rules.yml", _rules(options))
-    prometheus = prometheus_configuration(_shipped(PROMETHEUS_FILE), str(rules), here)
-    alertmanager = alertmanager_configuration(_shipped("deploy/alertmanager/alertmanager.yml"), here)
+    prometheus = prometheus_configuration(_resources(PROMETHEUS_FILE), str(rules), here)
+    alertmanager = alertmanager_configuration(_resources("deploy/alertmanager/alertmanager.yml"), here)
     for name, document in (("prometheus.yml", prometheus), ("alertmanager.yml", alertmanager)):
         _write_private(folder / name, yaml.safe_dump(document, sort_keys=False))
 
 
 def shortest_window_here(scale: float) -> float:
     """Seconds: what no window and no `for` of this stack's rules is shorter than at a scale."""
-    return shortest_window(_shipped(PROMETHEUS_FILE), scale)
+    return shortest_window(_resources(PROMETHEUS_FILE), scale)
 
 
 def _rules(options: StackOptions) -> str:
@@ -241,9 +241,9 @@ def _rules(options: StackOptions) -> str:
     return render_rules(definition, scale=options.scale, floor_seconds=floor)
 
 
-def _shipped(name: str) -> dict[str, Any]:
+def _resources(name: str) -> dict[str, Any]:
     try:
-        document: dict[str, Any] = yaml.safe_load(shipped(name).read_text(encoding="utf-8"))
+        document: dict[str, Any] = yaml.safe_load(resource(name).read_text(encoding="utf-8"))
     except (FileNotFoundError, yaml.YAMLError) as error:
         raise StackError(f"{name} can't be used: {error}") from None
     return document

@@ -4,7 +4,7 @@ from functools import partial
 
 from pydantic import Field
 
-from retryscope import Operation, gather, task
+from retryscope import Operation, gather, step
 from retryscope_service.operations.simulated import process, risky_task
 from retryscope_service.workflows.definition import (
     Integer,
@@ -33,12 +33,12 @@ async def run(params: ConcurrentParams, context: RunContext) -> None:
     reports = await gather(RISKY_TASK, calls, reports=context.reports)
     for report in reports:
         if report.outcome == "success" and report.value is not None:
-            async with task(PROCESS_SUCCESS, name=report.name):
+            async with step(PROCESS_SUCCESS, name=report.name):
                 await process(report.value)
 
 
 async def _task(name: str, params: ConcurrentParams, context: RunContext) -> str:
-    async with task(RISKY_TASK, name=name):
+    async with step(RISKY_TASK, name=name):
         return await risky_task(name, context.scaled(params.duration), params.failure_rate, context.rng(name))
 
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from retryscope import Operation, task
+from retryscope import Operation, step
 from retryscope_service.operations.simulated import risky_task
 from retryscope_service.workflows.definition import (
     Integer,
@@ -35,7 +35,7 @@ async def run(params: SequentialParams, context: RunContext) -> None:
 
 
 async def _task(name: str, params: SequentialParams, context: RunContext) -> str:
-    async with task(RISKY_TASK, name=name):
+    async with step(RISKY_TASK, name=name):
         return await risky_task(name, context.scaled(params.duration), params.failure_rate, context.rng(name))
 
 

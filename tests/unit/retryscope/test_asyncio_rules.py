@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retryscope import RetryPolicy, cancellable, gather, retry, task, timeout, workflow
+from retryscope import RetryPolicy, cancellable, gather, retry, step, timeout, workflow
 from tests.support import clock
 from tests.support.clock import VirtualLoop, run
 from tests.support.recorded import Recorded
@@ -45,7 +45,7 @@ async def scenario() -> None:
         await asyncio.sleep(1)
         running.cancel()
         await asyncio.wait([running.task])
-        async with task(STOCK):
+        async with step(STOCK):
             await asyncio.sleep(1)
 
 

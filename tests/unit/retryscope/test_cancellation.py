@@ -14,7 +14,7 @@ from retryscope import (
     cancellable,
     deadline,
     request_cancel,
-    task,
+    step,
     workflow,
 )
 from tests.support.clock import run
@@ -167,13 +167,13 @@ def test_any_asyncio_task_can_be_cancelled_with_a_cause(recorded: Recorded, caus
     """The operations inside know it, and link to the span that was current where it was requested."""
 
     async def work() -> None:
-        async with task(PRICE):
+        async with step(PRICE):
             await asyncio.sleep(60)
 
     async def main() -> None:
         running = asyncio.create_task(work())
         await asyncio.sleep(1)
-        async with task(STOCK):
+        async with step(STOCK):
             assert request_cancel(running, cause)
         await asyncio.wait([running])
         assert not request_cancel(running)
@@ -189,7 +189,7 @@ def test_a_cancel_may_name_another_span_than_the_current_one(recorded: Recorded)
     """And outside of any span it names none."""
 
     async def main() -> None:
-        async with task(STOCK):
+        async with step(STOCK):
             pass
         by = named(recorded, "task stock").context
         first, second = cancellable(PRICE, sleeper(60)), cancellable(PRICE, sleeper(60))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from opentelemetry.trace import StatusCode
 
-from retryscope import CleanupResult, RetryPolicy, cleanup, deadline, request_cancel, retry, settle, task
+from retryscope import CleanupResult, RetryPolicy, cleanup, deadline, request_cancel, retry, settle, step
 from retryscope.cleanup import ABANDON_AFTER
 from retryscope.cleanup import _running as strong_references
 from tests.support.clock import VirtualLoop, run
@@ -19,7 +19,7 @@ from tests.unit.retryscope.helpers import PRICE, STOCK, Script, attribute, faile
 
 async def working(fn: Any, results: list[CleanupResult] | None = None, limit: float = 5) -> None:
     """A task that cleans up when it is cancelled."""
-    async with task(PRICE):
+    async with step(PRICE):
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -43,7 +43,7 @@ def test_a_cleanup_that_completes_is_a_span_of_its_own(recorded: Recorded) -> No
     """The whole tree and its metrics: cancel at 1 s, cleanup of 2 s, linked to who asked."""
 
     async def main() -> None:
-        async with task(STOCK):
+        async with step(STOCK):
             running, ended = await cancelled_at(sleeper(2), 1)
             assert (running.cancelled(), ended) == (True, 3)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from opentelemetry.trace import StatusCode
 
-from retryscope import RetryPolicy, cleanup, deadline, gather, request_cancel, retry, settle, task, timeout
+from retryscope import RetryPolicy, cleanup, deadline, gather, request_cancel, retry, settle, step, timeout
 from retryscope.report import Report
 from tests.support.clock import EPOCH_NS, run, virtual_loop
 from tests.support.recorded import Recorded, recording
@@ -18,7 +18,7 @@ def traced(seconds: float, error: Exception | None = None) -> Any:
     """A child with a span of its own."""
 
     async def child() -> None:
-        async with task(PRICE):
+        async with step(PRICE):
             await asyncio.sleep(seconds)
             if error is not None:
                 raise error
@@ -166,7 +166,7 @@ def test_a_gather_that_is_cancelled_links_to_who_asked_for_it(recorded: Recorded
     async def main() -> None:
         running = asyncio.create_task(gather(PRICE, {"child": sleeper(60)}))
         await asyncio.sleep(1)
-        async with task(STOCK):
+        async with step(STOCK):
             request_cancel(running, "request")
         await asyncio.wait([running])
 
@@ -297,7 +297,7 @@ def test_children_of_a_cancelled_gather_get_its_cause(recorded: Recorded) -> Non
     """Also a second, different request that arrives while they clean up."""
 
     async def child() -> None:
-        async with task(STOCK):
+        async with step(STOCK):
             try:
                 await asyncio.sleep(60)
             except asyncio.CancelledError:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from retryscope import RetryPolicy, cancellable, retry, semconv, task, timeout
+from retryscope import RetryPolicy, cancellable, retry, semconv, step, timeout
 from retryscope.logs import JsonFormatter, configure_logs, flush_logs
 from tests.support.clock import run
 from tests.support.recorded import Recorded
@@ -56,7 +56,7 @@ def test_a_line_has_the_fields_of_the_convention_at_the_top_level(recorded: Reco
     output.configure()
 
     async def main() -> None:
-        async with task(PRICE):
+        async with step(PRICE):
             logging.getLogger("shop.checkout").warning("price of %s", "book", extra={"cents": 499})
 
     run(main())
@@ -157,7 +157,7 @@ def test_a_failure_without_retry_is_a_failed_attempt_too(recorded: Recorded, out
 
     async def main() -> None:
         with contextlib.suppress(ValueError):
-            async with task(PRICE):
+            async with step(PRICE):
                 raise ValueError("no")
         with contextlib.suppress(TimeoutError):
             async with timeout(PRICE, 1):

@@ -17,7 +17,7 @@ from retryscope import (
     request_cancel,
     retry,
     semconv,
-    task,
+    step,
     timeout,
     workflow,
 )
@@ -175,7 +175,7 @@ def test_the_ninth_error_type_of_an_operation_is_folded(
         for number in range(11):
             error = type(f"Error{number}", (Exception,), {})()
             with pytest.raises(type(error)):
-                async with task(PRICE):
+                async with step(PRICE):
                     raise error
 
     run(main())
@@ -196,7 +196,7 @@ def test_declared_error_types_count_towards_the_eight_and_own_timeouts_do_not(re
 
     async def main() -> None:
         with pytest.raises(ConnectionError):
-            async with task(ship):
+            async with step(ship):
                 raise ConnectionError
         with pytest.raises(TimeoutError):
             async with timeout(ship, 1):
@@ -245,7 +245,7 @@ def test_no_created_series_double_the_count(recorded: Recorded) -> None:
 
 
 async def task_once() -> None:
-    async with task(PRICE):
+    async with step(PRICE):
         pass
 
 
@@ -292,7 +292,7 @@ def test_durations_fall_into_the_buckets_of_the_table(recorded: Recorded) -> Non
 
     async def main() -> None:
         for seconds in (0.004, 0.2, 60.0, 61.0):
-            async with task(STOCK):
+            async with step(STOCK):
                 await asyncio.sleep(seconds)
 
     run(main())

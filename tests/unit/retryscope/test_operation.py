@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 from prometheus_client import generate_latest
 
-from retryscope import Operation, RetryPolicy, cleanup, gather, retry, task, timeout, workflow
+from retryscope import Operation, RetryPolicy, cleanup, gather, retry, step, timeout, workflow
 from retryscope._recording.telemetry import active
 from retryscope.metrics import MAX_OPERATIONS
 from retryscope.operation import declared
@@ -69,7 +69,7 @@ def test_the_201st_operation_is_folded_into_other_of_its_workflow(recorded: Reco
     assert value_of(recorded, "resilience_telemetry_folded_labels_total", label="operation") == 2
 
     async def main() -> None:
-        async with task(over), task(stranger):
+        async with step(over), step(stranger):
             pass
 
     run(main())
@@ -110,7 +110,7 @@ def test_a_helper_shared_by_two_workflows_counts_under_each(recorded: Recorded, 
     async def in_workflow(name: str, failures: int) -> None:
         async with workflow(name):
             await call.call(Script(*[OSError()] * failures, "done", takes=1))
-            async with timeout(helper, 60), task(helper):
+            async with timeout(helper, 60), step(helper):
                 await gather(helper, {"one": sleeper(1)})
                 await cleanup(helper, retry(helper)(sleeper(1)))
 
@@ -133,7 +133,7 @@ def test_a_helper_shared_by_two_workflows_counts_under_each(recorded: Recorded, 
 
 def test_the_inner_workflow_counts_where_two_are_nested(recorded: Recorded) -> None:
     async def main() -> None:
-        async with workflow("outer"), workflow("inner"), task(PRICE):
+        async with workflow("outer"), workflow("inner"), step(PRICE):
             pass
 
     run(main())
@@ -144,7 +144,7 @@ def test_an_operation_of_no_workflow_makes_no_series_of_a_workflow(recorded: Rec
     before = recorded.samples()
 
     async def main() -> None:
-        async with task(Operation("engine", error_types=("OSError",))):
+        async with step(Operation("engine", error_types=("OSError",))):
             pass
 
     run(main())
@@ -162,7 +162,7 @@ def test_workflows_without_bound_leave_operations_under_their_own_names(
 
     async def main() -> None:
         for number in range(2 * MAX_OPERATIONS):
-            async with workflow(f"order {number}"), task(PRICE):
+            async with workflow(f"order {number}"), step(PRICE):
                 pass
 
     run(main())
@@ -195,7 +195,7 @@ def test_error_types_that_cannot_be_written_do_not_cost_the_scrape(recorded: Rec
 
     async def main() -> None:
         with suppress(Exception):
-            async with task(ship):
+            async with step(ship):
                 raise type("Caf\udce9" * 200, (Exception,), {})
 
     run(main())

@@ -14,7 +14,7 @@ from retryscope import (
     message_of,
     retry,
     status_rule,
-    task,
+    step,
     workflow,
 )
 from retryscope.outcome import (
@@ -66,7 +66,7 @@ def test_every_outcome_is_a_success_a_failure_or_a_cancellation() -> None:
 
 def _every_status(recorded: Recorded) -> Iterator[tuple[str, StatusCode]]:
     async def main() -> None:
-        async with workflow("checkout"), task(PRICE):
+        async with workflow("checkout"), step(PRICE):
             await gather(
                 PRICE, {"a": retry(PRICE, RetryPolicy(max_attempts=1))(failer(OSError()))}, fail_fast=True
             )
@@ -93,7 +93,7 @@ def test_a_rule_can_make_a_cancellation_an_error_nowhere() -> None:
         return True
 
     async def main() -> None:
-        async with task(PRICE):
+        async with step(PRICE):
             raise asyncio.CancelledError
 
     with recording(is_failure=rule) as recorded, pytest.raises(asyncio.CancelledError):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retryscope import Operation, message_of, task
+from retryscope import Operation, message_of, step
 from retryscope._recording.stacktrace import format_stacktrace
 from retryscope.logs import JsonFormatter
 from retryscope.printable import encodable, printable_json
@@ -47,7 +47,7 @@ def test_a_trace_about_an_undecodable_file_name_can_be_exported(recorded: Record
     error = FileNotFoundError(2, "No such file", "caf\udce9")
 
     async def main() -> None:
-        async with task(PRICE, name="read caf\udce9"):
+        async with step(PRICE, name="read caf\udce9"):
             raise error
 
     with pytest.raises(FileNotFoundError):

@@ -20,7 +20,7 @@ from opentelemetry.propagators.textmap import (
 from opentelemetry.trace import get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from retryscope import task
+from retryscope import step
 from retryscope.propagation import as_text, extract, inject
 from tests.support.clock import run
 from tests.support.recorded import Recorded
@@ -97,7 +97,7 @@ def test_a_propagator_that_fails_costs_a_message_only_what_it_would_add(
     monkeypatch.setattr(propagate, "_HTTP_TEXT_FORMAT", CompositePropagator([Careless()]))
 
     async def main() -> None:
-        async with task(PRICE):
+        async with step(PRICE):
             carried = inject()
         assert carried.keys() == {"traceparent"}
         assert traced(extract(carried)) == f"{trace_id_of(recorded):032x}"

@@ -25,7 +25,7 @@ from retryscope import (
     request_cancel,
     retry,
     settle,
-    task,
+    step,
     timeout,
     workflow,
 )
@@ -81,7 +81,7 @@ class Node:
             assert trace.get_current_span() is before, "the current span was not restored"
 
     async def _task(self, body: Callable[[], Any]) -> None:
-        async with task(self.operation):
+        async with step(self.operation):
             await body()
 
     async def _workflow(self, body: Callable[[], Any]) -> None:
@@ -169,7 +169,7 @@ async def _drive(tree: Callable[[], Any], cancel_at: list[tuple[float, CancelCau
         running.exception()
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}, "a task is left running"
-    async with task(AFTER):
+    async with step(AFTER):
         pass
     return any(reached), running.cancelled()
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from retryscope import Outcome, RetryPolicy, deadline, request_cancel, retry, settle, task, timeout
+from retryscope import Outcome, RetryPolicy, deadline, request_cancel, retry, settle, step, timeout
 from retryscope.report import Report
 from tests.support.clock import run
 from tests.support.recorded import Recorded
@@ -126,7 +126,7 @@ def test_a_report_knows_the_first_span_of_its_task(recorded: Recorded) -> None:
     """What a sibling cancelled by this task's failure links to."""
 
     async def work() -> None:
-        async with task(PRICE), timeout(PRICE, 1):
+        async with step(PRICE), timeout(PRICE, 1):
             await asyncio.sleep(0)
 
     assert run(settle(work)).span == named(recorded, "task price").context

@@ -18,7 +18,7 @@ from retryscope import (
     request_cancel,
     retry,
     settle,
-    task,
+    step,
     timeout,
     workflow,
 )
@@ -124,7 +124,7 @@ def test_an_exhausted_retry_raises_the_last_error_itself(recorded: Recorded) -> 
     errors = [ConnectionError("a"), ConnectionError("b"), ConnectionError("c"), ConnectionError("d")]
 
     async def main() -> None:
-        async with task(STOCK):
+        async with step(STOCK):
             await retry(PRICE, STEADY).call(Script(*errors))
 
     with recorded.changes() as changes, pytest.raises(ConnectionError, match="d") as raised:
@@ -587,7 +587,7 @@ def test_a_retry_that_is_torn_down_ends_its_spans(recorded: Recorded) -> None:
         await asyncio.sleep(1)
         async with workflow("checkout"):
             coroutine.close()
-            async with task(STOCK):
+            async with step(STOCK):
                 pass
         running.cancel()
         await asyncio.wait([running])
@@ -634,7 +634,7 @@ def test_the_same_operation_in_a_child_task_is_an_operation_of_its_own(recorded:
     """It runs concurrently, so it is not part of its parent's attempt."""
 
     async def main() -> None:
-        async with task(PRICE):
+        async with step(PRICE):
             await asyncio.create_task(retry(PRICE, STEADY).call(sleeper(1)))
 
     run(main())

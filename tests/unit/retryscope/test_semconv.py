@@ -15,7 +15,7 @@ from retryscope import (
     request_cancel,
     retry,
     semconv,
-    task,
+    step,
     task_factory,
     timeout,
     workflow,
@@ -92,7 +92,7 @@ def test_attribute_values_have_the_type_that_the_table_says(recorded: Recorded) 
     types = {"string": str, "int": int, "double": float, "boolean": bool}
 
     async def main() -> None:
-        async with workflow("checkout", deadline=10), timeout(STOCK, 5), task(STOCK, name="sku"):
+        async with workflow("checkout", deadline=10), timeout(STOCK, 5), step(STOCK, name="sku"):
             policy = RetryPolicy(base_delay=1, jitter="none", max_retry_after=3)
             await retry(PRICE, policy).call(Script(OSError(), 1))
             await gather(PRICE, {"a": sleeper(0)})
@@ -170,7 +170,7 @@ def test_a_cancel_requested_event_has_the_time_of_the_request(recorded: Recorded
     """Not that of its arrival, where the two differ."""
 
     async def shielded() -> None:
-        async with task(PRICE):
+        async with step(PRICE):
             await asyncio.sleep(1)
             inner = asyncio.ensure_future(asyncio.sleep(60))
             try:

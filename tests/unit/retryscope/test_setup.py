@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import CollectorRegistry
 
 import retryscope
-from retryscope import shutdown, task
+from retryscope import shutdown, step
 from retryscope._recording.telemetry import install
 from tests.support.clock import run
 from tests.support.polling import LIMIT
@@ -87,7 +87,7 @@ def otlp(monkeypatch: pytest.MonkeyPatch) -> list[FakeOtlp]:
 
 
 async def _one_span() -> None:
-    async with task(PRICE):
+    async with step(PRICE):
         pass
 
 

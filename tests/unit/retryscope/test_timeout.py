@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.trace import StatusCode
 
 import retryscope
-from retryscope import RetryPolicy, deadline, request_cancel, retry, task, timeout, workflow
+from retryscope import RetryPolicy, deadline, request_cancel, retry, step, timeout, workflow
 from retryscope.timeout import require_seconds
 from tests.support.clock import run, virtual_loop
 from tests.support.recorded import Recorded
@@ -70,7 +70,7 @@ def test_the_body_runs_in_the_callers_task_and_context(recorded: Recorded) -> No
         async with timeout(PRICE, 2):
             assert asyncio.current_task() is caller
             variable.set("set inside")
-            async with task(STOCK):
+            async with step(STOCK):
                 pass
         return variable.get()
 

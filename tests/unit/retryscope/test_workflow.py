@@ -6,7 +6,7 @@ from textwrap import dedent
 import pytest
 from opentelemetry.trace import StatusCode
 
-from retryscope import request_cancel, task, workflow
+from retryscope import request_cancel, step, workflow
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, attribute, named, value_of
@@ -44,7 +44,7 @@ def test_a_workflow_past_its_deadline_is_a_timeout_of_its_own(recorded: Recorded
     """What runs inside is cancelled with the cause deadline and links to the workflow."""
 
     async def main() -> None:
-        async with workflow("checkout", deadline=2), task(PRICE):
+        async with workflow("checkout", deadline=2), step(PRICE):
             await asyncio.sleep(60)
 
     with pytest.raises(TimeoutError, match=r"^workflow checkout ran past its deadline of 2 s$"):

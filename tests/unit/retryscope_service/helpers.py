@@ -30,7 +30,7 @@ from retryscope_service.api.route import Resource, Route
 from retryscope_service.api.web import WebRoutes
 from retryscope_service.app import create_app
 from retryscope_service.console.console import Console
-from retryscope_service.monitor.numbers import Numbers
+from retryscope_service.monitor.monitor import Monitor
 from retryscope_service.process import serve
 from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.engine import Engine
@@ -244,8 +244,8 @@ async def serving(
         given = Settings(**{"allowed_hosts": HOST, **settings})
         inline = InlineRuns(given.max_runs_in_flight)
         given_background = background or _no_background(recorded)
-        numbers = Numbers(recorded.registry, console.hub.publish, given.token)
-        app = create_app(given, console, numbers, inline, given_background, recorded.registry)
+        monitor = Monitor(recorded.registry, console.hub.publish, given.token)
+        app = create_app(given, console, monitor, inline, given_background, recorded.registry)
     server = TestServer(app)
     await server.start_server(auto_decompress=False)  # as the listener does
     async with TestClient(server, timeout=ClientTimeout(total=None)) as client:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retryscope import Operation, semconv, task
+from retryscope import Operation, semconv, step
 from retryscope_service import cli
 from retryscope_service.api.problems import Problem
 from retryscope_service.cli.load_display import LoadDisplay
@@ -160,7 +160,7 @@ async def test_a_path_with_control_characters_comes_back_harmless(api: Api) -> N
 @pytest.mark.parametrize("name", ["call\x1b[2J", "call\x07", "call\nforged"])
 async def test_metrics_of_an_operation_with_control_characters_have_a_line_each(api: Api, name: str) -> None:
     """The format itself escapes the line break."""
-    async with task(Operation(name, workflow="text")):
+    async with step(Operation(name, workflow="text")):
         pass
     lines = (await api.get("/metrics")).text.splitlines()
     assert all(

@@ -175,9 +175,9 @@ class Engine:
     @asynccontextmanager
     async def working(self, name: str, concurrency: int) -> AsyncIterator["Intake"]:
         """Take runs from the engine and run them; what runs at the end of the block is awaited."""
-        patience = _Patience()
+        reconnect = _ReconnectRetry()
         async with (
-            self._waiting_docket(patience) as docket,
+            self._waiting_docket(reconnect) as docket,
             LeasedWorker(
                 docket,
                 name=name,
@@ -191,21 +191,21 @@ class Engine:
         ):
             running = asyncio.create_task(worker.run_forever(), name="engine worker")
             try:
-                yield Intake(worker, running, patience)
+                yield Intake(worker, running, reconnect)
             finally:
-                patience.give_up()
+                reconnect.give_up()
                 worker.stop(running)
                 await asyncio.wait([running])
 
     @asynccontextmanager
-    async def _waiting_docket(self, patience: "_Patience") -> AsyncIterator[Docket]:
+    async def _waiting_docket(self, reconnect: "_ReconnectRetry") -> AsyncIterator[Docket]:
         if not self.shared:
             yield self._docket
             return
         await self._worker_docket.__aenter__()
         try:
             async with self._worker_docket.redis() as redis:
-                cast(Redis, redis).set_retry(patience)
+                cast(Redis, redis).set_retry(reconnect)
             yield self._worker_docket
         finally:
             with suppress(EngineError):
@@ -215,7 +215,7 @@ class Engine:
 _AWAY: Final = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError)
 
 
-class _Patience(Retry):
+class _ReconnectRetry(Retry):
     """Calls are repeated for as long as Redis is away, or full, until it is time to shut down."""
 
     def __init__(self) -> None:
@@ -231,10 +231,12 @@ class _Patience(Retry):
 class Intake:
     """What a worker takes from the engine."""
 
-    def __init__(self, worker: LeasedWorker, running: asyncio.Task[None], patience: "_Patience") -> None:
+    def __init__(
+        self, worker: LeasedWorker, running: asyncio.Task[None], reconnect: "_ReconnectRetry"
+    ) -> None:
         self._worker = worker
         self._running = running
-        self._patience = patience
+        self._reconnect = reconnect
 
     def pause(self) -> None:
         """Take nothing new; what runs stays this worker's, and can still be cancelled by its id."""
@@ -242,7 +244,7 @@ class Intake:
 
     def stop(self) -> None:
         """A delivery that is cancelled from now on goes back to the engine."""
-        self._patience.give_up()
+        self._reconnect.give_up()
         self._worker.stop(self._running)
 
 

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from prometheus_client import CollectorRegistry
 
 import retryscope
-from retryscope import RetryPolicy, request_cancel, retry, semconv, task
+from retryscope import RetryPolicy, request_cancel, retry, semconv, step
 from tests.support.clock import run
 from tests.support.recorded import recording
 from tests.unit.retryscope.helpers import PRICE, STOCK, Script, failer, sleeper
@@ -54,7 +54,7 @@ def test_a_failed_attempt_and_the_wait_after_it_are_events_of_the_operation() ->
 
 def test_what_runs_in_an_attempt_is_below_the_operation() -> None:
     async def call() -> None:
-        async with task(STOCK):
+        async with step(STOCK):
             pass
 
     with recording(attempts="events") as recorded:

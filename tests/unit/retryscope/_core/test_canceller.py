@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retryscope import CancelRequest, cancel_on_exit, cancellable, gather, request_cancel, retry, task
+from retryscope import CancelRequest, cancel_on_exit, cancellable, gather, request_cancel, retry, step
 from retryscope import task_factory as signing_tasks
 from retryscope.printable import MAX_TEXT
 from retryscope_service.traces.otlp_json import to_otlp_json
@@ -35,7 +35,7 @@ def who(recorded: Recorded, name: str = "task price") -> dict[str, Any]:
 
 
 async def working() -> None:
-    async with task(PRICE):
+    async with step(PRICE):
         await asyncio.sleep(60)
 
 

@@ -19,7 +19,7 @@ from retryscope import (
     gather,
     request_cancel,
     retry,
-    task,
+    step,
     timeout,
     workflow,
 )
@@ -36,7 +36,7 @@ Body = Callable[[], Awaitable[Any]]
 
 
 async def in_task(body: Body) -> None:
-    async with task(PRICE):
+    async with step(PRICE):
         await body()
 
 
@@ -136,7 +136,7 @@ def test_a_cancel_is_an_event_and_a_link_on_all_but_the_parts_of_an_operation(
     async def main() -> None:
         running = asyncio.ensure_future(outer(sleeper(60)))
         await asyncio.sleep(1)
-        async with task(CANCELLER):
+        async with step(CANCELLER):
             request_cancel(running, "shutdown", reason="a new version")
         await asyncio.wait([running])
         assert running.cancelled()

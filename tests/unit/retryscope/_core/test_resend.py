@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind, get_tracer_provider
 
 import retryscope
-from retryscope import ResendCount, RetryPolicy, cleanup, retry, semconv, task
+from retryscope import ResendCount, RetryPolicy, cleanup, retry, semconv, step
 from tests.support.clock import run
 from tests.support.recorded import Recorded, SpanLog, recording
 from tests.unit.retryscope.helpers import PRICE, STOCK
@@ -90,7 +90,7 @@ def test_the_nearest_attempt_counts_wherever_the_request_is_made_below_it(client
 
     async def call() -> None:
         call.number += 1  # type: ignore[attr-defined]
-        async with task(STOCK), asyncio.TaskGroup() as group:
+        async with step(STOCK), asyncio.TaskGroup() as group:
             group.create_task(asyncio.to_thread(send, provider))
         if call.number == 2:  # type: ignore[attr-defined]
             await retry(STOCK, POLICY).call(calling(provider, failures=1))

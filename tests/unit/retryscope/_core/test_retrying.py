@@ -15,7 +15,7 @@ import tenacity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retryscope import Operation, RetryBudget, RetryPolicy, deadline, retry, semconv, settle, task, workflow
+from retryscope import Operation, RetryBudget, RetryPolicy, deadline, retry, semconv, settle, step, workflow
 from retryscope._core.retrying import Retrying, RetrySpans
 from retryscope._core.scope import current_scope, inherited_deadline
 from retryscope.backoff import next_delay
@@ -415,7 +415,7 @@ def test_in_a_thread_it_belongs_to_what_awaits_it() -> None:
         retrying.end(None)
 
     async def main() -> int:
-        async with workflow("checkout"), deadline(60), task(PRICE):
+        async with workflow("checkout"), deadline(60), step(PRICE):
             report = await settle(asyncio.to_thread, call)
             return report.attempts
 

@@ -4,7 +4,7 @@ import asyncio
 import math
 from contextvars import copy_context
 
-from retryscope import deadline, task, workflow
+from retryscope import deadline, step, workflow
 from retryscope._core.scope import Scope, current_scope, inherited_deadline, leave_scope
 from tests.support.clock import run
 from tests.support.recorded import Recorded
@@ -66,19 +66,19 @@ def test_blocks_of_an_async_generator_finished_in_another_task_do_not_raise(reco
     """asyncio.md 23: as a test fixture's or a framework's generator is."""
 
     async def resource() -> object:
-        async with workflow("checkout"), deadline(60), task(PRICE):
+        async with workflow("checkout"), deadline(60), step(PRICE):
             yield
         return
 
     async def main() -> None:
         generator = resource()
 
-        async def step() -> None:
+        async def once() -> None:
             await anext(generator, None)  # type: ignore[call-overload]
 
-        await asyncio.create_task(step())
-        await asyncio.create_task(step())
-        async with task(STOCK):
+        await asyncio.create_task(once())
+        await asyncio.create_task(once())
+        async with step(STOCK):
             pass
 
     run(main())

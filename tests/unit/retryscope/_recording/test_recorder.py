@@ -17,7 +17,7 @@ from retryscope import (
     retry,
     semconv,
     settle,
-    task,
+    step,
     timeout,
     workflow,
 )
@@ -91,7 +91,7 @@ def test_reports_work_without_spans(disabled: Recorded) -> None:
     """They don't depend on the tracing."""
 
     async def body() -> None:
-        async with task(PRICE):
+        async with step(PRICE):
             raise OSError
 
     assert run(settle(body)).outcome == "error"

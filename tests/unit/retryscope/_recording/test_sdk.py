@@ -22,7 +22,7 @@ from retryscope import (
     retry,
     semconv,
     settle,
-    task,
+    step,
     timeout,
     workflow,
 )
@@ -37,12 +37,12 @@ def test_a_childs_span_is_under_its_parents_and_stays_in_its_task(recorded: Reco
     """asyncio.md 22: ``create_task`` copies the context; the child opens its span inside itself."""
 
     async def child(seconds: float) -> None:
-        async with task(PRICE):
+        async with step(PRICE):
             await asyncio.sleep(seconds)
 
     async def main() -> None:
         async with workflow("checkout"):
-            async with task(STOCK):
+            async with step(STOCK):
                 running = asyncio.create_task(child(2))
                 other = asyncio.create_task(child(3))
                 await asyncio.sleep(1)
@@ -62,7 +62,7 @@ def test_a_span_ends_where_its_block_ends_and_its_parent_is_current_again(record
         async with workflow("checkout"):
             outer = trace.get_current_span()
             with pytest.raises(ConnectionError):
-                async with task(PRICE):
+                async with step(PRICE):
                     raise ConnectionError
             assert trace.get_current_span() is outer
             with pytest.raises(TimeoutError):
@@ -113,7 +113,7 @@ def test_an_abandoned_generator_leaves_no_dead_parent_behind(
     """asyncio.md 23: what comes later is not put under a span that has ended."""
 
     async def prices() -> AsyncIterator[int]:
-        async with task(PRICE):
+        async with step(PRICE):
             for price in range(10):
                 yield price
 
@@ -126,7 +126,7 @@ def test_an_abandoned_generator_leaves_no_dead_parent_behind(
 
             await asyncio.create_task(consume())
             await asyncio.sleep(1)
-            async with task(STOCK):
+            async with step(STOCK):
                 pass
 
     run(main())

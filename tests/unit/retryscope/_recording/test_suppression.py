@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from opentelemetry import trace
 
-from retryscope import retry, task, without_spans, workflow
+from retryscope import retry, step, without_spans, workflow
 from retryscope._recording.suppression import suppressed
 from tests.support.clock import run
 from tests.support.recorded import Recorded
@@ -19,10 +19,10 @@ def test_nothing_inside_is_recorded_and_everything_counted(recorded: Recorded) -
         async with workflow("checkout"):
             outer = trace.get_current_span()
             with without_spans():
-                async with task(PRICE):
+                async with step(PRICE):
                     assert trace.get_current_span() is outer
                 await retry(STOCK).call(Script(1))
-            async with task(PRICE):
+            async with step(PRICE):
                 pass
 
     run(main())
@@ -35,7 +35,7 @@ def test_a_task_that_is_started_inside_stays_without(recorded: Recorded) -> None
 
     async def child() -> None:
         await asyncio.sleep(1)
-        async with task(PRICE):
+        async with step(PRICE):
             pass
 
     async def main() -> None:
@@ -63,7 +63,7 @@ def test_a_cancel_inside_goes_through(recorded: Recorded) -> None:
 
     async def work() -> None:
         with without_spans():
-            async with task(PRICE):
+            async with step(PRICE):
                 await sleeper(60)()
 
     async def main() -> bool:

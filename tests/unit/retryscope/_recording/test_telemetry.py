@@ -7,7 +7,7 @@ from opentelemetry.trace import NoOpTracer
 from prometheus_client import REGISTRY, CollectorRegistry
 
 import retryscope
-from retryscope import Operation, task
+from retryscope import Operation, step
 from retryscope._recording.sdk import TracerRecorder
 from retryscope._recording.telemetry import Telemetry, active, install, tracing_failure_counter
 from retryscope.metrics import metrics_for
@@ -28,7 +28,7 @@ def test_without_setup_it_counts_in_the_default_registry() -> None:
     before = value_of(default, "resilience_operation_duration_seconds_count", operation="price")
 
     async def main() -> None:
-        async with task(PRICE):
+        async with step(PRICE):
             pass
 
     run(main())

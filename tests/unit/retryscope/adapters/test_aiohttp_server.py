@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind, StatusCode, get_current_span
 from prometheus_client import CollectorRegistry
 
 import retryscope
-from retryscope import request_cancel, semconv, task
+from retryscope import request_cancel, semconv, step
 from retryscope.adapters.aiohttp_server import UNHANDLED_ERROR, count_refused, server_middleware
 from tests.support.polling import LIMIT
 from tests.support.recorded import Recorded, recording
@@ -38,7 +38,7 @@ def recorded() -> Iterator[Recorded]:
 
 
 async def item(request: web.Request) -> web.Response:
-    async with task(PRICE):
+    async with step(PRICE):
         return web.json_response({"id": request.match_info["id"]})
 
 
@@ -59,7 +59,7 @@ async def crashes(request: web.Request) -> web.Response:
 
 
 async def crashes_inside(request: web.Request) -> web.Response:
-    async with task(PRICE):
+    async with step(PRICE):
         raise OSError("no database")
 
 
@@ -353,7 +353,7 @@ async def test_a_client_that_disconnects_cancels_its_request_and_is_no_5xx(
         assert current is not None
         handlers.append(current)
         try:
-            async with task(PRICE):
+            async with step(PRICE):
                 entered.set()
                 await asyncio.sleep(60)
         finally:

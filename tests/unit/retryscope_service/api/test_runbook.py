@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from retryscope_service.api.runbook import render_runbook
-from retryscope_service.shipped import shipped
+from retryscope_service.resources import resource
 from tests.unit.retryscope_service.api.test_docs import Page
 from tests.unit.retryscope_service.helpers import Api
 
@@ -119,7 +119,7 @@ async def test_every_section_of_the_runbook_can_be_linked_to(api: Api) -> None:
     """The link in an alert is its name in small letters."""
     page = (await api.get("/docs/runbook")).text
     text = re.sub(
-        r"^(```+).*?^\1", "", shipped("docs/runbook.md").read_text(), flags=re.DOTALL | re.MULTILINE
+        r"^(```+).*?^\1", "", resource("docs/runbook.md").read_text(), flags=re.DOTALL | re.MULTILINE
     )
     sections = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert sections

@@ -386,7 +386,7 @@ async def test_an_engine_that_is_away_is_503(
     runs: Runs, monkeypatch: pytest.MonkeyPatch, error: type[Exception] | None
 ) -> None:
     """A problem that says what is safe to do; health and metrics go on."""
-    from retryscope_service.runs import patience
+    from retryscope_service.runs import engine_retry
 
     def broken(*args: Any, **kwargs: Any) -> Any:
         if error is None:
@@ -395,7 +395,7 @@ async def test_an_engine_that_is_away_is_503(
             raise error("away")
 
     with monkeypatch.context() as outage:
-        outage.setattr(patience, "_for_client", type("Once", (), {"call": staticmethod(_once)}))
+        outage.setattr(engine_retry, "_for_client", type("Once", (), {"call": staticmethod(_once)}))
         for name in ("submit", "get", "page", "request_cancel"):
             outage.setattr(runs.store, name, broken)
         for method, path in (

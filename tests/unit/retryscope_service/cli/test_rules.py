@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from retryscope_service import cli
-from retryscope_service.shipped import shipped
+from retryscope_service.resources import resource
 from retryscope_service.slo.definition import PACKAGED, read_definition
 from retryscope_service.slo.rules import prometheus_rule, render_rules
 
@@ -19,7 +19,7 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 def test_prints_the_shipped_rules(capsys: pytest.CaptureFixture[str]) -> None:
-    assert printed(capsys) == (shipped("deploy/prometheus/rules") / "retryscope.yml").read_text()
+    assert printed(capsys) == (resource("deploy/prometheus/rules") / "retryscope.yml").read_text()
 
 
 def test_prints_those_of_another_definition(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

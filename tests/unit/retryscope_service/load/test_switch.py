@@ -11,7 +11,7 @@ from retryscope_service.load.request import Answer, Request
 from retryscope_service.load.scenarios import SCENARIOS
 from retryscope_service.load.switch import OFFERED, Traffic, TrafficUnavailableError
 from tests.unit.retryscope_service.load.stubs import SlowService
-from tests.unit.retryscope_service.monitor.numbers import START
+from tests.unit.retryscope_service.monitor.scrapes import START
 
 SECONDS = 20.0
 

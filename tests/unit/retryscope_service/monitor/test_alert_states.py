@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retryscope_service.monitor.alert_states import MAX_RESOLVED, AlertStates
-from retryscope_service.monitor.readings import Reading
+from retryscope_service.monitor.scrape import Scrape
 from retryscope_service.slo.alerting import alerting_rule
 from retryscope_service.slo.alerts.catalogue import alerts
 from retryscope_service.slo.compression import Compression
 from retryscope_service.slo.definition import SloDefinition, read_definition
-from tests.unit.retryscope_service.monitor.numbers import START, reading
+from tests.unit.retryscope_service.monitor.scrapes import START, scrape
 
 DEFINITION = read_definition()
 
@@ -26,7 +26,7 @@ class Process:
         self.attempts = 0.0
         self.operations = 0.0
 
-    def look(self, read: Reading) -> bool:
+    def look(self, read: Scrape) -> bool:
         changed = self.states.evaluate(self.now, read)
         self.now += 15
         return changed
@@ -39,7 +39,7 @@ class Process:
         self.operations += 10
         self.attempts += 10 * attempts
         return self.look(
-            reading(
+            scrape(
                 attempts={("w", "o", "error"): self.attempts},
                 operations={("w", "o", "success"): self.operations},
             )
@@ -146,7 +146,7 @@ class TestStates:
         for number in range(40):
             count = 10.0 * number
             process.look(
-                reading(
+                scrape(
                     attempts={("w", "o", "error"): 3 * count, ("w", "p", "error"): 4 * count},
                     operations={("w", each, "success"): count for each in ("o", "p", "fine")},
                 )
@@ -157,10 +157,10 @@ class TestStates:
 
     def test_the_history_is_bounded(self, process: Process) -> None:
         for number in range(MAX_RESOLVED + 5):
-            process.look(reading(dropped={("queue_full",): float(number)}))
-            process.look(reading(dropped={("queue_full",): float(number + 1)}))
+            process.look(scrape(dropped={("queue_full",): float(number)}))
+            process.look(scrape(dropped={("queue_full",): float(number + 1)}))
             process.now += 3600
-        process.look(reading())
+        process.look(scrape())
         assert len(process.states.history()) == MAX_RESOLVED
 
     def test_can_begin_anew(self, process: Process) -> None:
@@ -168,7 +168,7 @@ class TestStates:
         process.states.clear()
         assert process.state()["state"] == "inactive"
         process.now -= 10_000
-        process.look(reading())
+        process.look(scrape())
         assert process.state()["value"] is None
 
 
@@ -178,7 +178,7 @@ class TestAboveItsThreshold:
     @pytest.mark.parametrize(("failed", "there_are"), [(1, "there is 1"), (9, "there are 9")])
     def test_too_few_events(self, process: Process, failed: float, there_are: str) -> None:
         for number in (0.0, failed):
-            process.look(reading(failed=number, operations={("w", "o", "error"): number}, attempts={}))
+            process.look(scrape(failed=number, operations={("w", "o", "error"): number}, attempts={}))
         state = process.state("OperationFailureRatioHigh")
         assert (state["state"], state["value"]) == ("inactive", 1)
         assert state["lacks"] == f"it needs at least 10 events in the last 5m, and {there_are}"
@@ -188,16 +188,16 @@ class TestAboveItsThreshold:
 
     def test_enough_of_them(self, process: Process) -> None:
         for number in (0.0, 10.0):
-            process.look(reading(operations={("w", "o", "error"): number}))
+            process.look(scrape(operations={("w", "o", "error"): number}))
         state = process.state("OperationFailureRatioHigh")
         assert (state["state"], state["lacks"]) == ("pending", None)
 
     def test_a_short_window_that_has_recovered(self, process: Process) -> None:
         for _ in range(2):
-            process.look(reading(failed=0.0))
-        process.look(reading(failed=50.0))
+            process.look(scrape(failed=0.0))
+        process.look(scrape(failed=50.0))
         for _ in range(60):
-            process.look(reading(failed=50.0))
+            process.look(scrape(failed=50.0))
         state = process.state("FailureBudgetBurn", long="1h")
         assert (state["state"], state["value"]) == ("inactive", 1)
         assert state["lacks"] == "in the last 5m it is not above it"
@@ -219,7 +219,7 @@ class TestAboveItsThreshold:
         for successes, failures in [(0, 0), *ended]:
             good, bad = good + successes, bad + failures
             process.look(
-                reading(
+                scrape(
                     failed=float(bad),
                     attempts={("w", "o", "success"): good, ("w", "o", "timeout"): bad * 3},
                     operations={("w", "o", "success"): good, ("w", "o", "timeout"): bad},
@@ -263,7 +263,7 @@ class TestTexts:
         process = Process()
         for number in range(40):
             process.look(
-                reading(
+                scrape(
                     attempts={("{value}", "<b>{0}", "error"): 30.0 * number},
                     operations={("{value}", "<b>{0}", "success"): 10.0 * number},
                 )
@@ -283,7 +283,7 @@ class TestCover:
     def test_evaluates_over_what_there_is_until_then(self, process: Process) -> None:
         """All fail since the process began: the window of an hour says so after minutes."""
         for number in range(20):
-            process.look(reading(failed=5.0 * number))
+            process.look(scrape(failed=5.0 * number))
         state = process.state("FailureBudgetBurn", long="1h")
         assert (state["state"], state["value"], state["covered"]) == ("firing", 1.0, False)
 
@@ -293,6 +293,6 @@ def test_a_workflow_with_an_objective_of_its_own_has_its_own_threshold() -> None
     process = Process(DEFINITION.model_copy(update={"objective": objective}))
     for number in range(20):
         ended = {(w, outcome): 5.0 * number for w in "vw" for outcome in ("success", "error")}
-        process.look(Reading(runs={(w, outcome): number for (w, outcome), number in ended.items()}))
+        process.look(Scrape(runs={(w, outcome): number for (w, outcome), number in ended.items()}))
     assert process.state("FailureBudgetBurn", long="3d", workflow="w")["threshold"] == pytest.approx(0.01)
     assert process.state("FailureBudgetBurn", long="3d", workflow="v")["threshold"] == pytest.approx(0.05)

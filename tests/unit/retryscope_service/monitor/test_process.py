@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from retryscope import semconv
-from retryscope_service.monitor.process import Vitals
+from retryscope_service.monitor.process import ProcessMetrics
 from tests.support.clock import VirtualLoop, run
 
 LAG = semconv.EVENT_LOOP_LAG.name
@@ -38,7 +38,7 @@ def watch(
     """Watch a loop for so long, do something in it, and watch on for so long."""
 
     async def main() -> None:
-        watching = asyncio.create_task(Vitals(registry).watch_loop())
+        watching = asyncio.create_task(ProcessMetrics(registry).watch_loop())
         await asyncio.sleep(before)
         loop = asyncio.get_running_loop()
         assert isinstance(loop, StallingLoop)
@@ -95,7 +95,7 @@ def test_a_loop_that_stalls_again_and_again_is_late_by_a_few_stalls_and_calm_aft
     """Whatever fell due is looked at at once: otherwise the looks would fall ever further behind."""
 
     async def main() -> None:
-        watching = asyncio.create_task(Vitals(registry).watch_loop())
+        watching = asyncio.create_task(ProcessMetrics(registry).watch_loop())
         loop = asyncio.get_running_loop()
         assert isinstance(loop, StallingLoop)
         for _ in range(20):  # each turn of the loop takes half a second
@@ -113,9 +113,9 @@ def test_a_loop_that_stalls_again_and_again_is_late_by_a_few_stalls_and_calm_aft
 
 def test_the_pools_are_read_by_each_scrape(registry: CollectorRegistry) -> None:
     """Only those that the process has are there."""
-    vitals = Vitals(registry)
+    process_metrics = ProcessMetrics(registry)
     held: list[str] = []
-    vitals.add_pool("inline", lambda: len(held), 7)
+    process_metrics.add_pool("inline", lambda: len(held), 7)
 
     def pool(name: str) -> tuple[float | None, float | None]:
         labels = {"pool": name}
@@ -134,6 +134,6 @@ def test_the_pools_are_read_by_each_scrape(registry: CollectorRegistry) -> None:
 
 def test_the_build_names_what_runs(registry: CollectorRegistry) -> None:
     """The versions of the package and of Python."""
-    Vitals(registry)
+    ProcessMetrics(registry)
     labels = {"version": version("retryscope"), "python_version": platform.python_version()}
     assert registry.get_sample_value(semconv.BUILD_INFO.name, labels) == 1

@@ -12,10 +12,10 @@ from retryscope.metrics import metrics_for
 from retryscope_service.monitor.alert_states import AlertStates
 from retryscope_service.monitor.charts import charts
 from retryscope_service.monitor.history import ChartHistory
-from retryscope_service.monitor.readings import RegistryReader
 from retryscope_service.monitor.sampler import Sampler
+from retryscope_service.monitor.scrape import RegistryScraper
 from retryscope_service.slo.definition import read_definition
-from tests.unit.retryscope_service.monitor.numbers import START
+from tests.unit.retryscope_service.monitor.scrapes import START
 
 
 class Watched:
@@ -29,7 +29,9 @@ class Watched:
         self.alerts = AlertStates(definition)
         self.published: list[tuple[str, Any]] = []
         self.set_by = 0.0
-        self.sampler = Sampler(RegistryReader(registry), self.history, self.alerts, self._publish, self.clock)
+        self.sampler = Sampler(
+            RegistryScraper(registry), self.history, self.alerts, self._publish, self.clock
+        )
 
     def _publish(self, event: str, data: Any) -> None:
         self.published.append((event, data))

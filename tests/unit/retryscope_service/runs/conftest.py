@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from retryscope import RetryPolicy, retry
-from retryscope_service.runs import patience
+from retryscope_service.runs import engine_retry
 from retryscope_service.runs.engine import Engine, EngineError
 from retryscope_service.runs.events import RunEvents
 from retryscope_service.runs.metrics import RunMetrics
@@ -51,12 +51,12 @@ async def any_engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who waits for the engine waits shortly; how long for is told in ``test_patience.py``."""
+    """Who waits for the engine waits shortly; how long for is told in ``test_engine_retry.py``."""
     for name, attempts in (("_for_client", 2), ("_for_run", 50)):
         policy = RetryPolicy(
             max_attempts=attempts, base_delay=0.002, max_delay=0.002, retry_on=(EngineError,)
         )
-        monkeypatch.setattr(patience, name, retry(patience.ENGINE_CALL, policy))
+        monkeypatch.setattr(engine_retry, name, retry(engine_retry.ENGINE_CALL, policy))
 
 
 @pytest.fixture

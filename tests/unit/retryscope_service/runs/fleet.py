@@ -16,7 +16,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from retryscope_service.runs import background as background_module
-from retryscope_service.runs import patience
+from retryscope_service.runs import engine_retry
 from retryscope_service.runs import worker as worker_module
 from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.engine import Delivery, Engine, Intake, leases
@@ -341,7 +341,7 @@ def quick(fleet_run: Any) -> Iterator[None]:
     """What a fleet needs of the modules: quick sweeps, no patience with the dead, and its own workflow."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(docket.worker, "RedeliverySweep", QuickSweep)
-        patch.setattr(patience, "LAST_SECONDS", 0.01)
+        patch.setattr(engine_retry, "LAST_SECONDS", 0.01)
         patch.setattr(background_module, "RECONCILE_AFTER", 0.0)
         patch.setattr(
             worker_module, "WORKFLOWS", {"retry": WorkflowDefinition("retry", "", WorkflowParams, fleet_run)}

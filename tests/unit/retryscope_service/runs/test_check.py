@@ -9,7 +9,7 @@ from retryscope_service.api.problems import Problem
 from retryscope_service.api.runs import engine_errors
 from retryscope_service.runs.engine import Engine, EngineError, EngineFullError, EngineRefusedError
 from retryscope_service.runs.engine.check import check
-from retryscope_service.runs.housekeeping import check_engine
+from retryscope_service.runs.maintenance import check_engine
 from retryscope_service.runs.store import RunStore
 from tests.support.redis import RedisServer
 from tests.unit.retryscope_service.runs.helpers import running, states, submit

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from retryscope import Operation, cancellable, retry, task, timeout, workflow
+from retryscope import Operation, cancellable, retry, step, timeout, workflow
 from retryscope._recording.telemetry import active, install
 from retryscope.policy import RetryPolicy
 from retryscope_service.runs import events as events_module
@@ -115,7 +115,7 @@ async def test_spans_of_nobody_and_of_other_kinds_are_left_out(
 ) -> None:
     """Those of requests, and of runs that are none of the background."""
     current_run.set(None)
-    async with workflow("checkout"), task(price):
+    async with workflow("checkout"), step(price):
         pass
     current_run.set("a")
     recorder = active().recorder
@@ -128,7 +128,7 @@ async def test_each_run_has_its_own(events: RunEvents, runs: RunStore, price: Op
 
     async def run(run_id: str) -> None:
         current_run.set(run_id)
-        async with task(price):
+        async with step(price):
             await asyncio.sleep(0.002)
 
     await asyncio.gather(*(run(run_id) for run_id in "abc"))
@@ -153,7 +153,7 @@ async def test_what_cannot_be_stored_is_kept(
     with monkeypatch.context() as outage:
         outage.setattr(events_module, "FLUSH_SECONDS", 0.005)
         outage.setattr(runs, "add_events", refuse)
-        async with task(price):
+        async with step(price):
             await until(lambda: len(tried) > 1, "it is tried again")
         assert await runs.events("a", 0) == []
     found = await until(lambda: runs.events("a", 0), "the next flush stores them")
@@ -176,7 +176,7 @@ async def test_what_happens_during_a_flush_waits_for_the_next(
         await add_events(*args)
 
     monkeypatch.setattr(runs, "add_events", slow)
-    async with task(price):
+    async with step(price):
         flushing = asyncio.create_task(events.flush(runs))
         await asyncio.sleep(0.001)
     go_on.set()
@@ -194,11 +194,11 @@ async def test_memory_is_bounded(
     monkeypatch.setattr(events_module, "MAX_WAITING", 3)
     current_run.set("a")
     for _ in range(3):
-        async with task(price):
+        async with step(price):
             pass
     assert events.dropped == 3
     assert len(await flushed(events, runs)) == 3
-    async with task(price):
+    async with step(price):
         pass
     assert events.dropped == 3
     assert len(await flushed(events, runs)) == 5

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from retryscope import RetryPolicy, request_cancel, retry
-from retryscope_service.runs import patience
+from retryscope_service.runs import engine_retry
 from retryscope_service.runs import worker as worker_module
 from retryscope_service.runs.engine import Delivery, EngineError
 from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
@@ -350,7 +350,7 @@ class TestShutdown:
 
         Whether the run was cancelled by the shutdown, or has ended and could not be written.
         """
-        monkeypatch.setattr(patience, "LAST_SECONDS", 0.02)
+        monkeypatch.setattr(engine_retry, "LAST_SECONDS", 0.02)
         if workflow == "cancellation":
             _, task = await bench.held()
         else:
@@ -361,7 +361,7 @@ class TestShutdown:
         for name in ("finish", "hand_back", "add_events"):
             monkeypatch.setattr(bench.store, name, _async_away)
         policy = RetryPolicy(max_attempts=10_000, base_delay=0.002, max_delay=0.002, retry_on=(EngineError,))
-        monkeypatch.setattr(patience, "_for_run", retry(patience.ENGINE_CALL, policy))
+        monkeypatch.setattr(engine_retry, "_for_run", retry(engine_retry.ENGINE_CALL, policy))
         await asyncio.wait_for(bench.drain(0.1), 5)
         assert task.result() is False
         record = await bench.record()

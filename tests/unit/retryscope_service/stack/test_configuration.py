@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from retryscope_service.shipped import shipped
+from retryscope_service.resources import resource
 from retryscope_service.stack.configuration import (
     Document,
     Surroundings,
@@ -18,7 +18,7 @@ from retryscope_service.stack.configuration import (
 
 
 def read(name: str) -> Document:
-    document: Document = yaml.safe_load(shipped(name).read_text())
+    document: Document = yaml.safe_load(resource(name).read_text())
     return document
 
 

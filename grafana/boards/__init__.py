@@ -1,0 +1,14 @@
+"""The dashboards, one module each."""
+
+from grafana.boards import cancellations, library, overview, retries, runs, service, workflows
+
+DASHBOARDS = (
+    overview.build,
+    workflows.build,
+    retries.build,
+    cancellations.build,
+    runs.build,
+    service.build,
+    library.build,
+)
+"""What builds each of them."""

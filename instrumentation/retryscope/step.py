@@ -1,0 +1,54 @@
+"""A plain unit of work: one attempt, traced and counted."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from retryscope import semconv
+from retryscope._core.execution import OperationExecution, as_run_here
+from retryscope.operation import Operation
+from retryscope.printable import shown
+
+
+class step:  # noqa: N801  (reads like asyncio.timeout)
+    """Trace and count a block of code as one execution of an operation, without retry or limit.
+
+    An async context manager; errors pass through.
+
+    Args:
+        operation: The declared operation.
+        name: Name of this one, on the span; may be variable.
+
+    >>> import asyncio
+    >>> parsing = Operation("parsing", workflow="docs")
+    >>> async def main():
+    ...     async with step(parsing, name="page 7"):
+    ...         return "done"
+    >>> asyncio.run(main())
+    'done'
+    """
+
+    __slots__ = ("_execution", "_name", "_operation")
+
+    def __init__(self, operation: Operation, *, name: str | None = None) -> None:
+        self._operation = operation
+        self._name = name
+
+    async def __aenter__(self) -> Self:
+        self._execution = start_step(self._operation, self._name)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._execution.end(error)
+
+
+def start_step(operation: Operation, name: str | None) -> OperationExecution:
+    """Open the execution of a step; whoever opens it ends it."""
+    operation = as_run_here(operation)
+    attributes = operation.attributes
+    if name is not None:
+        attributes = {**attributes, semconv.TASK_NAME: shown(name)}
+    return OperationExecution(operation, f"{semconv.SPAN_TASK} {operation.name}", attributes)
