@@ -5,7 +5,7 @@ Names of metrics come from `retryscope.semconv`; what rules need too, such as su
 scrapes or more, so that no panel is empty because of its zoom.
 """
 
-from retryscope.semconv import Metric
+from retryscope.names import Metric
 from retryscope_service.slo.promql import summed
 
 ENGINE = "runs"

@@ -17,6 +17,7 @@ from grafana.panel_kinds import described, without_value
 from grafana.tables import in_pages, width_of, without_column
 from grafana.variables import TEMPO
 from retryscope import semconv
+from retryscope_service import semconv as service_semconv
 from retryscope_service.slo.traceql import spans
 
 NO_TRACES = "No such trace in this time range"
@@ -97,8 +98,8 @@ HEADINGS = {
     semconv.RETRY_BACKOFF: "Waited",
     semconv.RETRY_GIVEUP_REASON: "Gave up for",
     semconv.TIMEOUT_LIMIT: "Limit",
-    semconv.RUN_ID: "Run",
-    semconv.RUN_DELIVERY: "Delivery",
+    service_semconv.RUN_ID: "Run",
+    service_semconv.RUN_DELIVERY: "Delivery",
 }
 """Of the columns of lists of traces: the attributes' own names have no room."""
 

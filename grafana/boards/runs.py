@@ -9,17 +9,18 @@ from grafana.panel_kinds import PER_SECOND, Panel, current, distribution, number
 from grafana.panels import pools
 from grafana.promql import JOB, WORKFLOWS, total
 from retryscope import semconv
+from retryscope_service import semconv as service_semconv
 from retryscope_service.slo import dashboards, traceql
 from retryscope_service.slo.promql import largest, share, summed
 
 NO_RUNS = "No background run ended in this time range"
-IS_RUN = f"span.{semconv.RUN_ID} != nil"
+IS_RUN = f"span.{service_semconv.RUN_ID} != nil"
 SCOPE = (traces.IN_WORKFLOWS, traceql.IS_WORKFLOW, IS_RUN)
 
 
 def build() -> Dashboard:
     """The dashboard of who submits background runs."""
-    sample = f"{semconv.RUNS.name}_total"
+    sample = f"{service_semconv.RUNS.name}_total"
     return dashboard(
         dashboards.RUNS,
         "Runs and queue",
@@ -39,15 +40,17 @@ def build() -> Dashboard:
 
 def failure_ratio_of(*by: str) -> str:
     """Failed and lost runs over those that ended and were not cancelled."""
-    failed = summed(WORKFLOWS.counter(semconv.RUNS, 'state=~"failed|lost"'), *by)
-    return share(failed, summed(WORKFLOWS.counter(semconv.RUNS, 'state=~"succeeded|failed|lost"'), *by))
+    failed = summed(WORKFLOWS.counter(service_semconv.RUNS, 'state=~"failed|lost"'), *by)
+    return share(
+        failed, summed(WORKFLOWS.counter(service_semconv.RUNS, 'state=~"succeeded|failed|lost"'), *by)
+    )
 
 
 def active() -> Panel:
     """Runs of the engine."""
     return number(
         "Active now",
-        current(largest(JOB.gauge(semconv.RUNS_ACTIVE)), "active"),
+        current(largest(JOB.gauge(service_semconv.RUNS_ACTIVE)), "active"),
         means="Background runs that are queued or running, of the whole engine and all workflows.",
         do="Near RETRYSCOPE_MAX_ACTIVE_RUNS new ones get 429: add workers.",
         unit="short",
@@ -59,7 +62,7 @@ def depth() -> Panel:
     """Runs that wait."""
     return number(
         "Queued now",
-        current(largest(JOB.gauge(semconv.RUN_QUEUE_DEPTH)), "queued"),
+        current(largest(JOB.gauge(service_semconv.RUN_QUEUE_DEPTH)), "queued"),
         means="Background runs that wait for a worker, of the whole engine.",
         do="If it grows while workers are at their limit, add workers; if they are idle, look at the engine.",
         unit="short",
@@ -71,14 +74,14 @@ def waiting() -> Panel:
     """p95 of the wait in the queue."""
     return number(
         "Queue wait p95",
-        current(WORKFLOWS.quantile(0.95, semconv.RUN_QUEUE_WAIT_DURATION), "p95"),
+        current(WORKFLOWS.quantile(0.95, service_semconv.RUN_QUEUE_WAIT_DURATION), "p95"),
         means="19 of 20 background runs start sooner than this after they were submitted.",
         do="Seconds are too many: add workers, or raise RETRYSCOPE_WORKER_CONCURRENCY.",
         unit="s",
         empty="No background run started in this time range",
         unknown="no run started",
         steps={1.0: ORANGE, 10.0: RED},
-        links=[traces.explore("Runs that waited", *SCOPE, f"span.{semconv.RUN_QUEUE_WAIT} > 1")],
+        links=[traces.explore("Runs that waited", *SCOPE, f"span.{service_semconv.RUN_QUEUE_WAIT} > 1")],
     )
 
 
@@ -99,7 +102,7 @@ def failing() -> Panel:
 
 def lost() -> Panel:
     """Runs that were given up as lost."""
-    counted = JOB.select(f"{semconv.RUNS.name}_total", 'workflow=~"$workflow"', 'state="lost"')
+    counted = JOB.select(f"{service_semconv.RUNS.name}_total", 'workflow=~"$workflow"', 'state="lost"')
     return number(
         "Lost",
         overall(summed(total(counted)), "lost"),
@@ -108,13 +111,13 @@ def lost() -> Panel:
         do="Read the record of such a run: what it does kills the process, by memory most often.",
         unit="short",
         steps={0.5: RED},
-        links=[traces.explore("Delivered again", *SCOPE, f"span.{semconv.RUN_DELIVERY} > 1")],
+        links=[traces.explore("Delivered again", *SCOPE, f"span.{service_semconv.RUN_DELIVERY} > 1")],
     )
 
 
 def again() -> Panel:
     """Deliveries after the first."""
-    counted = WORKFLOWS.select(f"{semconv.RUN_REDELIVERIES.name}_total")
+    counted = WORKFLOWS.select(f"{service_semconv.RUN_REDELIVERIES.name}_total")
     return number(
         "Delivered again",
         overall(summed(total(counted)), "redeliveries"),
@@ -123,7 +126,7 @@ def again() -> Panel:
         do="Outside a deploy, look why workers end: the starts drawn on the panels say when.",
         unit="short",
         steps={0.5: ORANGE},
-        links=[traces.explore("Delivered again", *SCOPE, f"span.{semconv.RUN_DELIVERY} > 1")],
+        links=[traces.explore("Delivered again", *SCOPE, f"span.{service_semconv.RUN_DELIVERY} > 1")],
     )
 
 
@@ -131,7 +134,7 @@ def states() -> Panel:
     """Runs by the state they reach."""
     return trend(
         "Runs by state reached",
-        query(summed(WORKFLOWS.counter(semconv.RUNS), "state"), "{{state}}"),
+        query(summed(WORKFLOWS.counter(service_semconv.RUNS), "state"), "{{state}}"),
         means="Background runs that reach a state, a second. In a steady state as many are queued as end.",
         do="More queued than ended for long: the queue grows. lost: a run kills its worker.",
         unit=PER_SECOND,
@@ -158,8 +161,8 @@ def duration() -> Panel:
     by = ("state",)
     return trend(
         "Duration of runs",
-        query(WORKFLOWS.quantile(0.95, semconv.RUN_DURATION, by=by), "p95 {{state}}"),
-        query(WORKFLOWS.mean(semconv.RUN_DURATION, by=by), "mean {{state}}"),
+        query(WORKFLOWS.quantile(0.95, service_semconv.RUN_DURATION, by=by), "p95 {{state}}"),
+        query(WORKFLOWS.mean(service_semconv.RUN_DURATION, by=by), "mean {{state}}"),
         means="Time from the last delivery of a run to its end, without its time in the queue.",
         do="If only failed runs are long, their retries or deadlines are; compare with the queue wait.",
         unit="s",
@@ -172,7 +175,7 @@ def in_flight() -> Panel:
     """Runs on workers."""
     return trend(
         "Runs on workers",
-        query(summed(WORKFLOWS.gauge(semconv.RUNS_IN_FLIGHT), "workflow"), "{{workflow}}"),
+        query(summed(WORKFLOWS.gauge(service_semconv.RUNS_IN_FLIGHT), "workflow"), "{{workflow}}"),
         means="Background runs that workers have in hand.",
         do="At the workers' limits, one workflow that holds all places starves the others.",
         unit="short",
@@ -184,8 +187,8 @@ def queue() -> Panel:
     """Active and queued runs of the engine."""
     return trend(
         "Active and queued",
-        query(largest(JOB.gauge(semconv.RUNS_ACTIVE)), "active"),
-        query(largest(JOB.gauge(semconv.RUN_QUEUE_DEPTH)), "queued"),
+        query(largest(JOB.gauge(service_semconv.RUNS_ACTIVE)), "active"),
+        query(largest(JOB.gauge(service_semconv.RUN_QUEUE_DEPTH)), "queued"),
         means="Background runs of the whole engine, queued and running, and of these the ones that wait.",
         do="A growing queue needs more workers, a sudden one a less greedy client.",
         unit="short",
@@ -195,7 +198,7 @@ def queue() -> Panel:
 
 def queue_wait() -> Panel:
     """How long runs wait."""
-    metric = semconv.RUN_QUEUE_WAIT_DURATION
+    metric = service_semconv.RUN_QUEUE_WAIT_DURATION
     return trend(
         "Queue wait",
         query(WORKFLOWS.quantile(0.5, metric), "p50"),
@@ -204,13 +207,13 @@ def queue_wait() -> Panel:
         do="p95 far from p50: bursts. Both high: too few workers.",
         unit="s",
         empty="No background run started in this time range",
-        links=[traces.of_series(conditions=(*SCOPE, f"span.{semconv.RUN_QUEUE_WAIT} > 1"))],
+        links=[traces.of_series(conditions=(*SCOPE, f"span.{service_semconv.RUN_QUEUE_WAIT} > 1"))],
     )
 
 
 def queue_wait_distribution() -> Panel:
     """Distribution of the wait."""
-    metric = semconv.RUN_QUEUE_WAIT_DURATION
+    metric = service_semconv.RUN_QUEUE_WAIT_DURATION
     return distribution(
         "Distribution of queue waits",
         summed(WORKFLOWS.buckets(metric), "le"),
@@ -226,15 +229,15 @@ def redeliveries() -> Panel:
     """Deliveries after the first, by why."""
     return trend(
         "Deliveries after the first",
-        query(summed(WORKFLOWS.counter(semconv.RUN_REDELIVERIES)), "delivered again"),
-        query(summed(WORKFLOWS.counter(semconv.RUN_JOINED_DELIVERIES)), "joined"),
-        query(summed(WORKFLOWS.counter(semconv.RUN_RECONCILED)), "handed over again"),
+        query(summed(WORKFLOWS.counter(service_semconv.RUN_REDELIVERIES)), "delivered again"),
+        query(summed(WORKFLOWS.counter(service_semconv.RUN_JOINED_DELIVERIES)), "joined"),
+        query(summed(WORKFLOWS.counter(service_semconv.RUN_RECONCILED)), "handed over again"),
         means="Runs a second that were delivered again, because their worker died or froze; that joined the"
         " run still under way in the same worker; that the engine had lost and got again.",
         do="Outside a deploy, look why workers end, and whether the redelivery time is too short. Joined"
         " ones: the worker's event loop stands still. Handed over again: Redis lost what it had accepted.",
         unit=PER_SECOND,
-        links=[traces.of_series(conditions=(*SCOPE, f"span.{semconv.RUN_DELIVERY} > 1"))],
+        links=[traces.of_series(conditions=(*SCOPE, f"span.{service_semconv.RUN_DELIVERY} > 1"))],
     )
 
 
@@ -242,11 +245,11 @@ def late_results() -> Panel:
     """Results that came too late, by workflow."""
     return trend(
         "Results that came too late",
-        query(summed(WORKFLOWS.counter(semconv.RUN_LATE_RESULTS), "workflow"), "{{workflow}}"),
+        query(summed(WORKFLOWS.counter(service_semconv.RUN_LATE_RESULTS), "workflow"), "{{workflow}}"),
         means="Results a second of a delivery that another one had overtaken: the work was done twice.",
         do="Raise RETRYSCOPE_REDELIVERY_SECONDS above the longest freeze, and make the work idempotent.",
         unit=PER_SECOND,
-        links=[traces.of_series("workflow", conditions=(f"span.{semconv.RUN_DELIVERY} > 1",))],
+        links=[traces.of_series("workflow", conditions=(f"span.{service_semconv.RUN_DELIVERY} > 1",))],
     )
 
 
@@ -256,7 +259,7 @@ def failed_traces() -> Panel:
         "Failed and cancelled runs",
         *SCOPE,
         traceql.FAILED_OR_CANCELLED,
-        shown=(semconv.RUN_ID, semconv.RUN_DELIVERY, semconv.OUTCOME),
+        shown=(service_semconv.RUN_ID, service_semconv.RUN_DELIVERY, semconv.OUTCOME),
         means="The newest traces of background runs that failed or were cancelled, with the run's id.",
         do="Click a trace's id; GET /runs/ID has the record.",
     )

@@ -9,13 +9,14 @@ from grafana.panel_kinds import PER_SECOND, Panel, current, number, query, trend
 from grafana.panels import http, pools, process, telemetry
 from grafana.promql import INSTANCES
 from retryscope import semconv
+from retryscope_service import semconv as service_semconv
 from retryscope_service.slo import dashboards
 from retryscope_service.slo.promql import largest, summed
 
 
 def build() -> Dashboard:
     """The dashboard that alerts about a process lead to."""
-    sample = semconv.BUILD_INFO.name
+    sample = service_semconv.BUILD_INFO.name
     return dashboard(
         dashboards.SERVICE,
         "Service and process",
@@ -76,7 +77,7 @@ def lag() -> Panel:
     """p99 of the event loop's lag."""
     return number(
         "Loop lag p99 now",
-        current(largest(INSTANCES.quantile(0.99, semconv.EVENT_LOOP_LAG, by=("instance",))), "p99"),
+        current(largest(INSTANCES.quantile(0.99, service_semconv.EVENT_LOOP_LAG, by=("instance",))), "p99"),
         means="How late the event loop is 1 of 100 times, of the process where it is latest.",
         do="See below which process it is: something blocks its loop.",
         unit="s",
@@ -117,8 +118,8 @@ def notifications() -> Panel:
     """Alerts that reached the service."""
     return trend(
         "Alert notifications received",
-        query(summed(INSTANCES.counter(semconv.ALERT_NOTIFICATIONS), "status"), "{{status}}"),
-        query(summed(INSTANCES.counter(semconv.ALERTS_IMPAIRED), "effect"), "{{effect}}"),
+        query(summed(INSTANCES.counter(service_semconv.ALERT_NOTIFICATIONS), "status"), "{{status}}"),
+        query(summed(INSTANCES.counter(service_semconv.ALERTS_IMPAIRED), "effect"), "{{effect}}"),
         means="Alerts a second that Alertmanager delivered to POST /alerts, and what did not arrive whole.",
         do="Firing alerts above and nothing here: look at Alertmanager's log, its token and its route.",
         unit=PER_SECOND,

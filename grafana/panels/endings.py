@@ -7,7 +7,7 @@ from grafana import thresholds
 from grafana.colours import ORANGE, RED
 from grafana.panel_kinds import Panel, distribution, query
 from grafana.promql import Scope
-from retryscope.semconv import Metric
+from retryscope.names import Metric
 from retryscope_service.slo.promql import COUNTED, FAILED, share, summed
 
 FAILED_STEPS = {thresholds.BUDGET: ORANGE, 5 * thresholds.BUDGET: RED}

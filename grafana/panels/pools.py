@@ -4,7 +4,7 @@ from grafana import thresholds, traces
 from grafana.colours import ORANGE
 from grafana.panel_kinds import Panel, query, trend
 from grafana.promql import Scope
-from retryscope import semconv
+from retryscope_service import semconv
 from retryscope_service.slo.promql import largest
 
 

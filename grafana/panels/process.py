@@ -5,7 +5,7 @@ from grafana.colours import ORANGE, RED
 from grafana.panel_kinds import PER_SECOND, Panel, query, trend
 from grafana.promql import INSTANCES, rate
 from grafana.tables import Column, rows
-from retryscope import semconv
+from retryscope_service import semconv
 from retryscope_service.slo.promql import summed
 
 BY = ("instance",)

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from retryscope import semconv
+from retryscope.names import Metric
 from retryscope.operation import Operation, is_declared
 from retryscope.outcome import (
     ATTEMPT_OUTCOMES,
@@ -50,15 +51,15 @@ _log = logging.getLogger("retryscope")
 Exemplar = dict[str, str] | None
 
 
-def _histogram(metric: semconv.Metric, registry: CollectorRegistry) -> Histogram:
+def _histogram(metric: Metric, registry: CollectorRegistry) -> Histogram:
     return Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry)
 
 
-def _counter(metric: semconv.Metric, registry: CollectorRegistry) -> Counter:
+def _counter(metric: Metric, registry: CollectorRegistry) -> Counter:
     return Counter(metric.name, metric.help, metric.labels, registry=registry)
 
 
-def _gauge(metric: semconv.Metric, registry: CollectorRegistry) -> Gauge:
+def _gauge(metric: Metric, registry: CollectorRegistry) -> Gauge:
     return Gauge(metric.name, metric.help, metric.labels, registry=registry)
 
 

@@ -23,6 +23,7 @@ from tests.support.dashboards.model import Finding, Json, load, panels, provisio
 from tests.support.dashboards.queries import expressions
 from tests.support.dashboards.usage import used_families
 from tests.support.known import DIAGNOSTIC, PROCESS, Series, families_in, table
+from tests.support.names import ATTRIBUTES, METRICS
 from tests.support.newer_tools import newer_debian_tool
 
 FOLDER = ROOT / "grafana" / "dashboards"
@@ -170,7 +171,7 @@ def test_the_librarys_dashboard_asks_for_the_librarys_metrics_only() -> None:
 
 def test_every_metric_is_used_by_a_dashboard_or_a_rule_or_is_diagnostic() -> None:
     used = used_families(load(FOLDER), RULES)
-    assert set(semconv.METRICS) - used == set(DIAGNOSTIC) & set(semconv.METRICS)
+    assert set(METRICS) - used == set(DIAGNOSTIC) & set(METRICS)
     assert set(PROCESS) <= used
 
 
@@ -249,13 +250,13 @@ def test_dollar_signs_for_grafana_are_written_twice(path: Path) -> None:
 def test_the_way_from_a_trace_to_metrics_uses_names_that_exist() -> None:
     link = sources()["tempo"]["jsonData"]["tracesToMetrics"]
     labels = {tag["value"]: tag["key"] for tag in link["tags"]}
-    assert set(labels.values()) <= {*semconv.ATTRIBUTES, "service.name"}
+    assert set(labels.values()) <= {*ATTRIBUTES, "service.name"}
     assert link["queries"]
     for query in link["queries"]:
         filled = query["query"].replace("$$__tags", ",".join(f'{label}="x"' for label in labels))
         expression = filled.replace("$$__rate_interval", "5m")
         promql_parser.parse(expression)
-        assert families_in(expression) <= set(semconv.METRICS)
+        assert families_in(expression) <= set(METRICS)
     assert set(labels) <= {"job", *semconv.OPERATION_DURATION.labels}
 
 

@@ -12,6 +12,7 @@ from retryscope.metrics import SERIES_PER_OPERATION
 from retryscope_service.settings import Settings
 from retryscope_service.workflows import WORKFLOWS
 from tests.support.known import is_known, table
+from tests.support.names import ATTRIBUTES, METRICS
 from tests.support.promql import metric_uses
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +80,7 @@ def test_every_name_in_a_document_exists(page: Path) -> None:
     """A metric or an attribute that is named like one of ours is one of ours."""
     text = page.read_text()
     assert set(re.findall(r"(?<![:\w])(?:resilience|retryscope_run|retryscope_runs)_\w+", text)) <= _series()
-    known = semconv.ATTRIBUTES.keys() | semconv.EVENTS.keys()
+    known = ATTRIBUTES.keys() | semconv.EVENTS.keys()
     assert set(re.findall(r"\b(?:resilience|retryscope\.run)\.[\w.]+\w", text)) <= known
 
 
@@ -103,7 +104,7 @@ def test_every_expression_in_a_document_asks_for_series_and_labels_that_exist(pa
 
 def _series() -> set[str]:
     suffixes = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count", ""]}
-    return {metric.name + suffix for metric in semconv.METRICS.values() for suffix in suffixes[metric.type]}
+    return {metric.name + suffix for metric in METRICS.values() for suffix in suffixes[metric.type]}
 
 
 def test_the_settings_table_is_the_settings() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
-from retryscope import semconv
 from retryscope_service.load.scenarios import SCENARIOS
 from retryscope_service.slo.definition import read_definition
 from retryscope_service.slo.rules import render_rules
 from tests.conftest import ROOT
+from tests.support.names import ATTRIBUTES
 
 SHIPPED = read_definition()
 # With an objective for an operation, or one of the alerts that there may be is missing.
@@ -77,7 +77,7 @@ def test_each_search_is_traceql_of_attributes_that_exist(expression: str) -> Non
     """There is no parser of TraceQL in Python: this checks its words."""
     selector = re.match(r"\{ (.+?) \}(?: \| (?:rate\(\)|select\((.+)\)))?$", expression)
     assert selector, expression
-    known = {f"span.{name}" for name in semconv.ATTRIBUTES} | {
+    known = {f"span.{name}" for name in ATTRIBUTES} | {
         "resource.service.name",
         "name",
         "kind",

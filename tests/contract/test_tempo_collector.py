@@ -11,6 +11,7 @@ from retryscope.outcome import Outcome
 from tests.conftest import ROOT
 from tests.support import collector, tempo
 from tests.support.faults import REMOVED, Fault, assert_found, each
+from tests.support.names import ATTRIBUTES
 
 TEMPO = ROOT / "deploy" / "tempo" / "tempo.yaml"
 COLLECTOR = ROOT / "deploy" / "collector" / "config.yaml"
@@ -109,7 +110,7 @@ def test_every_attribute_that_the_collector_looks_at_is_one_that_the_library_set
         if isinstance(settings, dict) and "key" in settings
     ]
     assert keys
-    assert set(keys) <= set(semconv.ATTRIBUTES)
+    assert set(keys) <= set(ATTRIBUTES)
 
 
 def test_tempo_labels_exemplars_as_the_service_does(tempo_config: Any) -> None:

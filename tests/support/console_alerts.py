@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retryscope import semconv
+from retryscope_service import semconv as service_semconv
 from retryscope_service.monitor.alert_states import AlertStates
 from retryscope_service.monitor.scrape import LAG_BOUNDS, Scrape
 from retryscope_service.slo.definition import SloDefinition
@@ -166,9 +167,9 @@ class Case:
                 self.operations,
             ),
             (semconv.WORKFLOWS_IN_FLIGHT.name, ("workflow",), self.in_flight),
-            (semconv.CONCURRENCY_IN_FLIGHT.name, ("pool",), self.pools),
-            (semconv.CONCURRENCY_LIMIT.name, ("pool",), self.limits),
-            (f"{semconv.EVENT_LOOP_LAG.name}_bucket", ("le",), self.lag),
+            (service_semconv.CONCURRENCY_IN_FLIGHT.name, ("pool",), self.pools),
+            (service_semconv.CONCURRENCY_LIMIT.name, ("pool",), self.limits),
+            (f"{service_semconv.EVENT_LOOP_LAG.name}_bucket", ("le",), self.lag),
             (f"{semconv.DROPPED_SPANS.name}_total", ("reason",), self.dropped),
         )
         target = (("job", "retryscope"), ("instance", "127.0.0.1:8080"))

@@ -8,6 +8,7 @@ import yaml
 
 from retryscope import semconv
 from retryscope.outcome import CANCEL_CAUSES, CLEANUP_OUTCOMES, GIVEUP_REASONS, OUTCOMES
+from tests.support.names import METRICS
 from tests.support.promql import MetricUse, metric_uses
 
 TARGET = frozenset({"job", "instance"})
@@ -97,7 +98,7 @@ def table(rules: Path) -> dict[str, Series]:
 
 
 def _of_semconv() -> Iterator[tuple[str, Series]]:
-    for metric in semconv.METRICS.values():
+    for metric in METRICS.values():
         labels = TARGET.union(metric.labels)
         exemplars = metric.name in EXEMPLARS
         if metric.type == "histogram":
@@ -118,7 +119,7 @@ def is_known(use: MetricUse, known: dict[str, Series]) -> bool:
 def family(sample: str) -> str:
     """The family of a sample, as semconv names it."""
     for suffix in ("_bucket", "_count", "_sum", "_total"):
-        if sample.removesuffix(suffix) in semconv.METRICS:
+        if sample.removesuffix(suffix) in METRICS:
             return sample.removesuffix(suffix)
     return sample
 

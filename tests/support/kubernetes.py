@@ -9,9 +9,9 @@ from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 
-from retryscope import semconv
 from retryscope_service.settings import SECRETS_DIR, Settings
 from tests.support.custom_resources import CUSTOM, custom_findings
+from tests.support.names import METRICS
 
 Manifest = dict[str, Any]
 
@@ -207,7 +207,7 @@ def _autoscaling(each: Manifest, manifests: Manifests) -> Iterator[str]:
         if "replicas" in workload["spec"]:
             yield "its target sets replicas too: every rollout would undo the scaling"
     for metric in each["spec"]["metrics"]:
-        if metric["pods"]["metric"]["name"] not in semconv.METRICS:
+        if metric["pods"]["metric"]["name"] not in METRICS:
             yield f"{metric['pods']['metric']['name']} is no metric of the service"
 
 

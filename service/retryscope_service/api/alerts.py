@@ -9,7 +9,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 from pydantic import ValidationError
 
-from retryscope import semconv
+from retryscope.names import Metric
+from retryscope_service import semconv
 from retryscope_service.api.form import FORM_PARAMETER, wants_text
 from retryscope_service.api.openapi_parts import get, problems
 from retryscope_service.api.paging import LIMIT_PARAMETER, page_limit
@@ -137,9 +138,7 @@ class AlertRoutes(Resource):
     )
 
 
-def _counters(
-    metric: semconv.Metric, values: Sequence[str], registry: CollectorRegistry
-) -> dict[str, Counter]:
+def _counters(metric: Metric, values: Sequence[str], registry: CollectorRegistry) -> dict[str, Counter]:
     """The counters of a metric with one label, each there from the start."""
     family = Counter(metric.name, metric.help, metric.labels, registry=registry)
     return {value: family.labels(value) for value in values}

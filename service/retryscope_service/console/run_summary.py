@@ -9,15 +9,16 @@ from opentelemetry.util.types import Attributes
 
 from retryscope import semconv
 from retryscope.outcome import FAILED, OUTCOMES
+from retryscope_service import semconv as service_semconv
 from retryscope_service.console.run_errors import RunErrors
 from retryscope_service.traces.span_json import error_of
 
 _NOT_FAILED: Final = frozenset(OUTCOMES) - frozenset(FAILED)
 _COUNTED: Final = {
-    "succeeded": semconv.RUN_TASKS_SUCCEEDED,
-    "failed": semconv.RUN_TASKS_FAILED,
-    "timed_out": semconv.RUN_TASKS_TIMED_OUT,
-    "cancelled": semconv.RUN_TASKS_CANCELLED,
+    "succeeded": service_semconv.RUN_TASKS_SUCCEEDED,
+    "failed": service_semconv.RUN_TASKS_FAILED,
+    "timed_out": service_semconv.RUN_TASKS_TIMED_OUT,
+    "cancelled": service_semconv.RUN_TASKS_CANCELLED,
 }
 """Attributes of a workflow's span by the fields of the tasks."""
 
@@ -73,7 +74,7 @@ class RunSummary:
         assert span.start_time is not None
         attributes = span.attributes or {}
         trace_id, span_id = f"{span.context.trace_id:032x}", f"{span.context.span_id:016x}"
-        background = attributes.get(semconv.RUN_ID)
+        background = attributes.get(service_semconv.RUN_ID)
         return cls(
             id=inline_run_id(span.context) if background is None else str(background),
             kind="inline" if background is None else "background",
@@ -138,7 +139,7 @@ class RunSummary:
         for name, attribute in _COUNTED.items():
             if attribute in attributes:
                 setattr(self.tasks, name, attributes[attribute])
-        attempts = attributes.get(semconv.RUN_ATTEMPTS)
+        attempts = attributes.get(service_semconv.RUN_ATTEMPTS)
         if isinstance(attempts, int):
             self.attempts = attempts
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from retryscope import semconv
+from retryscope_service import semconv
 
 LAG_INTERVAL: Final = 0.1
 """Seconds between two looks at the event loop: whatever holds it up for longer is seen, and ten looks a

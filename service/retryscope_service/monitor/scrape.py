@@ -16,17 +16,18 @@ from prometheus_client import CollectorRegistry
 
 from retryscope import semconv
 from retryscope.metrics import metrics_for
+from retryscope_service import semconv as service_semconv
 
 Labels = tuple[str, ...]
 
 RUN_BOUNDS: Final = (*semconv.WORKFLOW_DURATION.buckets, float("inf"))
-LAG_BOUNDS: Final = (*semconv.EVENT_LOOP_LAG.buckets, float("inf"))
+LAG_BOUNDS: Final = (*service_semconv.EVENT_LOOP_LAG.buckets, float("inf"))
 
 _SMALL: Final = (
     semconv.WORKFLOWS_IN_FLIGHT.name,
-    semconv.CONCURRENCY_IN_FLIGHT.name,
-    semconv.CONCURRENCY_LIMIT.name,
-    f"{semconv.EVENT_LOOP_LAG.name}_bucket",
+    service_semconv.CONCURRENCY_IN_FLIGHT.name,
+    service_semconv.CONCURRENCY_LIMIT.name,
+    f"{service_semconv.EVENT_LOOP_LAG.name}_bucket",
     f"{semconv.DROPPED_SPANS.name}_total",
 )
 
@@ -92,7 +93,7 @@ class RegistryScraper:
         for (_workflow, _operation, cause), child in _children(self._metrics.cancellations):
             cancellations[cause] += child._value.get()
         small = self._read_small()
-        lag = small[f"{semconv.EVENT_LOOP_LAG.name}_bucket"]
+        lag = small[f"{service_semconv.EVENT_LOOP_LAG.name}_bucket"]
         return Scrape(
             runs=runs,
             run_buckets=tuple(accumulate(run_buckets)),
@@ -102,8 +103,8 @@ class RegistryScraper:
             backoff_seconds=sum(child._sum.get() for _, child in _children(self._metrics.backoff_duration)),
             cancellations=cancellations,
             in_flight=small[semconv.WORKFLOWS_IN_FLIGHT.name],
-            pool_in_flight=small[semconv.CONCURRENCY_IN_FLIGHT.name],
-            pool_limit=small[semconv.CONCURRENCY_LIMIT.name],
+            pool_in_flight=small[service_semconv.CONCURRENCY_IN_FLIGHT.name],
+            pool_limit=small[service_semconv.CONCURRENCY_LIMIT.name],
             lag_buckets=tuple(lag.values()) or (0.0,) * len(LAG_BOUNDS),
             dropped=small[f"{semconv.DROPPED_SPANS.name}_total"],
         )

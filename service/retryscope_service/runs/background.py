@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from opentelemetry.trace import get_current_span
 
-from retryscope import semconv
 from retryscope.propagation import inject
+from retryscope_service import semconv
 from retryscope_service.runs.engine import Engine
 from retryscope_service.runs.engine_retry import for_client
 from retryscope_service.runs.feed import EventFeed

@@ -4,7 +4,7 @@ import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from retryscope import semconv
+from retryscope_service import semconv
 from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.result import RunResult
 from retryscope_service.workflows import WORKFLOWS

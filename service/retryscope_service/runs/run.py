@@ -6,8 +6,9 @@ from typing import Any
 
 from opentelemetry.trace import SpanContext, get_current_span
 
-from retryscope import Report, message_of, semconv, workflow
+from retryscope import Report, message_of, workflow
 from retryscope.outcome import error_type_of
+from retryscope_service import semconv
 from retryscope_service.console.run_summary import inline_run_id
 from retryscope_service.runs.result import Counts, RunResult, TaskResult
 from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams

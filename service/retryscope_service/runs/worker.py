@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanContext, TraceFlags
 
 from retryscope import message_of, request_cancel, semconv
 from retryscope.propagation import extract
+from retryscope_service import semconv as service_semconv
 from retryscope_service.runs.engine import Delivery, Engine, EngineError, Intake
 from retryscope_service.runs.engine_retry import RunRetry
 from retryscope_service.runs.events import RunEvents, current_run
@@ -128,7 +129,7 @@ class RunWorker:
                 "run %s is left to another worker: the engine can't be told what became of it (%s)",
                 delivery.run_id,
                 error,
-                extra={semconv.RUN_ID: delivery.run_id},
+                extra={service_semconv.RUN_ID: delivery.run_id},
             )
             return False
 
@@ -197,8 +198,8 @@ class RunWorker:
                 definition.params.model_validate({**message.params, "seed": message.seed}),
                 run_id=message.id,
                 attributes={
-                    semconv.RUN_DELIVERY: here.delivery,
-                    semconv.RUN_QUEUE_WAIT: round(time.time() - message.submitted_at, 6),
+                    service_semconv.RUN_DELIVERY: here.delivery,
+                    service_semconv.RUN_QUEUE_WAIT: round(time.time() - message.submitted_at, 6),
                 },
                 redelivery_of=first_try,
             )
@@ -268,7 +269,7 @@ class RunWorker:
         done = await self._finish(run_id, here, fields)
         if done:
             self._metrics.reached(workflow, "failed", "error")
-        _log.error("run %s failed: %s", run_id, why, extra={semconv.RUN_ID: run_id})
+        _log.error("run %s failed: %s", run_id, why, extra={service_semconv.RUN_ID: run_id})
         return done
 
     async def _mark_lost(self, run_id: str, workflow: str, started: Started) -> bool:
@@ -281,7 +282,7 @@ class RunWorker:
         done = await self._engine_retry.call(self._store.finish, run_id, started.delivery, fields)
         if done:
             self._metrics.reached(workflow, "lost")
-            _log.error("run %s is lost: %s", run_id, why, extra={semconv.RUN_ID: run_id})
+            _log.error("run %s is lost: %s", run_id, why, extra={service_semconv.RUN_ID: run_id})
         return done
 
     async def _finish(self, run_id: str, here: "_Here", fields: Mapping[str, str]) -> bool:

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_pascal
 from pydantic_core import ErrorDetails
 
-from retryscope import semconv
+from retryscope_service import semconv
 from retryscope_service.printable import printable
 from retryscope_service.slo import strict_yaml
 from retryscope_service.slo.duration import Duration

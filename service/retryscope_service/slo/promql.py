@@ -3,6 +3,7 @@
 import json
 
 from retryscope import outcome, semconv
+from retryscope_service import semconv as service_semconv
 
 Labels = tuple[str, ...]
 
@@ -14,7 +15,7 @@ WORKFLOW_RUNS = f"{semconv.WORKFLOW_DURATION.name}_count"
 OPERATIONS = f"{semconv.OPERATION_DURATION.name}_count"
 ATTEMPTS = f"{semconv.ATTEMPTS.name}_total"
 DROPPED_SPANS = f"{semconv.DROPPED_SPANS.name}_total"
-EVENT_LOOP_LAG = f"{semconv.EVENT_LOOP_LAG.name}_bucket"
+EVENT_LOOP_LAG = f"{service_semconv.EVENT_LOOP_LAG.name}_bucket"
 
 INLINE = 'pool="inline"'
 ENGINE = 'pool="engine"'

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from grafana import thresholds
-from retryscope import semconv
 from tests.support.dashboards.model import (
     Finding,
     Json,
@@ -17,6 +16,7 @@ from tests.support.dashboards.model import (
 )
 from tests.support.dashboards.queries import labels_of
 from tests.support.known import Series
+from tests.support.names import ATTRIBUTES
 
 TAG = "retryscope"
 CONDITION = re.compile(
@@ -128,7 +128,7 @@ def traceql(dashboard: Json) -> Iterator[Finding]:
         fields += found["selected"].split(", ") if found["selected"] else []
         for field in fields:
             scope, _, name = field.partition(".")
-            known = {"span": set(semconv.ATTRIBUTES), "resource": RESOURCE}.get(scope, {""})
+            known = {"span": set(ATTRIBUTES), "resource": RESOURCE}.get(scope, {""})
             if name not in known:
                 yield Finding("traceql", where, f"no {scope} has an attribute {name}")
 

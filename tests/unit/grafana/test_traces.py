@@ -5,8 +5,8 @@ import re
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from grafana import traces
-from retryscope import semconv
 from retryscope_service.slo import traceql
+from tests.support.names import ATTRIBUTES
 
 
 def followed(url: str, **values: str) -> str:
@@ -51,4 +51,4 @@ def test_all_workflows_survive_the_way_through_an_address() -> None:
 
 
 def test_every_label_that_can_be_searched_is_an_attribute_of_spans() -> None:
-    assert set(traces.LABELS.values()) <= set(semconv.ATTRIBUTES)
+    assert set(traces.LABELS.values()) <= set(ATTRIBUTES)

@@ -82,7 +82,7 @@ def test_every_name_is_emitted_and_every_emitted_name_is_in_the_table(recorded: 
     holders = [each.attributes or {} for each in spans]
     holders += [each.attributes or {} for each in (*events, *links)]
     attributes = {name for holder in holders for name in holder}
-    assert attributes == {name for name in semconv.ATTRIBUTES if not _is_the_services(name)} - HTTP
+    assert attributes == set(semconv.ATTRIBUTES) - HTTP
     assert {event.name for event in events} == set(semconv.EVENTS)
     assert {span.name.split()[0] for span in spans} == {*semconv.PRIMITIVES}
 
@@ -108,17 +108,11 @@ def test_attribute_values_have_the_type_that_the_table_says(recorded: Recorded) 
                 assert type(value) is types[semconv.ATTRIBUTES[name].type], (span.name, name, value)
 
 
-def _is_the_services(name: str) -> bool:
-    """The table has the names of background runs too, which only the service emits."""
-    return name.startswith(("retryscope.", "retryscope_"))
-
-
 def test_every_metric_of_the_table_is_registered_as_it_says(recorded: Recorded) -> None:
     """Name, type, labels, help and buckets."""
     families = {family.name: family for family in recorded.registry.collect()}
-    own = {name: metric for name, metric in semconv.METRICS.items() if not _is_the_services(name)}
-    assert set(families) == set(own)
-    for name, metric in own.items():
+    assert set(families) == set(semconv.METRICS)
+    for name, metric in semconv.METRICS.items():
         family = families[name]
         assert (family.type, family.documentation) == (metric.type, metric.help)
         for sample in family.samples:
@@ -126,25 +120,6 @@ def test_every_metric_of_the_table_is_registered_as_it_says(recorded: Recorded) 
         if metric.buckets and family.samples:
             bounds = {float(sample.labels["le"]) for sample in family.samples if "le" in sample.labels}
             assert bounds == {*metric.buckets, float("inf")}
-
-
-def test_no_counter_and_histogram_share_a_family() -> None:
-    """``x_total`` and ``x`` are one family to the client: TELEMETRY.md, "Trap"."""
-    exposed = [name.removesuffix("_total") for name in semconv.METRICS]
-    assert len(exposed) == len(set(exposed))
-    for name, metric in semconv.METRICS.items():
-        assert not name.endswith(("_total", "_count", "_sum", "_bucket", "_created"))
-        assert not metric.unit or name.endswith(metric.unit)
-
-
-def test_units_are_in_the_names_of_prometheus_only() -> None:
-    """One rule: a Prometheus family ends in its unit, an OpenTelemetry name has none."""
-    units = re.compile(r"[._](s|ms|ns|seconds|milliseconds|minutes|bytes)$")
-    assert [name for name in (*semconv.ATTRIBUTES, *semconv.EVENTS) if units.search(name)] == []
-    for metric in semconv.METRICS.values():
-        assert (metric.unit == "seconds") == metric.name.endswith("_seconds")
-    for attribute in semconv.ATTRIBUTES.values():
-        assert attribute.type != "double" or attribute.help.endswith("in seconds.")
 
 
 def test_the_number_of_series_of_one_label_set() -> None:

@@ -23,8 +23,8 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from opentelemetry.sdk.trace import TracerProvider
 
 import retryscope
-from retryscope import semconv
 from retryscope._recording.telemetry import install
+from retryscope_service import semconv
 from retryscope_service.api.openapi import DOCUMENTED, openapi_document
 from retryscope_service.api.route import Resource, Route
 from retryscope_service.api.web import WebRoutes

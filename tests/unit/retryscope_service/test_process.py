@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from yarl import URL
 
 import retryscope
-from retryscope import semconv
+from retryscope_service import semconv
 from retryscope_service.listener import AddressInUseError
 from retryscope_service.process import serve
 from retryscope_service.settings import Settings

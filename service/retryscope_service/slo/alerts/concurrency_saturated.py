@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from retryscope import semconv
+from retryscope_service import semconv
 from retryscope_service.slo import dashboards
 from retryscope_service.slo.alerts.alert import Alert, Subject, shown
 from retryscope_service.slo.alerts.evaluation import Evaluation, compared

@@ -1,6 +1,6 @@
 """ServiceDown: Prometheus does not reach the service."""
 
-from retryscope import semconv
+from retryscope_service import semconv
 from retryscope_service.slo import dashboards
 from retryscope_service.slo.alerts.alert import Alert, Subject
 from retryscope_service.slo.alerts.evaluation import Evaluation

@@ -8,6 +8,7 @@ from opentelemetry.sdk.trace import Span
 from opentelemetry.trace import Status, StatusCode, Tracer
 
 from retryscope import semconv
+from retryscope_service import semconv as service_semconv
 from retryscope_service.console import run_summaries
 from retryscope_service.console.run_errors import MAX_MESSAGE, MAX_TYPES, RunErrors
 from retryscope_service.console.run_summaries import RunSummaries
@@ -28,7 +29,7 @@ def workflow(
     """A started workflow span."""
     attributes: dict[str, str | int] = {semconv.WORKFLOW: name}
     if run_id is not None:
-        attributes[semconv.RUN_ID] = run_id
+        attributes[service_semconv.RUN_ID] = run_id
     return start(tracer, f"workflow {name}", parent, attributes)
 
 

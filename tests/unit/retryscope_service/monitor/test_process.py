@@ -8,7 +8,7 @@ from importlib.metadata import version
 import pytest
 from prometheus_client import CollectorRegistry
 
-from retryscope import semconv
+from retryscope_service import semconv
 from retryscope_service.monitor.process import ProcessMetrics
 from tests.support.clock import VirtualLoop, run
 

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry
 from retryscope import semconv
 from retryscope.metrics import metrics_for
 from retryscope.operation import Operation
+from retryscope_service import semconv as service_semconv
 from retryscope_service.monitor.process import ProcessMetrics
 from retryscope_service.monitor.scrape import LAG_BOUNDS, RUN_BOUNDS, RegistryScraper, Scrape
 
@@ -95,7 +96,7 @@ def test_of_the_process(scrape: Scrape, registry: CollectorRegistry) -> None:
     }
     for bound, count in zip(LAG_BOUNDS, scrape.lag_buckets, strict=True):
         le = "+Inf" if bound == LAG_BOUNDS[-1] else str(bound)
-        assert count == exposed(registry, f"{semconv.EVENT_LOOP_LAG.name}_bucket", le=le)
+        assert count == exposed(registry, f"{service_semconv.EVENT_LOOP_LAG.name}_bucket", le=le)
 
 
 def test_of_an_operation_that_is_declared_later() -> None:

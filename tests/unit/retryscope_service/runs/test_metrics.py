@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from retryscope import semconv
+from retryscope_service import semconv
 from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.metrics import RunMetrics
 from retryscope_service.runs.result import Counts, RunResult

@@ -8,6 +8,8 @@ from typing import Any, cast
 import pytest
 
 from retryscope import RetryPolicy, request_cancel, retry
+from retryscope import semconv as library
+from retryscope_service import semconv
 from retryscope_service.runs import engine_retry
 from retryscope_service.runs import worker as worker_module
 from retryscope_service.runs.engine import Delivery, EngineError
@@ -70,6 +72,19 @@ async def test_its_span_is_a_child_of_the_request(bench: Bench) -> None:
     assert attributes["retryscope.run.delivery"] == 1
     assert 0 <= cast(float, attributes["retryscope.run.queue_wait"]) < 5
     assert span.links == ()
+
+
+async def test_its_spans_have_every_attribute_of_the_services_table(bench: Bench) -> None:
+    """And no other that the library's has not; each of the type that the table says."""
+    await bench.worker.handle(await bench.submit("retry", failure_rate=0.0, duration=0.0))
+    attributes = {
+        name: value for span in bench.recorded.spans() for name, value in (span.attributes or {}).items()
+    }
+    own = {name: value for name, value in attributes.items() if name not in library.ATTRIBUTES}
+    assert own.keys() == semconv.ATTRIBUTES.keys()
+    types = {"string": str, "int": int, "double": float}
+    for name, value in own.items():
+        assert type(value) is types[semconv.ATTRIBUTES[name].type], (name, value)
 
 
 async def test_its_events_are_there_before_its_final_state(bench: Bench) -> None:
