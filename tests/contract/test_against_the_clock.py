@@ -64,9 +64,6 @@ AGAINST_THE_CLOCK = {
     "integration/test_stack.py": {
         "test_a_second_ctrl_c_kills_what_does_not_end": AT_LEAST,
     },
-    "support/dashboards/scenes.py": {
-        "play": "the limit of waiting for an alert whose windows take a minute, see LIMIT",
-    },
     "support/polling.py": {
         "until": "the limit of all waiting, see LIMIT",
         "wait_until": "the limit of all waiting, see LIMIT",
