@@ -10,18 +10,12 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from retryscope.adapters.aiohttp_server import server_middleware
 from retryscope_service.address import AllowedHosts
 from retryscope_service.api.alerts import AlertRoutes
-from retryscope_service.api.authentication import token_middleware
 from retryscope_service.api.console import ConsoleRoutes
 from retryscope_service.api.docs import DocsRoutes
-from retryscope_service.api.forwarded import forwarded_middleware
 from retryscope_service.api.health import HealthRoutes
-from retryscope_service.api.isolation import isolation_middleware
 from retryscope_service.api.metrics import MetricsRoutes
 from retryscope_service.api.monitor import MonitorRoutes
 from retryscope_service.api.openapi import OpenApiRoutes, openapi_document
-from retryscope_service.api.problems import problem_middleware
-from retryscope_service.api.query import query_middleware
-from retryscope_service.api.root_path import RootPathResource
 from retryscope_service.api.route import Resource, paths_where
 from retryscope_service.api.runbook import RunbookRoutes
 from retryscope_service.api.runs import RunRoutes
@@ -30,6 +24,12 @@ from retryscope_service.api.traces import TraceRoutes
 from retryscope_service.api.web import DIST, WebRoutes
 from retryscope_service.api.workflows import WorkflowRoutes
 from retryscope_service.console.console import Console
+from retryscope_service.http.authentication import token_middleware
+from retryscope_service.http.forwarded import forwarded_middleware
+from retryscope_service.http.isolation import isolation_middleware
+from retryscope_service.http.problems import problem_middleware
+from retryscope_service.http.query import query_middleware
+from retryscope_service.http.root_path import RootPathResource
 from retryscope_service.monitor.monitor import Monitor
 from retryscope_service.notifications.store import AlertStore
 from retryscope_service.runs.background import BackgroundRuns

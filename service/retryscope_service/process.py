@@ -16,7 +16,7 @@ import retryscope
 from retryscope.logs import flush_logs
 from retryscope_service.app import create_app, create_worker_app
 from retryscope_service.console.console import Console
-from retryscope_service.listener import listening
+from retryscope_service.http.listener import listening
 from retryscope_service.monitor.monitor import Monitor
 from retryscope_service.monitor.process import ProcessMetrics
 from retryscope_service.runs.background import BackgroundRuns

@@ -11,13 +11,13 @@ from pydantic import ValidationError
 
 from retryscope.names import Metric
 from retryscope_service import semconv
-from retryscope_service.api.form import FORM_PARAMETER, wants_text
 from retryscope_service.api.openapi_parts import get, problems
-from retryscope_service.api.paging import LIMIT_PARAMETER, page_limit
-from retryscope_service.api.problems import Problem
-from retryscope_service.api.query import choices, choices_parameter
 from retryscope_service.api.route import Resource, Route
-from retryscope_service.api.validation import problem_of, read_params
+from retryscope_service.http.form import FORM_PARAMETER, wants_text
+from retryscope_service.http.paging import LIMIT_PARAMETER, page_limit
+from retryscope_service.http.problems import Problem
+from retryscope_service.http.query import choices, choices_parameter
+from retryscope_service.http.validation import problem_of, read_params
 from retryscope_service.notifications.notification import (
     MAX_ALERTS,
     CutAlert,

@@ -12,13 +12,13 @@ from aiohttp import web
 
 from retryscope_service.api.console_schemas import InlineRun, Snapshot, StreamEvents, TraceDocument
 from retryscope_service.api.openapi_parts import PAGE_ONLY, get, path_parameter
-from retryscope_service.api.problems import Problem, invalid_parameter
-from retryscope_service.api.query import TRACE_ID_SCHEMA, read_trace_id
 from retryscope_service.api.route import Resource, Route
 from retryscope_service.api.sampling import no_trace
 from retryscope_service.console.changes import trace_members
 from retryscope_service.console.console import Console
 from retryscope_service.console.stream import TooManyReadersError
+from retryscope_service.http.problems import Problem, invalid_parameter
+from retryscope_service.http.query import TRACE_ID_SCHEMA, read_trace_id
 from retryscope_service.traces.span_json import span_json
 
 HEARTBEAT_SECONDS: Final = 10.0

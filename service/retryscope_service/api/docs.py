@@ -7,9 +7,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from retryscope_service.api.openapi_parts import get
-from retryscope_service.api.page import page_response, render_page
-from retryscope_service.api.root_path import public_url
 from retryscope_service.api.route import Resource, Route
+from retryscope_service.http.page import page_response, render_page
+from retryscope_service.http.root_path import public_url
 
 _ADDRESS: Final = "http://127.0.0.1:8080"
 """Stands for the address at which the reader sees the page."""

@@ -8,10 +8,10 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from retryscope_service.api.accept import Choice, MediaType, choose, takes_gzip
 from retryscope_service.api.openapi_parts import get
-from retryscope_service.api.problems import Problem
 from retryscope_service.api.route import Resource, Route
+from retryscope_service.http.accept import Choice, MediaType, choose, takes_gzip
+from retryscope_service.http.problems import Problem
 
 OFFERED: Final = (
     MediaType("text/plain", {"version": "0.0.4"}),

@@ -15,9 +15,9 @@ from pydantic_core import PydanticCustomError
 
 from retryscope_service.api import console_schemas as schemas
 from retryscope_service.api.openapi_parts import PAGE_ONLY, get, problems
-from retryscope_service.api.problems import Problem
 from retryscope_service.api.route import Resource, Route
-from retryscope_service.api.validation import read_params
+from retryscope_service.http.problems import Problem
+from retryscope_service.http.validation import read_params
 from retryscope_service.load.switch import MAX_RATE, MAX_SECONDS, OFFERED, Traffic, TrafficUnavailableError
 from retryscope_service.monitor.alert_states import AlertStates
 from retryscope_service.monitor.history import ChartHistory

@@ -16,12 +16,12 @@ from retryscope_service.api.metrics import MetricsRoutes
 from retryscope_service.api.monitor import MonitorRoutes
 from retryscope_service.api.openapi_names import NAMES
 from retryscope_service.api.openapi_parts import PROBLEM_SCHEMA, get
-from retryscope_service.api.root_path import root_path
 from retryscope_service.api.route import Resource, Route
 from retryscope_service.api.runbook import RunbookRoutes
 from retryscope_service.api.runs import RunRoutes
 from retryscope_service.api.traces import TraceRoutes
 from retryscope_service.api.workflows import WorkflowRoutes
+from retryscope_service.http.root_path import root_path
 
 Mode = Literal["validation", "serialization"]
 

@@ -7,9 +7,9 @@ from typing import Any, Final, get_args
 from aiohttp import web
 
 from retryscope.outcome import OUTCOMES
-from retryscope_service.api.paging import LIMIT_PARAMETER
-from retryscope_service.api.problems import invalid_parameter
-from retryscope_service.api.query import TRACE_ID, choices, choices_parameter
+from retryscope_service.http.paging import LIMIT_PARAMETER
+from retryscope_service.http.problems import invalid_parameter
+from retryscope_service.http.query import TRACE_ID, choices, choices_parameter
 from retryscope_service.runs.filter import FAILURES, Filter
 from retryscope_service.runs.record import RunState
 from retryscope_service.runs.store import Cursor

@@ -12,8 +12,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from retryscope_service.api.openapi_parts import get
-from retryscope_service.api.page import page_response, render_page
 from retryscope_service.api.route import Resource, Route
+from retryscope_service.http.page import page_response, render_page
 from retryscope_service.resources import resource
 
 _NO_PART_OF_A_SLUG = re.compile(r"[^\w\- ]")

@@ -9,9 +9,6 @@ from typing import Any, Final, ParamSpec
 from aiohttp import web
 
 from retryscope_service.api.openapi_parts import TRACE_ID_HEADER, get, path_parameter, problems
-from retryscope_service.api.paging import page_limit
-from retryscope_service.api.problems import Problem
-from retryscope_service.api.root_path import root_path
 from retryscope_service.api.route import Resource, Route
 from retryscope_service.api.run_query import (
     IDEMPOTENCY_KEY_PARAMETER,
@@ -22,8 +19,11 @@ from retryscope_service.api.run_query import (
     page_cursor,
     wanted_runs,
 )
-from retryscope_service.api.validation import read_params
 from retryscope_service.api.workflows import draining, find_workflow, parameters_body, too_many_runs
+from retryscope_service.http.paging import page_limit
+from retryscope_service.http.problems import Problem
+from retryscope_service.http.root_path import root_path
+from retryscope_service.http.validation import read_params
 from retryscope_service.runs.background import BackgroundRuns, IdempotencyConflictError
 from retryscope_service.runs.engine import EngineError, EngineFullError
 from retryscope_service.runs.inline import InlineRuns, TooManyRunsError

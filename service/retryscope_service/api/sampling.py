@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from opentelemetry.trace import get_current_span
 
-from retryscope_service.api.problems import Problem
+from retryscope_service.http.problems import Problem
 from retryscope_service.traces.span_store import SpanStore
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

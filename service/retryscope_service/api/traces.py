@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from aiohttp import web
 from opentelemetry.sdk.trace import ReadableSpan
 
-from retryscope_service.api.form import FORM_PARAMETER, wants_text
 from retryscope_service.api.openapi_parts import get, path_parameter
-from retryscope_service.api.paging import LIMIT_PARAMETER, page_limit
-from retryscope_service.api.query import TRACE_ID_SCHEMA, read_trace_id
 from retryscope_service.api.route import Resource, Route
 from retryscope_service.api.sampling import no_trace
+from retryscope_service.http.form import FORM_PARAMETER, wants_text
+from retryscope_service.http.paging import LIMIT_PARAMETER, page_limit
+from retryscope_service.http.query import TRACE_ID_SCHEMA, read_trace_id
 from retryscope_service.traces.otlp_json import to_otlp_json
 from retryscope_service.traces.span_store import SpanStore
 from retryscope_service.traces.trace_text import render_trace

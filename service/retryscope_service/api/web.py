@@ -9,10 +9,10 @@ from typing import Final
 
 from aiohttp import web
 
-from retryscope_service.api.accept import prefers_page
-from retryscope_service.api.page import page_response, render_page
-from retryscope_service.api.root_path import root_path
 from retryscope_service.api.route import Resource, Route
+from retryscope_service.http.accept import prefers_page
+from retryscope_service.http.page import page_response, render_page
+from retryscope_service.http.root_path import root_path
 from retryscope_service.resources import place
 
 DIST: Final = place("web/dist")

@@ -7,11 +7,11 @@ from aiohttp import web
 
 from retryscope_service.api.console_schemas import WorkflowList
 from retryscope_service.api.openapi_parts import TRACE_ID_HEADER, get, problems
-from retryscope_service.api.problems import Problem
-from retryscope_service.api.root_path import root_path
 from retryscope_service.api.route import Resource, Route
-from retryscope_service.api.validation import read_params
 from retryscope_service.console.inline_records import InlineRecords
+from retryscope_service.http.problems import Problem
+from retryscope_service.http.root_path import root_path
+from retryscope_service.http.validation import read_params
 from retryscope_service.runs.inline import DrainingError, InlineRuns, TooManyRunsError
 from retryscope_service.runs.result import RunResult
 from retryscope_service.runs.run import WorkflowRun

@@ -48,7 +48,7 @@ def add_concurrency(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from retryscope.logs import configure_logs
-    from retryscope_service.listener import AddressInUseError
+    from retryscope_service.http.listener import AddressInUseError
     from retryscope_service.process import serve
 
     settings = read_settings(options)

@@ -25,7 +25,7 @@ def add_to(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from retryscope.logs import configure_logs
-    from retryscope_service.listener import AddressInUseError
+    from retryscope_service.http.listener import AddressInUseError
     from retryscope_service.process import work
 
     settings = read_settings(options)

@@ -15,7 +15,7 @@ from yarl import URL
 
 import retryscope
 from retryscope_service import semconv
-from retryscope_service.listener import AddressInUseError
+from retryscope_service.http.listener import AddressInUseError
 from retryscope_service.process import serve
 from retryscope_service.settings import Settings
 from retryscope_service.signals import REPEAT_SECONDS, STOP_SIGNALS

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from retryscope import Operation, semconv, step
 from retryscope_service import cli
-from retryscope_service.api.problems import Problem
 from retryscope_service.cli.load_display import LoadDisplay
 from retryscope_service.cli.output import fail
 from retryscope_service.console.console import Console
+from retryscope_service.http.problems import Problem
 from retryscope_service.load.request import Answer
 from retryscope_service.load.tally import LoadNumbers
 from retryscope_service.notifications.store import RememberedAlert

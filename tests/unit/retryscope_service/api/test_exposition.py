@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Metric
 from prometheus_client.registry import Collector
 
-from retryscope_service.api.accept import MediaType, choose, read_wanted, takes_gzip
-from retryscope_service.api.authentication import Handler
 from retryscope_service.api.metrics import OFFERED, MetricsRoutes
+from retryscope_service.http.accept import MediaType, choose, read_wanted, takes_gzip
+from retryscope_service.http.authentication import Handler
 from tests.support.polling import LIMIT
 
 REAL_LOOP = True

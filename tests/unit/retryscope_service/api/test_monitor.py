@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 
 from retryscope_service.api.monitor import MonitorRoutes
-from retryscope_service.api.problems import problem_middleware
+from retryscope_service.http.problems import problem_middleware
 from retryscope_service.load.switch import Traffic
 from retryscope_service.monitor.alert_states import AlertStates
 from retryscope_service.monitor.charts import charts

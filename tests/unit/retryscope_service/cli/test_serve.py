@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from retryscope_service import cli, process
-from retryscope_service.listener import AddressInUseError
+from retryscope_service.http.listener import AddressInUseError
 from retryscope_service.settings import Settings
 
 TOKEN = "0123456789abcdef"  # noqa: S105 - of these tests

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from retryscope_service.api.problems import Problem
 from retryscope_service.api.runs import engine_errors
+from retryscope_service.http.problems import Problem
 from retryscope_service.runs.engine import Engine, EngineError, EngineFullError, EngineRefusedError
 from retryscope_service.runs.engine.check import check
 from retryscope_service.runs.maintenance import check_engine

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from aiohttp import web
 
-from retryscope_service.api.problems import Problem
+from retryscope_service.http.problems import Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from retryscope.adapters.aiohttp_server import UNHANDLED_ERROR
 from retryscope.printable import printable_json
-from retryscope_service.api.root_path import public_path, root_path
+from retryscope_service.http.root_path import public_path, root_path
 
 CONTENT_TYPE: Final = "application/problem+json"
 

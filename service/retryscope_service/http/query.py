@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from retryscope_service.api.problems import invalid_parameter
+from retryscope_service.http.problems import invalid_parameter
 
 TRACE_ID: Final = re.compile(r"^[0-9a-f]{32}$")
 TRACE_ID_SCHEMA: Final[dict[str, Any]] = {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"}

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import HttpVersion11, web
 
 from retryscope_service.address import AllowedHosts, Host
-from retryscope_service.api.problems import Problem
+from retryscope_service.http.problems import Problem
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 

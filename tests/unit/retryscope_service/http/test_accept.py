@@ -2,7 +2,7 @@
 
 import pytest
 
-from retryscope_service.api.accept import prefers_page
+from retryscope_service.http.accept import prefers_page
 
 CHROME = (
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,"

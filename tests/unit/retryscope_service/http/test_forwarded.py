@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from retryscope import semconv
-from retryscope_service.api.forwarded import forwarded_middleware
-from retryscope_service.api.root_path import public_url
 from retryscope_service.console.console import Console
+from retryscope_service.http.forwarded import forwarded_middleware
+from retryscope_service.http.root_path import public_url
 from tests.support.recorded import Recorded
 from tests.unit.retryscope_service.helpers import HOST, Api, serving
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from retryscope_service.api.problems import invalid_parameter
+from retryscope_service.http.problems import invalid_parameter
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from retryscope_service.address import AllowedHosts
-from retryscope_service.api.isolation import isolation_middleware
 from retryscope_service.console.console import Console
+from retryscope_service.http.isolation import isolation_middleware
 from tests.support.recorded import Recorded
 from tests.unit.retryscope_service.helpers import Answer, Api, serving
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from retryscope_service.api.problems import invalid_parameter
+from retryscope_service.http.problems import invalid_parameter
 
 FORM_PARAMETER: Final[dict[str, Any]] = {
     "name": "format",

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from retryscope_service.api.problems import Problem
+from retryscope_service.http.problems import Problem
 
 M = TypeVar("M", bound=BaseModel)
 

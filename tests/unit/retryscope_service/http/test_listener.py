@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from retryscope_service.api.validation import BODY_SECONDS
-from retryscope_service.listener import HEAD_SECONDS, KEEP_ALIVE_SECONDS, MAX_FIELD_BYTES, MAX_TARGET_BYTES
+from retryscope_service.http.connection import HEAD_SECONDS, KEEP_ALIVE_SECONDS
+from retryscope_service.http.refusal import MAX_FIELD_BYTES, MAX_TARGET_BYTES
+from retryscope_service.http.validation import BODY_SECONDS
 from tests.unit.retryscope_service.helpers import PROBLEM, Served, check_schema, served
 
 HIDDEN = "a-token-that-nobody-may-see"

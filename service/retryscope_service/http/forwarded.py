@@ -11,7 +11,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from retryscope_service.address import Host, valid_root_path
-from retryscope_service.api.root_path import ROOT_PATH
+from retryscope_service.http.root_path import ROOT_PATH
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -1,0 +1,1 @@
+"""HTTP beneath the resources: listening, refusing, what every request and answer has."""
