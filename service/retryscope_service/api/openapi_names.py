@@ -4,10 +4,9 @@ from typing import Any, Final, get_args
 
 from retryscope import CancelCause, CleanupOutcome, GiveUpReason, Outcome, semconv
 from retryscope.outcome import FAILED
-from retryscope_service.runs.record import FINAL_STATES, RunState
+from retryscope_service.runs.state import FAILED_STATES, FINAL_STATES, STATES
 
 SPAN_KINDS: Final = ("server", *semconv.PRIMITIVES, "other")
-_FINAL: Final = tuple(state for state in get_args(RunState) if state in FINAL_STATES)
 
 
 def _names(description: str, names: tuple[str, ...]) -> dict[str, Any]:
@@ -20,11 +19,11 @@ NAMES: Final = {
     "CleanupOutcome": _names("How a cleanup ended.", get_args(CleanupOutcome)),
     "CancelCause": _names("Who asked for a cancellation.", get_args(CancelCause)),
     "GiveUpReason": _names("Why a retry stopped trying.", get_args(GiveUpReason)),
-    "RunState": _names("How far a background run is.", get_args(RunState)),
-    "FinalRunState": _names("The states that a background run stays in.", _FINAL),
+    "RunState": _names("How far a background run is.", STATES),
+    "FinalRunState": _names("The states that a background run stays in.", FINAL_STATES),
     "FailedRunState": _names(
         "Those of them that are failures.",
-        tuple(state for state in _FINAL if state not in ("succeeded", "cancelled")),
+        FAILED_STATES,
     ),
     "SpanKind": _names(
         "The primitive that made a span, a request's server span, or anybody else's.", SPAN_KINDS

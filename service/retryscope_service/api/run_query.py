@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -10,9 +10,9 @@ from retryscope.outcome import OUTCOMES
 from retryscope_service.http.paging import LIMIT_PARAMETER
 from retryscope_service.http.problems import invalid_parameter
 from retryscope_service.http.query import TRACE_ID, choices, choices_parameter
+from retryscope_service.runs.cursor import Cursor
 from retryscope_service.runs.filter import FAILURES, Filter
-from retryscope_service.runs.record import RunState
-from retryscope_service.runs.store import Cursor
+from retryscope_service.runs.state import STATES
 from retryscope_service.workflows import WORKFLOWS
 
 _ASCII: Final = "1 to 200 printable ASCII characters long"
@@ -45,7 +45,7 @@ LAST_EVENT_ID_PARAMETER: Final[dict[str, Any]] = {
 }
 LISTING_PARAMETERS: Final[list[dict[str, Any]]] = [
     choices_parameter("workflow", tuple(WORKFLOWS)),
-    choices_parameter("state", get_args(RunState)),
+    choices_parameter("state", STATES),
     choices_parameter("outcome", OUTCOMES),
     {
         **choices_parameter("failures", FAILURES),
@@ -90,7 +90,7 @@ def wanted_runs(request: web.Request) -> Filter:
     """Which runs a listing is to have."""
     return Filter(
         workflow=choices(request, "workflow", tuple(WORKFLOWS)),
-        state=choices(request, "state", get_args(RunState)),
+        state=choices(request, "state", STATES),
         outcome=choices(request, "outcome", OUTCOMES),
         failures=choices(request, "failures", FAILURES),
         error_type=_matching(request, "error_type", _ERROR_TYPE, _ASCII),

@@ -12,6 +12,7 @@ from opentelemetry.trace import get_current_span
 
 from retryscope.propagation import inject
 from retryscope_service import semconv
+from retryscope_service.runs.cursor import Cursor
 from retryscope_service.runs.engine import Engine
 from retryscope_service.runs.engine_retry import for_client
 from retryscope_service.runs.feed import EventFeed
@@ -20,7 +21,7 @@ from retryscope_service.runs.inline import TooManyRunsError
 from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.metrics import RunMetrics
 from retryscope_service.runs.record import RunRecord
-from retryscope_service.runs.store import Cursor, RunStore
+from retryscope_service.runs.store import RunStore
 from retryscope_service.workflows.definition import WorkflowDefinition, WorkflowParams
 
 SCAN_LIMIT: Final = 2_000

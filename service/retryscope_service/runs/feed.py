@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from retryscope_service.runs.engine import EngineError
-from retryscope_service.runs.record import FINAL_STATES
+from retryscope_service.runs.state import FINAL_STATES
 from retryscope_service.runs.store import RunStore
 
 POLL_SECONDS: Final = 0.1

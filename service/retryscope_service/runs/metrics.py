@@ -7,17 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from retryscope_service import semconv
 from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.result import RunResult
+from retryscope_service.runs.state import STATE_OF, STATES, outcomes_of
 from retryscope_service.workflows import WORKFLOWS
-
-_OUTCOMES = {
-    "queued": ("",),
-    "running": ("",),
-    "cancelling": ("",),
-    "succeeded": ("success",),
-    "failed": ("error", "exhausted", "timeout"),
-    "cancelled": ("cancelled",),
-    "lost": ("",),
-}
 
 
 class RunMetrics:
@@ -47,10 +38,10 @@ class RunMetrics:
         self._joined = Counter(joined.name, joined.help, joined.labels, registry=registry)
         self._reconciled = Counter(resent.name, resent.help, resent.labels, registry=registry)
         for name in WORKFLOWS:  # so that a rate() sees the first increment
-            for state, outcomes in _OUTCOMES.items():
-                for outcome in outcomes:
+            for state in STATES:
+                for outcome in outcomes_of(state):
                     self._runs.labels(name, state, outcome)
-            for state in ("succeeded", "failed", "cancelled"):
+            for state in set(STATE_OF.values()):
                 self._duration.labels(name, state)
             for family in (
                 self._wait,

@@ -3,14 +3,13 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
 from retryscope import Outcome
-
-RunState = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled", "lost"]
-FINAL_STATES: Final = frozenset({"succeeded", "failed", "cancelled", "lost"})
+from retryscope.outcome import FAILED
+from retryscope_service.runs.state import FINAL_STATES, RunState
 
 
 class RunRecord(BaseModel):
@@ -49,7 +48,7 @@ class RunRecord(BaseModel):
         """Whether it failed, or any task of it: a success may hide some."""
         counts = (self.result or {}).get("counts", {})
         inside = counts.get("failed", 0) + counts.get("timed_out", 0)
-        return bool(inside) or (self.ended and self.outcome not in ("success", "cancelled"))
+        return bool(inside) or self.state == "lost" or self.outcome in FAILED
 
     @property
     def error_types(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from retryscope import Outcome, Report, message_of
-from retryscope.outcome import error_type_of
+from retryscope.outcome import FAILED, error_type_of
 
 
 class ErrorInfo(BaseModel):
@@ -60,7 +60,7 @@ class Counts(BaseModel):
         """Count the outcomes of tasks."""
         return cls(
             succeeded=outcomes.count("success"),
-            failed=outcomes.count("error") + outcomes.count("exhausted"),
+            failed=sum(outcome in FAILED for outcome in outcomes) - outcomes.count("timeout"),
             timed_out=outcomes.count("timeout"),
             cancelled=outcomes.count("cancelled"),
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from retryscope_service.runs import scripts
+from retryscope_service.runs.cursor import Cursor
 from retryscope_service.runs.engine import Engine
 from retryscope_service.runs.record import RunRecord
 
@@ -53,18 +54,6 @@ class Started:
 
     verdict: Literal["run", "ended", "overtaken", "abandoned", "lost"]
     delivery: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in the history: the index is ordered by score, then by id."""
-
-    score: str
-    run_id: str
-
-    def is_behind(self, other: "Cursor") -> bool:
-        """Whether it comes after the other one; runs of the same microsecond share a score."""
-        return (float(self.score), self.run_id) > (float(other.score), other.run_id)
 
 
 class RunStore:

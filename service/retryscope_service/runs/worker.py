@@ -1,12 +1,9 @@
 """Running what the engine delivers."""
 
 import asyncio
-import json
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Mapping
-from typing import Any, TypeVar
 
 from opentelemetry.context import attach, detach
 from opentelemetry.trace import SpanContext, TraceFlags
@@ -14,20 +11,19 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from retryscope import message_of, request_cancel, semconv
 from retryscope.propagation import extract
 from retryscope_service import semconv as service_semconv
+from retryscope_service.runs.cancels import despite_cancels, to_the_end
 from retryscope_service.runs.engine import Delivery, Engine, EngineError, Intake
 from retryscope_service.runs.engine_retry import RunRetry
 from retryscope_service.runs.events import RunEvents, current_run
+from retryscope_service.runs.held import HeldRun
 from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.metrics import RunMetrics
 from retryscope_service.runs.run import WorkflowRun
+from retryscope_service.runs.run_end import RunEnd
 from retryscope_service.runs.store import RunStore, Started
 from retryscope_service.workflows import WORKFLOWS
 
-T = TypeVar("T")
-
 _log = logging.getLogger("retryscope_service")
-
-_STATES = {"success": "succeeded", "cancelled": "cancelled"}
 
 
 class RunWorker:
@@ -47,10 +43,10 @@ class RunWorker:
         self.name = name
         self._engine = engine
         self._store = store
-        self._events = events
         self._metrics = metrics
-        self._here: dict[str, _Here] = {}
+        self._here: dict[str, HeldRun] = {}
         self._engine_retry = RunRetry()
+        self._end = RunEnd(store, events, metrics, self._engine_retry)
         self._shutting_down = False
 
     @property
@@ -74,7 +70,7 @@ class RunWorker:
             return await self._join(here, delivery)
         task = asyncio.current_task()
         assert task is not None
-        here = self._here[delivery.run_id] = _Here(task)
+        here = self._here[delivery.run_id] = HeldRun(task)
         try:
             here.over = await self._deliver_or_leave(delivery, here)
             return here.over
@@ -119,7 +115,7 @@ class RunWorker:
                 here.given_up = True
                 here.task.cancel("another worker has the run")
 
-    async def _deliver_or_leave(self, delivery: Delivery, here: "_Here") -> bool:
+    async def _deliver_or_leave(self, delivery: Delivery, here: HeldRun) -> bool:
         try:
             return await self._deliver(delivery, here)
         except (EngineError, OSError) as error:
@@ -133,14 +129,14 @@ class RunWorker:
             )
             return False
 
-    async def _deliver(self, delivery: Delivery, here: "_Here") -> bool:
+    async def _deliver(self, delivery: Delivery, here: HeldRun) -> bool:
         try:
             message = RunMessage.model_validate_json(delivery.text)
         except ValueError as error:  # submitted to another version of the service
             return await self._refuse(delivery, here, error)
-        (started, first_try), cancel = await _despite_cancels(self._begin(delivery, here))
+        (started, first_try), cancel = await despite_cancels(self._begin(delivery, here))
         if started.verdict in ("abandoned", "lost"):
-            return await _to_the_end(self._mark_lost(message.id, message.workflow, started))
+            return await to_the_end(self._end.lost(message.id, message.workflow, started))
         if started.verdict != "run":
             return started.verdict == "ended"
         if cancel is not None:  # meant for the run, which has to write down what became of it
@@ -151,15 +147,15 @@ class RunWorker:
         finally:
             self._metrics.left(message.workflow)
 
-    async def _join(self, here: "_Here", delivery: Delivery) -> bool:
+    async def _join(self, here: HeldRun, delivery: Delivery) -> bool:
         """A delivery of what runs here: it becomes that run's, and is over when that is."""
-        started, cancel = await _despite_cancels(self._start(delivery, here))
+        started, cancel = await despite_cancels(self._start(delivery, here))
         if started.verdict in ("ended", "overtaken"):
             return started.verdict == "ended"
         workflow = await self._engine_retry.call(self._store.get_field, delivery.run_id, "workflow") or ""
         if started.verdict in ("abandoned", "lost"):
             here.task.cancel()
-            return await _to_the_end(self._mark_lost(delivery.run_id, workflow, started))
+            return await to_the_end(self._end.lost(delivery.run_id, workflow, started))
         self._metrics.joined(workflow)
         if cancel is not None:
             here.task.cancel()
@@ -170,7 +166,7 @@ class RunWorker:
                 here.task.cancel()
         return here.over
 
-    async def _start(self, delivery: Delivery, here: "_Here") -> Started:
+    async def _start(self, delivery: Delivery, here: HeldRun) -> Started:
         async with here.starting:
             started = await self._engine_retry.call(
                 self._store.start,
@@ -184,12 +180,12 @@ class RunWorker:
                 here.delivery = started.delivery
             return started
 
-    async def _begin(self, delivery: Delivery, here: "_Here") -> tuple[Started, SpanContext | None]:
+    async def _begin(self, delivery: Delivery, here: HeldRun) -> tuple[Started, SpanContext | None]:
         started = await self._start(delivery, here)
         again = started.verdict == "run" and started.delivery > 1
         return started, await self._first_try(delivery.run_id) if again else None
 
-    async def _run(self, message: RunMessage, here: "_Here", first_try: SpanContext | None) -> bool:
+    async def _run(self, message: RunMessage, here: HeldRun, first_try: SpanContext | None) -> bool:
         """Run it, whatever it raises, and write down what it came to."""
         try:
             definition = WORKFLOWS[message.workflow]
@@ -206,98 +202,38 @@ class RunWorker:
             context = extract(message.traceparent)
         except Exception as error:  # submitted to another version of the service, perhaps
             why = f"this version of the service can't run it: {message_of(error)}"
-            return await _to_the_end(self._failed(message.id, message.workflow, here, error, why))
+            return await to_the_end(self._end.failed(message.id, message.workflow, here, error, why))
         attached = attach(context)
         token = current_run.set(message.id)
         try:
             await run.execute()
         except asyncio.CancelledError:
-            return await _to_the_end(self._cancelled(message, here, run))
+            return await to_the_end(self._cancelled(message, here, run))
         except BaseException as error:  # not even SystemExit of a run may end its worker
-            return await _to_the_end(self._broken(message, here, error))
+            return await to_the_end(self._end.broken(message, here, error))
         finally:
             current_run.reset(token)
             detach(attached)
-        return await _to_the_end(self._ended(message, here, run))
+        return await to_the_end(self._end.ended(message, here, run))
 
-    async def _cancelled(self, message: RunMessage, here: "_Here", run: WorkflowRun) -> bool:
+    async def _cancelled(self, message: RunMessage, here: HeldRun, run: WorkflowRun) -> bool:
         if self._shutting_down and self._engine.shared:
-            await self._flush(message.id)
+            await self._end.flush(message.id)
             handed_back = await self._engine_retry.call(self._store.hand_back, message.id, here.delivery)
             if handed_back == "done":
                 self._metrics.reached(message.workflow, "queued")
             if handed_back != "cancelling":
                 return False
-        return await self._ended(message, here, run)
+        return await self._end.ended(message, here, run)
 
-    async def _ended(self, message: RunMessage, here: "_Here", run: WorkflowRun) -> bool:
-        try:
-            result = run.result()
-            state = _STATES.get(result.outcome, "failed")
-            fields = {
-                "state": state,
-                "outcome": result.outcome,
-                "result": json.dumps(result.members(), allow_nan=False),
-            }
-            if cleanups := run.cleanups():
-                fields["cleanups"] = json.dumps(cleanups)
-            if error := run.error_members():
-                fields["error"] = json.dumps(error)
-        except Exception as error:  # a result that can't be written
-            return await self._broken(message, here, error)
-        done = await self._finish(message.id, here, fields)
-        self._metrics.ended(message.workflow, state, result, in_time=done)
-        return done
-
-    async def _broken(self, message: RunMessage, here: "_Here", error: BaseException) -> bool:
-        return await self._failed(message.id, message.workflow, here, error, message_of(error))
-
-    async def _refuse(self, delivery: Delivery, here: "_Here", error: Exception) -> bool:
+    async def _refuse(self, delivery: Delivery, here: HeldRun, error: Exception) -> bool:
         """End a run whose message can't be read."""
-        started = await _to_the_end(self._start(delivery, here))
+        started = await to_the_end(self._start(delivery, here))
         if started.verdict != "run":
             return started.verdict == "ended"
         workflow = await self._engine_retry.call(self._store.get_field, delivery.run_id, "workflow") or ""
         why = f"this version of the service can't read its message: {message_of(error)}"
-        return await _to_the_end(self._failed(delivery.run_id, workflow, here, error, why))
-
-    async def _failed(
-        self, run_id: str, workflow: str, here: "_Here", error: BaseException, why: str
-    ) -> bool:
-        members = {"type": type(error).__name__, "message": why}
-        fields = {"state": "failed", "outcome": "error", "error": json.dumps(members)}
-        done = await self._finish(run_id, here, fields)
-        if done:
-            self._metrics.reached(workflow, "failed", "error")
-        _log.error("run %s failed: %s", run_id, why, extra={service_semconv.RUN_ID: run_id})
-        return done
-
-    async def _mark_lost(self, run_id: str, workflow: str, started: Started) -> bool:
-        why = (
-            "its worker died while the run was being cancelled"
-            if started.verdict == "abandoned"
-            else f"it was delivered {started.delivery - 1} times and ended its worker each time"
-        )
-        fields = {"state": "lost", "error": json.dumps({"type": "lost", "message": why})}
-        done = await self._engine_retry.call(self._store.finish, run_id, started.delivery, fields)
-        if done:
-            self._metrics.reached(workflow, "lost")
-            _log.error("run %s is lost: %s", run_id, why, extra={service_semconv.RUN_ID: run_id})
-        return done
-
-    async def _finish(self, run_id: str, here: "_Here", fields: Mapping[str, str]) -> bool:
-        """Write how the run ended, as the delivery that it is by then; whether it was not overtaken."""
-        await self._flush(run_id)
-        while True:
-            delivery = here.delivery
-            if await self._engine_retry.call(self._store.finish, run_id, delivery, fields):
-                return True
-            if here.delivery == delivery:
-                return False
-
-    async def _flush(self, run_id: str) -> None:
-        """Events before the change of state that they led to."""
-        await self._engine_retry.call(self._events.flush, self._store, run_id)
+        return await to_the_end(self._end.failed(delivery.run_id, workflow, here, error, why))
 
     async def _first_try(self, run_id: str) -> SpanContext | None:
         for event in await self._engine_retry.call(self._store.events, run_id, 0):
@@ -309,41 +245,3 @@ class RunWorker:
                     TraceFlags(TraceFlags.SAMPLED),
                 )
         return None
-
-
-class _Here:
-    """A run that runs in this process.
-
-    Attributes:
-        task: What runs it.
-        delivery: Number of the delivery that it answers for, the last one that joined it; 0 before it starts.
-        starting: Held while that number is asked for.
-        given_up: Set when it is cancelled only because another worker has the run.
-        ended: Set when it has ended.
-        over: Whether the run is over then.
-    """
-
-    def __init__(self, task: asyncio.Task[Any]) -> None:
-        self.task = task
-        self.delivery = 0
-        self.starting = asyncio.Lock()
-        self.given_up = False
-        self.ended = asyncio.Event()
-        self.over = False
-
-
-async def _to_the_end(coroutine: Awaitable[T]) -> T:
-    """Await to the end even if cancels arrive: what a run came to must be written down."""
-    return (await _despite_cancels(coroutine))[0]
-
-
-async def _despite_cancels(coroutine: Awaitable[T]) -> tuple[T, asyncio.CancelledError | None]:
-    """Await to the end; returns also the first cancel that arrived meanwhile."""
-    task = asyncio.ensure_future(coroutine)
-    cancel: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait((task,))
-        except asyncio.CancelledError as arrived:
-            cancel = cancel or arrived
-    return task.result(), cancel

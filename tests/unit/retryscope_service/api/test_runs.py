@@ -17,7 +17,7 @@ from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.engine import Engine
 from retryscope_service.runs.events import RunEvents
 from retryscope_service.runs.metrics import RunMetrics
-from retryscope_service.runs.record import FINAL_STATES
+from retryscope_service.runs.state import FINAL_STATES
 from retryscope_service.runs.store import RunStore
 from retryscope_service.runs.worker import RunWorker
 from tests.support.polling import LIMIT, until

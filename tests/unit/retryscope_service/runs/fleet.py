@@ -22,7 +22,8 @@ from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.engine import Delivery, Engine, Intake, leases
 from retryscope_service.runs.events import RunEvents, current_run
 from retryscope_service.runs.metrics import RunMetrics
-from retryscope_service.runs.record import FINAL_STATES, RunRecord
+from retryscope_service.runs.record import RunRecord
+from retryscope_service.runs.state import FINAL_STATES
 from retryscope_service.runs.store import RunStore
 from retryscope_service.runs.worker import RunWorker
 from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams

@@ -11,12 +11,13 @@ import pytest
 from retryscope import workflow
 from retryscope_service.runs import background as background_module
 from retryscope_service.runs.background import BackgroundRuns, IdempotencyConflictError
+from retryscope_service.runs.cursor import Cursor
 from retryscope_service.runs.engine import Engine, EngineError
 from retryscope_service.runs.filter import Filter
 from retryscope_service.runs.inline import TooManyRunsError
 from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.metrics import RunMetrics
-from retryscope_service.runs.store import Cursor, RunStore
+from retryscope_service.runs.store import RunStore
 from retryscope_service.workflows.cancellation import CANCELLATION
 from retryscope_service.workflows.retry import RETRY, RetryParams
 from tests.support.polling import LIMIT

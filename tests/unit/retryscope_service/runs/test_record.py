@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from retryscope_service.runs.filter import FAILURES, Filter
-from retryscope_service.runs.record import FINAL_STATES, RunRecord
+from retryscope_service.runs.record import RunRecord
+from retryscope_service.runs.state import FINAL_STATES
 
 QUEUED = {
     b"id": b"a",

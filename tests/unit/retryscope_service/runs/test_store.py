@@ -6,8 +6,9 @@ import time
 import pytest
 
 from retryscope_service.runs import store as store_module
+from retryscope_service.runs.cursor import Cursor
 from retryscope_service.runs.engine import Engine
-from retryscope_service.runs.store import MAX_DELIVERIES, Cursor, RunStore, Started, Submitted
+from retryscope_service.runs.store import MAX_DELIVERIES, RunStore, Started, Submitted
 from tests.unit.retryscope_service.runs.helpers import Handler, running, states, submit
 
 REAL_LOOP = True
