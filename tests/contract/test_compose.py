@@ -223,7 +223,7 @@ def test_prometheus_remembers_longer_than_the_failure_budget_looks_back(compose:
         for word in compose["services"]["prometheus"]["command"]
         if word.startswith("--storage.tsdb.retention.time=")
     )
-    slo = yaml.safe_load((ROOT / "service" / "slo" / "slo.yml").read_text())
+    slo = yaml.safe_load((ROOT / "service" / "retryscope_service" / "slo" / "slo.yml").read_text())
     assert seconds(retention) > seconds(slo["objective"]["window"])
 
 

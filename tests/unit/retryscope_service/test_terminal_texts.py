@@ -1,5 +1,6 @@
 """Whatever others write into names and messages, the terminal that shows it obeys none of it."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -134,6 +135,7 @@ def test_a_load_shows_what_a_server_says_harmlessly(
     display = LoadDisplay(generator, 10.0, on_stderr=False)
     display.announce(f"Sending to {detail}")
     display.summarize()
+    asyncio.run(display.written())  # by a thread of its own
     harmless(capsys.readouterr().out)
 
 
