@@ -4,8 +4,10 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -99,3 +101,37 @@ def test_scripts_are_executable_in_git_too(script: str, git: Callable[..., list[
     assert os.access(ROOT / script, os.X_OK)
     staged = git("ls-files", "-z", "--stage", script)
     assert [entry.split()[0] for entry in staged] in ([], ["100755"])
+
+
+LONG = {
+    "instrumentation/retryscope/semconv.py": "the library's table of names",
+    "service/retryscope_service/api/console_schemas.py": "the table of what the page is sent",
+    "web/src/api/schema.ts": "generated",
+    "scripts/build_page.py": "runs before anything is installed, copied alone into the image and the build",
+}
+"""Files of more than 300 lines, and why."""
+
+
+def test_a_file_is_one_idea(files: list[Path]) -> None:
+    """A long one is several, but for tables."""
+    lengths = {name: text.count("\n") for name, text in sources(files)}
+    assert {name for name, length in lengths.items() if length > 300} == set(LONG)
+    assert median(lengths.values()) < 100
+
+
+def test_no_room_of_the_service_is_a_house_of_its_own(files: list[Path]) -> None:
+    """None holds more than a fifth of the code."""
+    rooms: Counter[str] = Counter()
+    for name, text in sources(files):
+        if name.startswith("service/retryscope_service/"):
+            rooms[name.split("/")[2]] += text.count("\n")
+    assert {room: lines for room, lines in rooms.items() if lines > rooms.total() / 5} == {}
+
+
+def sources(files: list[Path]) -> Iterator[tuple[str, str]]:
+    """The code that is no test, by its path in the repository."""
+    for path in files:
+        name = str(path.relative_to(ROOT))
+        code = name.endswith((".py", ".ts", ".tsx")) and ".test." not in name
+        if code and name.startswith(("instrumentation/", "service/", "grafana/", "web/src/", "scripts/")):
+            yield name, path.read_text()
