@@ -1,6 +1,5 @@
 """Set-up and shutdown of a process's telemetry."""
 
-import importlib
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,33 +18,12 @@ from retryscope._recording.telemetry import install
 from tests.support.clock import run
 from tests.support.polling import LIMIT
 from tests.support.recorded import Recorded, SpanLog
+from tests.unit.retryscope.conftest import SETUP, Global
 from tests.unit.retryscope.helpers import PRICE, value_of
-
-SETUP = importlib.import_module("retryscope.setup")
-"""The module: ``retryscope.setup`` is the function."""
-
-
-class Global:
-    """Stands for the API's global provider, which a process can set only once."""
-
-    def __init__(self) -> None:
-        self.provider: trace.TracerProvider = trace.ProxyTracerProvider()
-        self.times_set = 0
-
-    def get(self) -> trace.TracerProvider:
-        return self.provider
-
-    def set(self, provider: trace.TracerProvider) -> None:
-        self.provider = provider
-        self.times_set += 1
 
 
 @pytest.fixture(autouse=True)
-def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Global]:
-    fake = Global()
-    monkeypatch.setattr(trace, "get_tracer_provider", fake.get)
-    monkeypatch.setattr(trace, "set_tracer_provider", fake.set)
-    monkeypatch.setattr(SETUP, "_made_global", None)
+def api(monkeypatch: pytest.MonkeyPatch, global_provider: Global) -> Iterator[Global]:
     for name in (
         "OTEL_SERVICE_NAME",
         "OTEL_RESOURCE_ATTRIBUTES",
@@ -56,7 +34,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Global]:
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     ):
         monkeypatch.delenv(name, raising=False)
-    yield fake
+    yield global_provider
     shutdown()
     install(None)
 

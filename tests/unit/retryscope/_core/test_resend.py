@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import SpanKind, get_tracer_provider
+from opentelemetry.trace import SpanKind
 
 import retryscope
 from retryscope import ResendCount, RetryPolicy, cleanup, retry, semconv, step
@@ -132,7 +133,7 @@ def test_the_provider_that_setup_makes_counts_by_itself(monkeypatch: pytest.Monk
     log = SpanLog()
     retryscope.setup(registry=Recorded().registry, span_processors=[log])
     try:
-        provider = get_tracer_provider()
+        provider = trace.get_tracer_provider()
         assert isinstance(provider, TracerProvider)
         run(retry(PRICE, POLICY).call(calling(provider)))
     finally:
