@@ -51,15 +51,18 @@ _log = logging.getLogger("retryscope")
 Exemplar = dict[str, str] | None
 
 
-def _histogram(metric: Metric, registry: CollectorRegistry) -> Histogram:
+def histogram(metric: Metric, registry: CollectorRegistry) -> Histogram:
+    """The family of a histogram, registered."""
     return Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry)
 
 
-def _counter(metric: Metric, registry: CollectorRegistry) -> Counter:
+def counter(metric: Metric, registry: CollectorRegistry) -> Counter:
+    """The family of a counter, registered."""
     return Counter(metric.name, metric.help, metric.labels, registry=registry)
 
 
-def _gauge(metric: Metric, registry: CollectorRegistry) -> Gauge:
+def gauge(metric: Metric, registry: CollectorRegistry) -> Gauge:
+    """The family of a gauge, registered."""
     return Gauge(metric.name, metric.help, metric.labels, registry=registry)
 
 
@@ -67,31 +70,31 @@ class Metrics:
     """The families of :mod:`retryscope.semconv`, registered once per registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.operation_duration = _histogram(semconv.OPERATION_DURATION, registry)
-        self.attempts = _counter(semconv.ATTEMPTS, registry)
-        self.attempt_duration = _histogram(semconv.ATTEMPT_DURATION, registry)
-        self.operation_attempts = _histogram(semconv.OPERATION_ATTEMPTS, registry)
-        self.backoff_duration = _histogram(semconv.BACKOFF_DURATION, registry)
-        self.retry_giveups = _counter(semconv.RETRY_GIVEUPS, registry)
-        self.cancellations = _counter(semconv.CANCELLATIONS, registry)
-        self.cleanup_duration = _histogram(semconv.CLEANUP_DURATION, registry)
-        self.operations_in_flight = _gauge(semconv.OPERATIONS_IN_FLIGHT, registry)
-        self.workflow_duration = _histogram(semconv.WORKFLOW_DURATION, registry)
-        self.workflows_in_flight = _gauge(semconv.WORKFLOWS_IN_FLIGHT, registry)
-        self.http_server_duration = _histogram(semconv.HTTP_SERVER_DURATION, registry)
-        folded = _counter(semconv.FOLDED_LABELS, registry)
+        self.operation_duration = histogram(semconv.OPERATION_DURATION, registry)
+        self.attempts = counter(semconv.ATTEMPTS, registry)
+        self.attempt_duration = histogram(semconv.ATTEMPT_DURATION, registry)
+        self.operation_attempts = histogram(semconv.OPERATION_ATTEMPTS, registry)
+        self.backoff_duration = histogram(semconv.BACKOFF_DURATION, registry)
+        self.retry_giveups = counter(semconv.RETRY_GIVEUPS, registry)
+        self.cancellations = counter(semconv.CANCELLATIONS, registry)
+        self.cleanup_duration = histogram(semconv.CLEANUP_DURATION, registry)
+        self.operations_in_flight = gauge(semconv.OPERATIONS_IN_FLIGHT, registry)
+        self.workflow_duration = histogram(semconv.WORKFLOW_DURATION, registry)
+        self.workflows_in_flight = gauge(semconv.WORKFLOWS_IN_FLIGHT, registry)
+        self.http_server_duration = histogram(semconv.HTTP_SERVER_DURATION, registry)
+        folded = counter(semconv.FOLDED_LABELS, registry)
         self._folded = {label: folded.labels(label) for label in ("operation", "workflow", "error_type")}
         self._folds_logged: set[str] = set()
-        dropped = _counter(semconv.DROPPED_SPANS, registry)
+        dropped = counter(semconv.DROPPED_SPANS, registry)
         self._dropped = {
             reason: dropped.labels(reason)
             for reason in ("queue_full", "export_failed", "rejected", "already_shutdown")
         }
-        dropped_log_lines = _counter(semconv.DROPPED_LOG_LINES, registry)
+        dropped_log_lines = counter(semconv.DROPPED_LOG_LINES, registry)
         self._dropped_log_lines = {
             reason: dropped_log_lines.labels(reason) for reason in ("queue_full", "write_failed")
         }
-        failures = _counter(semconv.TELEMETRY_FAILURES, registry)
+        failures = counter(semconv.TELEMETRY_FAILURES, registry)
         self._failures = {part: failures.labels(part) for part in ("tracing",)}
         self._operations: dict[Operation, OperationMetrics] = {}
         self._workflows: dict[str, WorkflowMetrics] = {}

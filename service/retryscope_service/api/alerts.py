@@ -9,6 +9,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 from pydantic import ValidationError
 
+from retryscope.metrics import counter
 from retryscope.names import Metric
 from retryscope_service import semconv
 from retryscope_service.api.openapi_parts import get, problems
@@ -140,7 +141,7 @@ class AlertRoutes(Resource):
 
 def _counters(metric: Metric, values: Sequence[str], registry: CollectorRegistry) -> dict[str, Counter]:
     """The counters of a metric with one label, each there from the start."""
-    family = Counter(metric.name, metric.help, metric.labels, registry=registry)
+    family = counter(metric, registry)
     return {value: family.labels(value) for value in values}
 
 

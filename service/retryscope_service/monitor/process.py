@@ -6,8 +6,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final, Literal
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 
+from retryscope.metrics import gauge, histogram
 from retryscope_service import semconv
 
 LAG_INTERVAL: Final = 0.1
@@ -21,12 +22,10 @@ class ProcessMetrics:
     """The metrics of the process itself; made once for each registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        lag, in_flight = semconv.EVENT_LOOP_LAG, semconv.CONCURRENCY_IN_FLIGHT
-        limit, build = semconv.CONCURRENCY_LIMIT, semconv.BUILD_INFO
-        self._lag = Histogram(lag.name, lag.help, buckets=lag.buckets, registry=registry)
-        self._in_flight = Gauge(in_flight.name, in_flight.help, in_flight.labels, registry=registry)
-        self._limit = Gauge(limit.name, limit.help, limit.labels, registry=registry)
-        info = Gauge(build.name, build.help, build.labels, registry=registry)
+        self._lag = histogram(semconv.EVENT_LOOP_LAG, registry)
+        self._in_flight = gauge(semconv.CONCURRENCY_IN_FLIGHT, registry)
+        self._limit = gauge(semconv.CONCURRENCY_LIMIT, registry)
+        info = gauge(semconv.BUILD_INFO, registry)
         info.labels(version("retryscope"), platform.python_version()).set(1)
 
     def add_pool(self, pool: Pool, in_flight: Callable[[], float], limit: int) -> None:

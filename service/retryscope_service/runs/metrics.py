@@ -2,8 +2,9 @@
 
 import time
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 
+from retryscope.metrics import counter, gauge, histogram
 from retryscope_service import semconv
 from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.result import RunResult
@@ -19,29 +20,22 @@ class RunMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        runs, duration, wait = semconv.RUNS, semconv.RUN_DURATION, semconv.RUN_QUEUE_WAIT_DURATION
-        self._runs = Counter(runs.name, runs.help, runs.labels, registry=registry)
-        self._duration = Histogram(
-            duration.name, duration.help, duration.labels, buckets=duration.buckets, registry=registry
-        )
-        self._wait = Histogram(wait.name, wait.help, wait.labels, buckets=wait.buckets, registry=registry)
-        flight = semconv.RUNS_IN_FLIGHT
-        self._in_flight = Gauge(flight.name, flight.help, flight.labels, registry=registry)
+        self._runs = counter(semconv.RUNS, registry)
+        self._duration = histogram(semconv.RUN_DURATION, registry)
+        self._wait = histogram(semconv.RUN_QUEUE_WAIT_DURATION, registry)
+        self._in_flight = gauge(semconv.RUNS_IN_FLIGHT, registry)
         self.active = 0
-        active, depth = semconv.RUNS_ACTIVE, semconv.RUN_QUEUE_DEPTH
-        self._active = Gauge(active.name, active.help, registry=registry)
-        self._queue_depth = Gauge(depth.name, depth.help, registry=registry)
-        again, late = semconv.RUN_REDELIVERIES, semconv.RUN_LATE_RESULTS
-        self._redeliveries = Counter(again.name, again.help, again.labels, registry=registry)
-        self._late = Counter(late.name, late.help, late.labels, registry=registry)
-        joined, resent = semconv.RUN_JOINED_DELIVERIES, semconv.RUN_RECONCILED
-        self._joined = Counter(joined.name, joined.help, joined.labels, registry=registry)
-        self._reconciled = Counter(resent.name, resent.help, resent.labels, registry=registry)
+        self._active = gauge(semconv.RUNS_ACTIVE, registry)
+        self._queue_depth = gauge(semconv.RUN_QUEUE_DEPTH, registry)
+        self._redeliveries = counter(semconv.RUN_REDELIVERIES, registry)
+        self._late = counter(semconv.RUN_LATE_RESULTS, registry)
+        self._joined = counter(semconv.RUN_JOINED_DELIVERIES, registry)
+        self._reconciled = counter(semconv.RUN_RECONCILED, registry)
         for name in WORKFLOWS:  # so that a rate() sees the first increment
             for state in STATES:
                 for outcome in outcomes_of(state):
                     self._runs.labels(name, state, outcome)
-            for state in set(STATE_OF.values()):
+            for state in dict.fromkeys(STATE_OF.values()):
                 self._duration.labels(name, state)
             for family in (
                 self._wait,
