@@ -22,6 +22,7 @@ from retryscope import (
 )
 from retryscope._recording.telemetry import active, install
 from tests.support.clock import run
+from tests.support.names import check_family, check_type
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, STOCK, Script, failer, sleeper
 
@@ -89,7 +90,6 @@ def test_every_name_is_emitted_and_every_emitted_name_is_in_the_table(recorded: 
 
 def test_attribute_values_have_the_type_that_the_table_says(recorded: Recorded) -> None:
     """An int is never sent where a double is promised, or the other way round."""
-    types = {"string": str, "int": int, "double": float, "boolean": bool}
 
     async def main() -> None:
         async with workflow("checkout", deadline=10), timeout(STOCK, 5), step(STOCK, name="sku"):
@@ -105,7 +105,7 @@ def test_attribute_values_have_the_type_that_the_table_says(recorded: Recorded) 
     for span in recorded.spans():
         for attributes in (span.attributes, *(event.attributes for event in span.events)):
             for name, value in (attributes or {}).items():
-                assert type(value) is types[semconv.ATTRIBUTES[name].type], (span.name, name, value)
+                check_type(name, value)
 
 
 def test_every_metric_of_the_table_is_registered_as_it_says(recorded: Recorded) -> None:
@@ -113,13 +113,7 @@ def test_every_metric_of_the_table_is_registered_as_it_says(recorded: Recorded) 
     families = {family.name: family for family in recorded.registry.collect()}
     assert set(families) == set(semconv.METRICS)
     for name, metric in semconv.METRICS.items():
-        family = families[name]
-        assert (family.type, family.documentation) == (metric.type, metric.help)
-        for sample in family.samples:
-            assert set(sample.labels) - {"le"} == set(metric.labels)
-        if metric.buckets and family.samples:
-            bounds = {float(sample.labels["le"]) for sample in family.samples if "le" in sample.labels}
-            assert bounds == {*metric.buckets, float("inf")}
+        check_family(families[name], metric)
 
 
 def test_the_number_of_series_of_one_label_set() -> None:

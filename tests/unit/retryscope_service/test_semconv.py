@@ -6,6 +6,7 @@ import pytest
 
 from retryscope import semconv as library
 from retryscope_service import semconv
+from tests.support.names import check_family
 from tests.unit.retryscope_service.helpers import served
 
 
@@ -16,10 +17,4 @@ async def test_every_metric_of_the_table_is_registered_as_it_says(monkeypatch: p
         signal.raise_signal(signal.SIGTERM)
     assert families.keys() - library.METRICS == set(semconv.METRICS)
     for name, metric in semconv.METRICS.items():
-        family = families[name]
-        assert (family.type, family.documentation) == (metric.type, metric.help)
-        for sample in family.samples:
-            assert set(sample.labels) - {"le"} == set(metric.labels)
-        if metric.buckets and family.samples:
-            bounds = {float(sample.labels["le"]) for sample in family.samples if "le" in sample.labels}
-            assert bounds == {*metric.buckets, float("inf")}
+        check_family(families[name], metric)

@@ -14,6 +14,7 @@ from retryscope_service.runs import engine_retry
 from retryscope_service.runs import worker as worker_module
 from retryscope_service.runs.engine import Delivery, EngineError
 from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
+from tests.support.names import check_type
 from tests.support.polling import until
 from tests.unit.retryscope_service.runs.bench import HELD, PARENT, Bench
 from tests.unit.retryscope_service.runs.helpers import away, states
@@ -82,9 +83,8 @@ async def test_its_spans_have_every_attribute_of_the_services_table(bench: Bench
     }
     own = {name: value for name, value in attributes.items() if name not in library.ATTRIBUTES}
     assert own.keys() == semconv.ATTRIBUTES.keys()
-    types = {"string": str, "int": int, "double": float}
     for name, value in own.items():
-        assert type(value) is types[semconv.ATTRIBUTES[name].type], (name, value)
+        check_type(name, value)
 
 
 async def test_its_events_are_there_before_its_final_state(bench: Bench) -> None:
