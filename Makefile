@@ -3,7 +3,7 @@
 #   make run ARGS='--port 9000'   passes arguments on
 
 .DEFAULT_GOAL := help
-.PHONY: run load stack test bench lint generate screenshots dashboard-pictures tools lock clean help
+.PHONY: run load stack test bench peer-suites lint generate screenshots dashboard-pictures tools lock clean help
 
 # Tests of one file stay together: they share servers and browsers. How many processes, and in which
 # order files go: tests/conftest.py.
@@ -70,6 +70,10 @@ tools: ## Fetch what some tests use: Docker Compose 2, promtool 3, kubectl, and 
 	@scripts/newer-debian-tools
 	@scripts/environment dev
 	@.venv/bin/python scripts/build_page.py preview
+
+peer-suites: ## Run the tests that CPython has of timeouts and task groups through the library
+	@scripts/environment dev
+	@.venv/bin/python scripts/peer_suites.py
 
 bench: ## Measure what tracing costs, with tenacity, stamina and backoff as peers
 	@scripts/environment dev

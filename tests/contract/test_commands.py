@@ -21,6 +21,7 @@ DEVELOPMENT = {
     "dashboard-pictures",
     "tools",
     "bench",
+    "peer-suites",
     "lock",
     "clean",
     "help",
