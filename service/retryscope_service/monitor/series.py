@@ -79,6 +79,8 @@ class CounterSeries:
         self._fine = SampledSeries(math.ceil(min(longest, FINE_SPAN) / STEP) + 2)
         self._coarse = SampledSeries(math.ceil(longest / COARSE_STEP) + 2) if longest > FINE_SPAN else None
         self._now = -math.inf
+        self._first: dict[float, int] = {}
+        """First row of a window that ends now: the same for every series."""
         self.latest: Mapping[Labels, float] = {}
 
     def add(self, now: float, values: Mapping[Labels, float]) -> None:
@@ -89,13 +91,17 @@ class CounterSeries:
             coarse.add(now, values)
         self._now = now
         self.latest = values
+        self._first.clear()
 
     def increase(self, series: Labels, window: float) -> float | None:
         """By how much a counter grew in the window until now; None with less than two samples in it."""
         samples = self._fine if window <= FINE_SPAN or self._coarse is None else self._coarse
         start = self._now - window
+        row = self._first.get(window)
+        if row is None:
+            row = self._first[window] = samples.first_after(start)
         # What is new to this process was 0 before: unlike a scraped series it loses nothing.
-        first = max(samples.first_after(start), samples.born(series) - 1)
+        first = max(row, samples.born(series) - 1)
         number = samples.end - first
         if number and samples.time(samples.end - 1) < self._now:
             number += 1  # the present value, which the coarse samples do not have
