@@ -17,6 +17,9 @@ OpenTelemetry spans and Prometheus metrics. Declare an :class:`Operation`, call 
 {'sku': 'book', 'cents': 499}
 """
 
+import warnings
+from typing import TYPE_CHECKING
+
 from retryscope._core.awaitables import NotAwaitableError
 from retryscope._core.cancel_request import CancelRequest
 from retryscope._core.canceller import task_factory
@@ -77,3 +80,12 @@ __all__ = [
     "without_spans",
     "workflow",
 ]
+
+
+if not TYPE_CHECKING:  # for a type checker, what is not there is a mistake
+
+    def __getattr__(name: str) -> object:
+        if name == "task":
+            warnings.warn("retryscope.task is called step; the old name goes with 0.2", DeprecationWarning, 2)
+            return step
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

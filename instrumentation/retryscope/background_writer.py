@@ -15,6 +15,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Literal, TextIO
 
+from retryscope.fork import tell_after_fork
+
 MAX_BYTES: Final = 4_194_304
 """What waits at most, in bytes."""
 
@@ -52,12 +54,21 @@ class BackgroundWriter(io.TextIOBase):
         self._on_drop = on_drop
         self._notice = notice
         self._max_bytes = max_bytes
+        self._begin()
+        tell_after_fork(self)
+
+    def _begin(self) -> None:
         # A destructor may log while this thread is in here: the lock and the queue are made for that.
         self._lock = threading.RLock()
         self._queue: queue.SimpleQueue[bytes | threading.Event | None] = queue.SimpleQueue()
         self._taken = self._done = self._lost = self._reported = 0
         self._torn = False
         threading.Thread(target=self._run, name="background-writer", daemon=True).start()
+
+    def after_fork(self) -> None:
+        """What waits is the other process's to write; a fork takes no threads along."""
+        if not self.closed:
+            self._begin()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from random import Random
 from typing import Literal
+
+from retryscope._core.foreign import cause_of, peek
 
 Jitter = Literal["full", "none"]
 """``full``: a uniform draw between 0 and the capped delay; ``none``: the capped delay itself."""
@@ -71,19 +73,58 @@ def parse_retry_after(value: str, now: float) -> float | None:
 def retry_after_of(error: BaseException, now: float) -> float | None:
     """Seconds that the failed server asked to wait, where the exception carries its response headers.
 
-    Understands exceptions with a ``headers`` mapping (``aiohttp.ClientResponseError``) or a ``response``
-    that has one (``httpx.HTTPStatusError``, ``requests.HTTPError``).
+    Understands what the usual clients raise: a ``headers`` mapping or list of pairs, in any case, on the
+    exception (``aiohttp.ClientResponseError``, ``urllib.error.HTTPError``) or on its ``response``
+    (``httpx.HTTPStatusError``, ``requests.HTTPError``; botocore's is a dictionary), a ``retry_after`` in
+    seconds, as many SDKs have it, and all these on the exception that was the cause of this one.
 
     Args:
         error: What the attempt raised.
         now: Wall clock, in seconds since the epoch.
+
+    >>> class Busy(Exception):
+    ...     headers = {"RETRY-AFTER": "7"}
+    >>> retry_after_of(Busy(), now=0.0)
+    7.0
     """
-    for holder in (error, getattr(error, "response", None)):
-        headers = getattr(holder, "headers", None)
-        if isinstance(headers, Mapping):
-            value = headers.get("Retry-After")
-            if value is None:
-                value = headers.get("retry-after")
-            if isinstance(value, str):
-                return parse_retry_after(value, now)
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        for value in _values(link):
+            if (seconds := _seconds(value, now)) is not None:
+                return seconds
+        link = cause_of(link)
     return None
+
+
+def _values(error: BaseException) -> Iterator[object]:
+    response = peek(error, "response")
+    for headers in (peek(error, "headers"), peek(response, "headers"), _of_botocore(response)):
+        yield from _of_headers(headers)
+    yield peek(error, "retry_after")
+
+
+def _of_botocore(response: object) -> object:
+    metadata = response.get("ResponseMetadata") if isinstance(response, dict) else None
+    return metadata.get("HTTPHeaders") if isinstance(metadata, dict) else None
+
+
+def _of_headers(headers: object) -> Iterator[object]:
+    """Values of the header, whatever the headers are kept in."""
+    try:
+        pairs = headers if isinstance(headers, (list, tuple)) else headers.items()  # type: ignore[attr-defined]
+        found = [value for name, value in pairs if _text(name).lower() == "retry-after"]
+    except Exception:  # somebody else's class, or no pairs
+        return
+    yield from found
+
+
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _seconds(value: object, now: float) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value) if 0 <= value < math.inf else None
+    return parse_retry_after(_text(value), now) if isinstance(value, (str, bytes)) else None

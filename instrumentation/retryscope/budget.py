@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+from typing import Self
 
 
 class RetryBudget:
@@ -27,7 +29,7 @@ class RetryBudget:
     True
     """
 
-    __slots__ = ("_capacity", "_earn", "_tokens")
+    __slots__ = ("_capacity", "_earn", "_lock", "_tokens")
 
     def __init__(self, capacity: float = 10.0, earn_per_success: float = 0.1) -> None:
         if not 1 <= capacity <= sys.float_info.max:
@@ -37,6 +39,7 @@ class RetryBudget:
         self._capacity = float(capacity)
         self._earn = float(earn_per_success)
         self._tokens = self._capacity
+        self._lock = threading.Lock()  # whoever shares it may run on several event loops
 
     @property
     def tokens(self) -> float:
@@ -45,11 +48,24 @@ class RetryBudget:
 
     def try_spend(self) -> bool:
         """Take a token for one retry; False if there is none."""
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        with self._lock:
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True
 
     def earn(self) -> None:
         """A first attempt or a retry succeeded."""
-        self._tokens = min(self._capacity, self._tokens + self._earn)
+        with self._lock:
+            self._tokens = min(self._capacity, self._tokens + self._earn)
+
+    def __copy__(self) -> Self:
+        """Itself: whatever holds it shares it, also when that is copied."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[type[RetryBudget], tuple[float, float]]:
+        """Another process has a budget of its own, and a full one."""
+        return RetryBudget, (self._capacity, self._earn)

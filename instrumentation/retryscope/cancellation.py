@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator
-from contextlib import asynccontextmanager
-from typing import Any, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Generator
+from types import TracebackType
+from typing import Any, Final, Generic, TypeVar
 
 from opentelemetry.trace import SpanContext
 
 from retryscope._core.awaitables import require_async_callable, require_awaitable
 from retryscope._core.cancel_request import CancelRequest, cancel_request
+from retryscope._core.entry import first_entry
 from retryscope._core.scope import current_scope
 from retryscope._recording.telemetry import active
 from retryscope.cleanup import DEFAULT_CLEANUP_TIMEOUT, cleanup
-from retryscope.operation import Operation
+from retryscope.operation import Operation, require_operation, require_task_name
 from retryscope.outcome import CancelCause
 from retryscope.report import Report
 from retryscope.step import start_step, step
 from retryscope.timeout import require_seconds
 
 T = TypeVar("T")
+
+_running: Final[set[asyncio.Task[Any]]] = set()
+"""Strong references: the event loop keeps only weak ones, and nobody else need keep one."""
 
 
 def request_cancel(
@@ -93,7 +97,7 @@ def cancellable(
         cleanup_timeout: Most seconds that the cleanup may take, > 0.
 
     Raises:
-        TypeError: ``fn`` or ``on_cancel`` is a coroutine object or not callable.
+        TypeError: ``operation`` is none, ``name`` no text, ``fn`` or ``on_cancel`` no async function.
         ValueError: ``cleanup_timeout`` is out of bounds.
 
     >>> import asyncio
@@ -110,6 +114,8 @@ def cancellable(
     released
     'cancelled'
     """
+    require_operation("cancellable", operation)
+    require_task_name("cancellable", name)
     require_async_callable(fn, "cancellable")
     if on_cancel is not None:
         require_async_callable(on_cancel, "cancellable(on_cancel=...)")
@@ -125,13 +131,19 @@ def cancellable(
                     await cleanup(operation, on_cancel, timeout=cleanup_timeout)
                 raise
 
-    async def run() -> T:
-        await report.run(work)
-        return report.result()
-
-    running = asyncio.create_task(run(), name=report.name)
+    running = asyncio.create_task(_run(report, work), name=report.name)
+    _running.add(running)
+    running.add_done_callback(_running.discard)
     count_if_never_started(operation, report, running)
     return CancellableTask(report, running)
+
+
+async def _run(report: Report[T], work: Callable[[], Awaitable[T]]) -> T:
+    try:
+        await report.run(work)
+        return report.result()
+    finally:
+        del report  # what was raised knows this frame, and would be known by it
 
 
 def count_if_never_started(operation: Operation, report: Report[Any], running: asyncio.Task[Any]) -> None:
@@ -155,8 +167,8 @@ async def cancel_and_wait(
     """Cancel tasks and wait until all have ended, their cleanup included.
 
     Returns:
-        The last cancel of the calling task that arrived meanwhile; it was passed on to the tasks, and the
-        caller has to raise it.
+        The first cancel of the calling task that arrived meanwhile: a timer's may follow it. It was passed
+        on to the tasks, and the caller has to raise it.
     """
     absorbed: asyncio.CancelledError | None = None
     _cancel_all(tasks, request)
@@ -164,8 +176,8 @@ async def cancel_and_wait(
         try:
             await asyncio.wait(pending)
         except asyncio.CancelledError as again:
-            absorbed = again
-            _cancel_all(pending, cancel_request(again, current_scope.get()))
+            absorbed = absorbed or again
+            _cancel_all(pending, cancel_request(again, current_scope()))
     return absorbed
 
 
@@ -174,46 +186,75 @@ def _cancel_all(tasks: Collection[asyncio.Task[Any]], request: CancelRequest) ->
         running.cancel(request)
 
 
-@asynccontextmanager
-async def cancel_on_exit(tasks: Collection[CancellableTask[Any]]) -> AsyncIterator[None]:
+class cancel_on_exit:  # noqa: N801  (reads like asyncio.timeout)
     """See to it that no task outlives the block: at its end what still runs is cancelled and awaited.
 
-    The cause is ``request`` where the block ends by itself, else that of the cancel that ended the block.
-    What became of the tasks is in their reports; their errors are not raised.
+    An async context manager. The cause is ``request`` where the block ends by itself, else that of the cancel
+    that ended the block. What became of the tasks is in their reports; their errors are not raised.
 
     Args:
-        tasks: Made by :func:`cancellable`.
+        tasks: Made by :func:`cancellable`; those that the block adds are cancelled as well.
+
+    Raises:
+        RuntimeError: It was entered before.
+        asyncio.CancelledError: The calling task was cancelled; all tasks have ended.
 
     >>> import asyncio
     >>> work = Operation("work", workflow="docs")
     >>> async def main():
-    ...     tasks = [cancellable(work, asyncio.sleep, 0.001), cancellable(work, asyncio.sleep, 10)]
+    ...     tasks = [cancellable(work, asyncio.sleep, 0.001)]
     ...     async with cancel_on_exit(tasks):
+    ...         tasks.append(cancellable(work, asyncio.sleep, 10))
     ...         await asyncio.sleep(0.05)
     ...     return [task.report.outcome for task in tasks]
     >>> asyncio.run(main())
     ['success', 'cancelled']
     """
-    running = [each.task for each in tasks]
-    try:
-        yield
-    except GeneratorExit:  # torn down from outside, where nothing can be awaited
-        raise
-    except BaseException as error:
+
+    # No generator: contextlib sets the traceback of what the block raises, which its class may refuse.
+    __slots__ = ("_entered", "_tasks")
+
+    def __init__(self, tasks: Collection[CancellableTask[Any]]) -> None:
+        self._tasks = tasks
+        self._entered: bool | None = None
+
+    async def __aenter__(self) -> None:
+        first_entry(self._entered, "cancel_on_exit")
+        self._entered = True
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if isinstance(error, GeneratorExit):  # torn down from outside, where nothing can be awaited
+            self._look_at_errors()
+            return
         cancelled = isinstance(error, asyncio.CancelledError)
-        request = cancel_request(error, current_scope.get()) if cancelled else _request("request")
-        absorbed = await cancel_and_wait(running, request)
-        if absorbed is not None and not cancelled:
-            raise absorbed from error
-        raise
-    else:
-        absorbed = await cancel_and_wait(running, _request("request"))
-        if absorbed is not None:
-            raise absorbed
-    finally:
-        for each in running:
-            if each.done() and not each.cancelled():
-                each.exception()  # it is in the report: asyncio need not warn that nobody looked at it
+        request = cancel_request(error, current_scope()) if error and cancelled else _request("request")
+        absorbed = await self._stop(request)
+        self._look_at_errors()
+        if absorbed and not cancelled:
+            raise self._cancel_of(absorbed) from error
+
+    async def _stop(self, request: CancelRequest) -> list[asyncio.CancelledError]:
+        absorbed: list[asyncio.CancelledError] = []
+        stopped: set[asyncio.Task[Any]] = set()
+        # A task may start another one before it ends.
+        while running := [each.task for each in self._tasks if each.task not in stopped]:
+            cancel = await cancel_and_wait(running, request)
+            stopped.update(running)
+            if cancel is not None:
+                absorbed.append(cancel)
+        return absorbed
+
+    @staticmethod
+    def _cancel_of(absorbed: list[asyncio.CancelledError]) -> asyncio.CancelledError:
+        """The first one; no local of whoever raises it may hold it."""
+        return absorbed.pop(0)
+
+    def _look_at_errors(self) -> None:
+        for each in self._tasks:
+            if each.task.done() and not each.task.cancelled():
+                each.task.exception()  # it is in the report: asyncio need not warn that nobody looked at it
 
 
 def _request(cause: CancelCause, by: SpanContext | None = None, reason: str | None = None) -> CancelRequest:

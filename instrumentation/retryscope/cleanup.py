@@ -16,10 +16,13 @@ from retryscope._core.awaitables import require_async_callable, require_awaitabl
 from retryscope._core.cancel_request import cancel_request
 from retryscope._core.ending import explain
 from retryscope._core.execution import as_run_here
-from retryscope._core.scope import Scope, current_scope
+from retryscope._core.foreign import add_note
+from retryscope._core.marks import unmark
+from retryscope._core.scope import Scope, current_scope, report_here, workflow_here
+from retryscope._core.timer import Timer, running_task
 from retryscope._recording.recorder import OpenSpan
 from retryscope._recording.telemetry import active
-from retryscope.operation import Operation
+from retryscope.operation import Operation, require_operation
 from retryscope.outcome import CleanupOutcome, Outcome, message_of
 from retryscope.timeout import require_seconds
 
@@ -78,12 +81,13 @@ async def cleanup(
     >>> asyncio.run(main())
     'completed'
     """
+    require_operation("cleanup", operation)
     require_async_callable(fn, "cleanup")
     timeout = require_seconds("cleanup timeout", timeout)
     handling = sys.exception()
     cancel = handling if isinstance(handling, asyncio.CancelledError) else None
-    scope = current_scope.get()
-    by = None if cancel is None else cancel_request(cancel, scope).by
+    report = report_here()
+    by = None if cancel is None else cancel_request(cancel, current_scope()).by
     running = _Cleanup(as_run_here(operation), timeout, by)
     task = asyncio.create_task(running.run(fn))
     _running.add(task)
@@ -91,24 +95,28 @@ async def cleanup(
 
     absorbed = await _wait(task, timeout)
     # Counted from here: on a loop that stood still, the cleanup has not even heard of its deadline yet.
-    absorbed = await _wait(task, ABANDON_AFTER) or absorbed
+    later = await _wait(task, ABANDON_AFTER)
+    absorbed = absorbed or later
     if task.cancelled():  # before its first step; otherwise it has finished by itself
         running.finish("failed", asyncio.CancelledError())
     # Already finished, unless it ignores its cancellation too: then it is left behind.
     result = running.finish("timed_out", left_behind=True)
-    if scope is not None and scope.report is not None:
-        scope.report.cleanup_seconds += result.seconds
-        scope.report.cleanup_outcome = result.outcome
+    if report is not None:
+        report.cleanup_seconds += result.seconds
+        report.cleanup_outcome = result.outcome
     if cancel is not None and result.outcome != "completed":
         reason = "" if result.error is None else f": {result.error!r}"
-        cancel.add_note(f"cleanup of {operation.name} {result.outcome}{reason}")
-    if absorbed is not None:
-        raise cancel or absorbed
+        add_note(cancel, f"cleanup of {operation.name} {result.outcome}{reason}")
+    try:
+        if absorbed is not None:
+            raise cancel or absorbed
+    finally:  # what is raised knows this frame, and would be known by it
+        del absorbed, later, cancel, handling
     return result
 
 
 async def _wait(task: asyncio.Task[None], limit: float) -> asyncio.CancelledError | None:
-    """Wait at most ``limit`` seconds, absorbing cancels; returns the last one that arrived."""
+    """Wait at most ``limit`` seconds, absorbing cancels; returns the first one: a timer's may follow it."""
     loop = asyncio.get_running_loop()
     end = loop.time() + limit
     absorbed: asyncio.CancelledError | None = None
@@ -116,7 +124,7 @@ async def _wait(task: asyncio.Task[None], limit: float) -> asyncio.CancelledErro
         try:
             await asyncio.wait((task,), timeout=left)
         except asyncio.CancelledError as cancel:
-            absorbed = cancel
+            absorbed = absorbed or cancel
     return absorbed
 
 
@@ -137,27 +145,31 @@ class _Cleanup:
         """Open the span, run ``fn`` under the time limit, finish."""
         deadline = self._started + self._timeout
         self._span = self._start_span(current=True)
-        timer = asyncio.timeout_at(deadline)
+        timer = Timer(running_task("cleanup"), deadline)
+        timer.span = self._span.context
         # A scope of its own, without parent: the deadline that has just passed must not stop the cleanup.
-        around = current_scope.get()
-        workflow = None if around is None else around.workflow
-        scope = Scope(None, deadline=deadline, timer=timer, span=self._span.context, workflow=workflow)
-        current_scope.set(scope)
+        workflow = workflow_here()
+        span = self._span.context
+        around = current_scope()
+        scope = Scope(deadline=deadline, timer=timer, span=span, workflow=workflow, detached=True)
+        timer.start()
         try:
-            async with timer:
-                await require_awaitable(fn, fn())
-        except TimeoutError as error:
-            if timer.expired():
+            await require_awaitable(fn, fn())
+        except BaseException as error:
+            if timer.stop(error):
                 self.finish("timed_out")
-            else:
-                self.finish("failed", error)
-        except Exception as error:
-            self.finish("failed", error)
-        except BaseException as error:  # the event loop is being shut down
+                return
             self.finish("failed", error, left_behind=isinstance(error, GeneratorExit))
-            raise
+            if not isinstance(error, Exception):  # the event loop is being shut down
+                raise
         else:
+            timer.stop(None)
             self.finish("completed")
+        finally:
+            scope.end()
+            if around is None and self.result is not None and self.result.error is not None:
+                unmark(self.result.error)
+            del self  # the result knows what was raised, which knows this frame
 
     def _start_span(self, *, current: bool) -> OpenSpan:
         return self._telemetry.recorder.start(
@@ -196,7 +208,7 @@ class _Cleanup:
                 self._operation.name,
                 extra=dict(self._operation.attributes),
             )
-        self._telemetry.recorder.end(span, final, failure=failure, abandoned=left_behind)
+        self._telemetry.recorder.end(span, final, failure=failure)
 
     def _explain(
         self, span: OpenSpan, outcome: Outcome, error: BaseException, message: str, final: dict[str, str]

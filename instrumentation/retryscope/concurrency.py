@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 from retryscope import semconv
 from retryscope._core.awaitables import require_async_callable
 from retryscope._core.cancel_request import CancelRequest, cancel_request
-from retryscope._core.ending import explain, record_once
+from retryscope._core.ending import explain
 from retryscope._core.execution import as_run_here
+from retryscope._core.foreign import add_note
+from retryscope._core.marks import mark_recorded, outcome_of
 from retryscope._core.scope import current_scope
 from retryscope._recording.telemetry import active
 from retryscope.cancellation import cancel_and_wait, count_if_never_started
-from retryscope.operation import Operation
-from retryscope.outcome import mark_recorded, outcome_of
+from retryscope.operation import Operation, require_operation
 from retryscope.report import Report
 
 T = TypeVar("T")
@@ -45,8 +46,10 @@ async def gather(
         A report for each call, in their order.
 
     Raises:
-        TypeError: A call is a coroutine object or not callable; nothing was started.
+        TypeError: ``calls`` is no mapping of names to async functions, or ``reports`` no list; nothing has
+            been started.
         ExceptionGroup: With ``fail_fast``: the children's errors, each with a note that names the child.
+        BaseException: A child raised what is outside of ``Exception``; the others are cancelled.
         asyncio.CancelledError: The caller was cancelled; all children have ended.
 
     >>> import asyncio
@@ -58,17 +61,36 @@ async def gather(
     >>> [r.outcome for r in asyncio.run(gather(fetch, {"a": fine, "b": broken}))]
     ['success', 'error']
     """
-    for call in calls.values():
-        require_async_callable(call, "gather")
-    reports = [] if reports is None else reports
-    running = _Gather(operation, len(calls), reports)
+    require_operation("gather", operation)
+    calls = _checked(calls)
+    if reports is not None and not isinstance(reports, list):
+        raise TypeError(f"gather fills a list of reports, got {reports!r}")
+    children = [Report[T](name) for name in calls]
+    if reports is not None:
+        reports += children
+    running = _Gather(operation, len(calls), children)
     try:
-        await _run_all(operation, calls, reports, fail_fast=fail_fast)
+        await _run_all(operation, calls, children, fail_fast=fail_fast)
     except BaseException as error:
         running.end(error)
         raise
     running.end(None)
-    return reports
+    return children
+
+
+def _checked(calls: Mapping[str, Callable[[], Awaitable[T]]]) -> dict[str, Callable[[], Awaitable[T]]]:
+    """The calls as they are now: a mapping that changes later changes nothing here."""
+    given: object = calls
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            "gather takes a mapping of names to async functions, as {'a': fetch_a, 'b': fetch_b},"
+            f" got {type(given).__name__} {given!r}"
+        )
+    for name, call in calls.items():
+        if not isinstance(name, str):
+            raise TypeError(f"gather takes names that are str, got {name!r}")
+        require_async_callable(call, "gather")
+    return dict(calls)
 
 
 async def _run_all(
@@ -79,37 +101,42 @@ async def _run_all(
     fail_fast: bool,
 ) -> None:
     tasks: list[asyncio.Task[None]] = []
-    for name, call in calls.items():
-        report: Report[T] = Report(name)
-        reports.append(report)
-        tasks.append(asyncio.create_task(report.run(call), name=name))
+    for report, call in zip(reports, calls.values(), strict=True):
+        tasks.append(asyncio.create_task(report.run(call), name=report.name))
         count_if_never_started(operation, report, tasks[-1])
-    if fail_fast:
-        _stop_at_first_error(tasks, reports)
+    _stop_at_first_error(tasks, reports, fail_fast=fail_fast)
     try:
         if tasks:
             await asyncio.wait(tasks)
     except asyncio.CancelledError as cancel:
-        await cancel_and_wait(tasks, cancel_request(cancel, current_scope.get()))
+        await cancel_and_wait(tasks, cancel_request(cancel, current_scope()))
         for name, error in _errors(reports):  # TaskGroup would raise these and mask the cancel
-            cancel.add_note(f"{name} failed meanwhile: {error!r}")
+            add_note(cancel, f"{name} failed meanwhile: {error!r}")
         raise
-    errors = _errors(reports)
-    if fail_fast and errors:
-        for name, error in errors:
-            error.add_note(f"raised by {name}")
-        group = ExceptionGroup(
-            f"{len(errors)} of {len(calls)} {operation.name} failed", [error for _, error in errors]
-        )
-        raise group
+    for task in tasks:
+        if not task.cancelled() and task.exception() is not None:  # outside of Exception: no report keeps it
+            task.result()
+    if fail_fast and (errors := _errors(reports)):
+        raise _group(operation, errors, len(calls))
 
 
-def _stop_at_first_error(tasks: list[asyncio.Task[None]], reports: list[Report[T]]) -> None:
+def _group(operation: Operation, errors: list[tuple[str, Exception]], size: int) -> ExceptionGroup[Exception]:
+    group = ExceptionGroup(f"{len(errors)} of {size} {operation.name} failed", [error for _, error in errors])
+    for name, error in errors:
+        if not add_note(error, f"raised by {name}"):
+            add_note(group, f"{name} raised {type(error).__qualname__}")
+    return group
+
+
+def _stop_at_first_error(
+    tasks: list[asyncio.Task[None]], reports: list[Report[T]], *, fail_fast: bool
+) -> None:
+    """Cancel the others where a child ends by what is raised from here."""
     stopped = False
 
     def ended(report: Report[T], _: asyncio.Task[None]) -> None:
         nonlocal stopped
-        if stopped or not isinstance(report.error, Exception):
+        if stopped or not _is_raised(report.error, fail_fast=fail_fast):
             return
         stopped = True
         request = CancelRequest("sibling", report.span, active().time_ns())
@@ -118,6 +145,12 @@ def _stop_at_first_error(tasks: list[asyncio.Task[None]], reports: list[Report[T
 
     for task, report in zip(tasks, reports, strict=True):
         task.add_done_callback(partial(ended, report))
+
+
+def _is_raised(error: BaseException | None, *, fail_fast: bool) -> bool:
+    if isinstance(error, Exception):
+        return fail_fast
+    return error is not None and not isinstance(error, asyncio.CancelledError)
 
 
 def _errors(reports: Sequence[Report[Any]]) -> list[tuple[str, Exception]]:
@@ -142,8 +175,11 @@ class _Gather:
         recorder = self._telemetry.recorder
         now = self._clock()
         failed = _errors(self._reports)
-        for _, each in failed:
-            record_once(recorder, self._span, each, self._started, now)
+        for report in self._reports:
+            if isinstance(report.error, Exception) and not report.recorded:
+                recorder.exception(self._span, report.error)
+                if current_scope() is not None:
+                    mark_recorded(report.error, now)
         outcome = outcome_of(error, self._started)
         final: dict[str, str | int] = {
             semconv.OUTCOME: outcome,
@@ -161,9 +197,9 @@ class _Gather:
             self._span,
             outcome,
             error,
-            around=current_scope.get(),
+            around=current_scope(),
             started=self._started,
             now=now,
         )
         final |= ending.attributes
-        recorder.end(self._span, final, failure=ending.failure, abandoned=ending.abandoned)
+        recorder.end(self._span, final, failure=ending.failure)

@@ -63,10 +63,17 @@ class Operation:
         self.workflow = workflow
         self.error_types = tuple(map(shown, error_types))
         self.attributes = MappingProxyType(attributes)
-        _declared[workflow, name] = self
+        # Threads may declare it at the same time: one of them has, for all.
+        declared_first = _declared.setdefault((workflow, name), self)
+        if declared_first is not self:
+            return declared_first
         for listener in _on_declare:
             listener(self)
         return self
+
+    def __reduce__(self) -> tuple[Callable[..., Operation], tuple[object, ...]]:
+        """A copy is the same object, and one that another process has is declared there: it is a name."""
+        return _declared_again, (self.name, self.workflow, self.error_types)
 
     def __repr__(self) -> str:
         return f"Operation({self.name!r}, workflow={self.workflow!r})"
@@ -92,6 +99,10 @@ class Operation:
         return Operation.lookup(semconv.OTHER, workflow=workflow)
 
 
+def _declared_again(name: str, workflow: str | None, error_types: tuple[str, ...]) -> Operation:
+    return Operation(name, workflow=workflow, error_types=error_types)
+
+
 def require_name(what: str, name: str) -> str:
     """Check a name that becomes part of span names and a metric label.
 
@@ -103,6 +114,29 @@ def require_name(what: str, name: str) -> str:
     if encodable(name) != name:
         raise ValueError(f"{what} must be text that UTF-8 can write, got {name!r}")
     return name
+
+
+def require_operation(what: str, operation: object) -> Operation:
+    """Check what a primitive was given.
+
+    Raises:
+        TypeError: It is no :class:`Operation`.
+    """
+    if isinstance(operation, Operation):
+        return operation
+    hint = f": declare it once, Operation({operation!r})" if isinstance(operation, str) else ""
+    raise TypeError(f"{what} takes an Operation first, got {operation!r}{hint}")
+
+
+def require_task_name(what: str, name: object) -> str | None:
+    """Check the name of one task, which may be variable.
+
+    Raises:
+        TypeError: It is no text.
+    """
+    if name is None or isinstance(name, str):
+        return name
+    raise TypeError(f"{what} name must be a str, got {name!r}")
 
 
 def is_declared(name: str, workflow: str) -> bool:

@@ -6,7 +6,6 @@ function, :func:`status_rule`, which :func:`retryscope.setup` lets you replace.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Final, Literal, cast, get_args
 
@@ -81,64 +80,6 @@ def message_of(error: BaseException) -> str:
         return capped(encodable(str(error)), MAX_MESSAGE)
     except Exception:
         return f"<{type(error).__qualname__} whose message can't be shown>"
-
-
-# A retry raises the caller's own exception, so that `except` clauses keep working. What the spans around
-# it need to know travels on the exception: that a retry gave up on it, and when it was last recorded.
-_MARK = "__resilience__"
-
-
-class _Mark:
-    __slots__ = ("exhausted_at", "recorded_at")
-
-    def __init__(self) -> None:
-        self.recorded_at = -1.0
-        self.exhausted_at = -1.0
-
-
-def _mark(error: BaseException) -> _Mark | None:
-    mark = getattr(error, _MARK, None)
-    if mark is None:
-        mark = _Mark()
-        try:
-            setattr(error, _MARK, mark)
-        except AttributeError:  # a class with __slots__: it can't be marked, and is recorded twice instead
-            return None
-    return cast(_Mark, mark)
-
-
-def mark_recorded(error: BaseException, now: float) -> None:
-    """Remember that a span has recorded this exception at loop time ``now`` (seconds)."""
-    if mark := _mark(error):
-        mark.recorded_at = now
-
-
-def mark_exhausted(error: BaseException, now: float) -> None:
-    """Remember that a retry gave up on this exception at loop time ``now`` (seconds)."""
-    if mark := _mark(error):
-        mark.exhausted_at = now
-
-
-def recorded_since(error: BaseException, start: float) -> bool:
-    """Whether a span has recorded this exception since loop time ``start``.
-
-    The time matters: one exception instance may be raised by several attempts, each its own failure.
-    """
-    mark = getattr(error, _MARK, None)
-    return mark is not None and mark.recorded_at >= start
-
-
-def outcome_of(error: BaseException | None, start: float) -> Outcome:
-    """Outcome of a body that began at loop time ``start`` and ended by ``error`` (None: it returned).
-
-    ``timeout`` is not told from here: only the owner of a timer knows that it was its own.
-    """
-    if error is None:
-        return "success"
-    if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
-        return "cancelled"
-    mark = getattr(error, _MARK, None)
-    return "exhausted" if mark is not None and mark.exhausted_at >= start else "error"
 
 
 def error_type_of(outcome: Outcome, error: BaseException | None) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, get_args
 
+from retryscope._core.awaitables import is_async
 from retryscope.backoff import Jitter
 
 MAX_ATTEMPTS: Final = 10_000
@@ -94,6 +96,8 @@ class RetryPolicy:
                 raise TypeError(
                     f"RetryPolicy.retry_on must be a tuple of exception classes or a function, got {given!r}"
                 )
+            if is_async(given):
+                raise TypeError(f"RetryPolicy.retry_on must be a plain function, not an async one: {given!r}")
             return
         for kind in self.retry_on:
             if not _is_exception_class(kind):
@@ -105,10 +109,19 @@ class RetryPolicy:
                 raise TypeError(f"RetryPolicy.retry_on takes subclasses of Exception, got {kind!r}{why}")
 
     def retries(self, error: Exception) -> bool:
-        """Whether this error is worth another attempt."""
+        """Whether this error is worth another attempt.
+
+        Raises:
+            TypeError: ``retry_on`` returned an awaitable, which would always be true.
+        """
         if isinstance(self.retry_on, tuple):
             return isinstance(error, self.retry_on)
-        return bool(self.retry_on(error))
+        answer: object = self.retry_on(error)
+        if inspect.isawaitable(answer):
+            if inspect.iscoroutine(answer):
+                answer.close()  # or Python warns that it was never awaited
+            raise TypeError(f"RetryPolicy.retry_on must be a plain function: {self.retry_on!r} is async")
+        return bool(answer)
 
 
 def _is_exception_class(kind: object) -> bool:

@@ -9,8 +9,9 @@ from typing import Generic, ParamSpec, TypeVar
 
 from opentelemetry.trace import SpanContext
 
-from retryscope._core.scope import Scope, current_scope, leave_scope
-from retryscope.outcome import CleanupOutcome, Outcome, outcome_of
+from retryscope._core.marks import outcome_of, recorded_since, unmark
+from retryscope._core.scope import Scope, enclosing
+from retryscope.outcome import CleanupOutcome, Outcome
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -30,6 +31,7 @@ class Report(Generic[T]):
         cleanup_seconds: Time spent cleaning up after a cancel, in seconds.
         cleanup_outcome: How the last cleanup ended; None without one.
         span: The task's own span, once it has started.
+        recorded: Whether a span has recorded the error.
     """
 
     name: str
@@ -41,15 +43,19 @@ class Report(Generic[T]):
     cleanup_seconds: float = 0.0
     cleanup_outcome: CleanupOutcome | None = None
     span: SpanContext | None = field(default=None, repr=False)
+    recorded: bool = field(default=False, repr=False)
     _ended: tuple[Outcome, BaseException | None] = field(default=("success", None), repr=False)
 
     async def run(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Run ``fn`` and write down what became of it. Errors are kept; a cancel of this task is raised."""
+        """Run ``fn`` and write down what became of it.
+
+        Errors are kept; a cancel of this task is raised, and so is what is outside of ``Exception``.
+        """
         task = asyncio.current_task()
         assert task is not None
         cancels_before = task.cancelling()
         start = asyncio.get_running_loop().time()
-        token = current_scope.set(Scope(current_scope.get(), report=self))
+        scope = Scope(report=self)
         try:
             self.value = await fn(*args, **kwargs)
         except Exception as error:
@@ -58,30 +64,47 @@ class Report(Generic[T]):
             self._end(cancel, start)
             if task.cancelling() > cancels_before:  # meant for us, not for what we awaited
                 raise
+        except BaseException as error:
+            self._end(error, start)
+            raise
         else:
             self._end(None, start)
         finally:
-            leave_scope(token)
+            self._leave(scope)
+            del self, task  # what was raised knows this frame, and would be known by it
 
     def result(self) -> T:
         """The value that the task returned.
 
         Raises:
             BaseException: What the task raised instead.
+            asyncio.InvalidStateError: It has not ended.
         """
+        if self.outcome is None:
+            raise asyncio.InvalidStateError(f"{self.name} has not ended: there is no result yet")
         if self.error is not None:
-            raise self.error
+            try:
+                raise self.error
+            finally:
+                del self  # as asyncio does: what is raised knows this frame, and would be known by it
         return self.value  # type: ignore[return-value]  # None only where T allows it
 
     def execution_ended(self, outcome: Outcome, error: BaseException | None) -> None:
         """Called by every execution inside; tells a timeout of the task's own from a plain error."""
         self._ended = (outcome, error)
 
+    def _leave(self, scope: Scope) -> None:
+        outermost = enclosing(scope) is None
+        scope.end()
+        if self.error is not None and outermost:
+            unmark(self.error)
+
     def _end(self, error: BaseException | None, start: float) -> None:
         self.error = error
         outcome, ended_by = self._ended
         self.outcome = outcome if error is not None and ended_by is error else outcome_of(error, start)
         self.attempts = self.attempts or 1
+        self.recorded = error is not None and recorded_since(error, start)
 
 
 async def settle(fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Report[T]:

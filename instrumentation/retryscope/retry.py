@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import math
+import os
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
-from retryscope._core.awaitables import NotAwaitableError, require_async_callable, require_awaitable
+from retryscope._core.attempt import Attempt
+from retryscope._core.awaitables import (
+    NotAwaitableError,
+    require_async_callable,
+    require_async_function,
+    require_awaitable,
+)
+from retryscope._core.cancel_request import comes_of_cancel
 from retryscope._core.retrying import Retrying, RetrySpans
+from retryscope._core.scope import deadline_in_force
+from retryscope._core.timer import Timer, running_task
 from retryscope.backoff import jittered, next_delay, retry_after_of
 from retryscope.budget import RetryBudget
-from retryscope.operation import Operation
+from retryscope.operation import Operation, require_operation
 from retryscope.outcome import GiveUpReason
 from retryscope.policy import RetryPolicy
 
@@ -22,6 +33,7 @@ T = TypeVar("T")
 
 _DEFAULT_POLICY = RetryPolicy()
 _DEFAULT_RANDOM = random.Random()
+os.register_at_fork(after_in_child=_DEFAULT_RANDOM.seed)  # or forked workers would all come back together
 
 
 class retry:  # noqa: N801  (used as a decorator)
@@ -39,7 +51,7 @@ class retry:  # noqa: N801  (used as a decorator)
         rng: Source of the jitter; inject a seeded one in tests.
 
     Raises:
-        TypeError: What is called is a coroutine object, or no async function.
+        TypeError: An argument is of another class, or what is called or decorated is no async function.
 
     >>> import asyncio
     >>> flaky = Operation("flaky", workflow="docs")
@@ -64,15 +76,24 @@ class retry:  # noqa: N801  (used as a decorator)
         budget: RetryBudget | None = None,
         rng: random.Random = _DEFAULT_RANDOM,
     ) -> None:
-        self.operation = operation
+        self.operation = _of_decorator(operation)
+        if not isinstance(policy, RetryPolicy):
+            raise TypeError(f"retry takes a RetryPolicy second, got {policy!r}")
+        if budget is not None and not isinstance(budget, RetryBudget):
+            raise TypeError(f"retry takes a RetryBudget as its budget, got {budget!r}")
         self.policy = policy
         self.budget = budget
         self.rng = rng
         self._spans = RetrySpans(operation, policy.max_attempts, policy.attempt_timeout)
 
+    def __reduce__(self) -> tuple[Callable[..., retry], tuple[object, ...]]:
+        """A copy is made as this one was; the shared source of jitter stays shared."""
+        rng = None if self.rng is _DEFAULT_RANDOM else self.rng
+        return _made_again, (self.operation, self.policy, self.budget, rng)
+
     def __call__(self, fn: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """Decorate an async function."""
-        require_async_callable(fn, "retry")
+        require_async_function(fn, "retry")
 
         @functools.wraps(fn)
         async def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -109,6 +130,22 @@ class retry:  # noqa: N801  (used as a decorator)
         except BaseException as error:
             recording.end(error)
             raise
+        finally:
+            run.leave()
+
+
+def _made_again(
+    operation: Operation, policy: RetryPolicy, budget: RetryBudget | None, rng: random.Random | None
+) -> retry:
+    return retry(operation, policy, budget=budget, rng=rng or _DEFAULT_RANDOM)
+
+
+def _of_decorator(operation: object) -> Operation:
+    if inspect.isroutine(operation):
+        raise TypeError(
+            f"retry takes an Operation first: write @retry(OPERATION) on {operation.__qualname__}, not @retry"
+        )
+    return require_operation("retry", operation)
 
 
 class _Run:
@@ -117,7 +154,6 @@ class _Run:
     __slots__ = (
         "_attempt_timed_out",
         "_cancels_before",
-        "_deadline",
         "_delay",
         "_loop",
         "_retry",
@@ -127,17 +163,13 @@ class _Run:
 
     def __init__(self, retry_: retry, spans: RetrySpans) -> None:
         policy = retry_.policy
-        self._loop = asyncio.get_running_loop()
-        task = asyncio.current_task(self._loop)
-        if task is None:
-            raise RuntimeError("retry must be awaited inside an asyncio task")
+        self._task = running_task("retry")
+        self._loop = self._task.get_loop()
         self._retry = retry_
-        self._task = task
-        self._cancels_before = task.cancelling()
+        self._cancels_before = self._task.cancelling()
         self._delay = min(policy.max_delay, policy.base_delay)
         self._attempt_timed_out = False
         self.recording = Retrying(spans, limit=policy.deadline, clock=self._loop.time)
-        self._deadline = self.recording.scope.deadline
 
     async def attempt(
         self, fn: Callable[..., Awaitable[T]], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -145,22 +177,35 @@ class _Run:
         """Try once; the attempt is closed when it returns or raises."""
         limit = self._retry.policy.attempt_timeout
         now = self._loop.time()
-        when = self._deadline if limit is None else min(self._deadline, now + limit)
-        timer = asyncio.timeout_at(when) if when < math.inf else None
-        attempt = self.recording.begin_attempt(now, when, timer)
+        own = math.inf if limit is None else now + limit
+        timer = Timer(self._task, own, self.recording.scope)
+        if timer.when <= now:
+            raise self._out_of_time()
+        attempt = self.recording.begin_attempt(now, own, timer)
+        timer.start()
         try:
-            awaitable = require_awaitable(fn, fn(*args, **kwargs))
-            if timer is None:
-                value = await awaitable
-            else:
-                async with timer:
-                    value = await awaitable
+            value = await require_awaitable(fn, fn(*args, **kwargs))
         except BaseException as error:
+            if timer.stop(error):  # no local may hold what is raised: it would hold this frame in turn
+                raise self._timed_out(attempt, timer.when - now) from error
             attempt.end(error)
-            self._attempt_timed_out = attempt.timed_out
+            self._attempt_timed_out = False
             raise
+        timer.stop(None)
         attempt.end(None)
         return value
+
+    def _timed_out(self, attempt: Attempt, seconds: float) -> TimeoutError:
+        self._attempt_timed_out = True
+        what = f"attempt {self.recording.number} of {self.recording.operation.name}"
+        expired = TimeoutError(f"{what} timed out after {seconds:g} s")
+        attempt.end(expired, timed_out=seconds)
+        return expired
+
+    def _out_of_time(self) -> TimeoutError:
+        """There is no time left: what is tried now could not even be awaited."""
+        self._attempt_timed_out = True
+        return TimeoutError(f"no time is left for {self.recording.operation.name}: its deadline has passed")
 
     def plan_next(self, error: Exception) -> tuple[float, str]:
         """Seconds to wait before the next attempt, and who said so: ``policy`` or ``retry_after``."""
@@ -176,20 +221,23 @@ class _Run:
 
     def gives_up(self, error: Exception, delay: float) -> bool:
         """Whether there will be no further attempt; if so, the reason is recorded."""
-        self._raise_swallowed_cancel()
+        self._raise_swallowed_cancel(error)
         recording = self.recording
         policy, budget = self._retry.policy, self._retry.budget
         now = self._loop.time()
+        deadline, _ = deadline_in_force(recording.scope)
         reason: GiveUpReason
-        if isinstance(error, NotAwaitableError) or not policy.retries(error):
-            reason = "non_retryable"
-        elif self._attempt_timed_out and now >= self._deadline:
+        if self._attempt_timed_out and now >= deadline:
             # The deadline itself ended the attempt: that is the operation's own timeout.
             reason = "deadline"
             recording.timed_out = True
+        elif not self._attempt_timed_out and (
+            isinstance(error, NotAwaitableError) or not policy.retries(error)
+        ):
+            reason = "non_retryable"
         elif recording.number >= policy.max_attempts:
             reason = "max_attempts"
-        elif now + delay >= self._deadline:
+        elif now + delay >= deadline:
             reason = "deadline"
         elif budget is not None and not budget.try_spend():
             reason = "budget"
@@ -203,9 +251,21 @@ class _Run:
         self.recording.begin_wait(delay, source)
         await asyncio.sleep(delay)
         self.recording.end_wait()
-        self._raise_swallowed_cancel()
-
-    def _raise_swallowed_cancel(self) -> None:
-        """Stop if a cancel arrived that the called code has swallowed."""
-        if self._task.cancelling() > self._cancels_before:
+        if self._task.cancelling() > self._cancels_before:  # nobody else's: nothing but a wait has run
             raise asyncio.CancelledError
+
+    def leave(self) -> None:
+        """Let the task go: it may end by what was raised, which knows the frames that know this."""
+        del self._task
+
+    def _raise_swallowed_cancel(self, error: Exception) -> None:
+        """Stop if a cancel arrived that the called code has turned into its own error.
+
+        The count alone proves nothing: a ``TaskGroup`` with a failed child leaves it raised before Python
+        3.13, and so do libraries whose timeouts never call ``uncancel()``.
+        """
+        requests = self._task.cancelling()
+        if requests > self._cancels_before:
+            if comes_of_cancel(error):
+                raise asyncio.CancelledError
+            self._cancels_before = requests

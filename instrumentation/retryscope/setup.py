@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import get_args
+from typing import Final, get_args
 
-import prometheus_client
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -33,8 +33,10 @@ from retryscope._recording.sdk import TracerRecorder
 from retryscope._recording.telemetry import AttemptsAs, Telemetry, install, tracing_failure_counter
 from retryscope.metrics import SERIES_PER_OPERATION, Metrics, metrics_for
 from retryscope.outcome import Outcome, status_rule
+from retryscope.printable import encodable
 
 _log = logging.getLogger("retryscope")
+_EXPORTER: Final = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 
 
 @dataclass(slots=True)
@@ -66,6 +68,11 @@ def setup(
     ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` is set, exports there over OTLP/HTTP (queue and batches by the
     ``OTEL_BSP_*`` variables). ``OTEL_SDK_DISABLED=true`` switches spans off; metrics stay.
 
+    Beyond that, and the metrics in ``registry``, nothing of the process is changed, except that the exporter
+    logs each of its messages once, and that :func:`shutdown` is called when the interpreter ends: what is
+    queued is sent also where an exception ends the program. A process that is forked from this one exports
+    its own spans, and none of this one's.
+
     Args:
         service_name: ``service.name``, where these variables don't say it.
         registry: Where the metrics are registered.
@@ -90,7 +97,6 @@ def setup(
     if _installed is not None:
         raise RuntimeError("retryscope.setup() was called before; call shutdown() first")
     disabled = is_disabled()
-    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
     metrics = metrics_for(registry)
     recorder: Recorder
     if disabled:
@@ -101,6 +107,7 @@ def setup(
         tracer = provider.get_tracer(semconv.SCOPE_NAME)
         recorder = TracerRecorder(tracer, time_ns, tracing_failure_counter(metrics))
     install(Telemetry(recorder, metrics, time_ns, is_failure, attempts))
+    atexit.register(shutdown)  # also where an exception ends the program: its spans are those to look at
     _log.info(
         "telemetry is set up; the declared operations have at most %d series, %d each",
         metrics.series_bound(),
@@ -129,7 +136,8 @@ def _own_provider(
 ) -> tuple[trace.TracerProvider, _Installed]:
     global _made_global
     check_resource()
-    named = {} if service_name is None or service_name_of_environment() else {SERVICE_NAME: service_name}
+    given = service_name is not None and not service_name_of_environment()
+    named = {SERVICE_NAME: encodable(service_name)} if given and service_name else {}
     exporter = _otlp_export(metrics)
     provider = TracerProvider(
         sampler=sampler(), resource=HashedOnce(Resource.create(named)), shutdown_on_exit=False
@@ -159,7 +167,8 @@ def _otlp_export(metrics: Metrics) -> ExportProcessor | None:
         )
     delay = positive_int("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MILLIS)
     # On the very logger: a filter is not asked about the records of the loggers below its own.
-    logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter").addFilter(_EachMessageOnce())
+    _each_message_once.forget()
+    logging.getLogger(_EXPORTER).addFilter(_each_message_once)
     session = CollectorSession()
     processor = ExportProcessor(
         OTLPSpanExporter(session=session, **options),
@@ -185,6 +194,13 @@ class _EachMessageOnce(logging.Filter):
         self._seen.add(record.msg)
         return new
 
+    def forget(self) -> None:
+        """Log each again."""
+        self._seen.clear()
+
+
+_each_message_once: Final = _EachMessageOnce()
+
 
 def shutdown(timeout: float = 5.0) -> None:
     """Export what is queued, within ``timeout`` seconds, and stop recording spans.
@@ -196,6 +212,8 @@ def shutdown(timeout: float = 5.0) -> None:
     installed, _installed = _installed, None
     if installed is None:
         return
+    atexit.unregister(shutdown)
+    logging.getLogger(_EXPORTER).removeFilter(_each_message_once)
     if installed.exporter is not None:
         installed.exporter.close(timeout)
     if installed.own_provider is not None:

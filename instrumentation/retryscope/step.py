@@ -6,8 +6,9 @@ from types import TracebackType
 from typing import Self
 
 from retryscope import semconv
+from retryscope._core.entry import first_entry
 from retryscope._core.execution import OperationExecution, as_run_here
-from retryscope.operation import Operation
+from retryscope.operation import Operation, require_operation, require_task_name
 from retryscope.printable import shown
 
 
@@ -19,6 +20,10 @@ class step:  # noqa: N801  (reads like asyncio.timeout)
     Args:
         operation: The declared operation.
         name: Name of this one, on the span; may be variable.
+
+    Raises:
+        TypeError: ``operation`` is no operation, or ``name`` no text.
+        RuntimeError: It was entered before.
 
     >>> import asyncio
     >>> parsing = Operation("parsing", workflow="docs")
@@ -32,16 +37,19 @@ class step:  # noqa: N801  (reads like asyncio.timeout)
     __slots__ = ("_execution", "_name", "_operation")
 
     def __init__(self, operation: Operation, *, name: str | None = None) -> None:
-        self._operation = operation
-        self._name = name
+        self._operation = require_operation("step", operation)
+        self._name = require_task_name("step", name)
+        self._execution: OperationExecution | None = None
 
     async def __aenter__(self) -> Self:
+        first_entry(self._execution, "step")
         self._execution = start_step(self._operation, self._name)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
+        assert self._execution is not None
         self._execution.end(error)
 
 

@@ -1,4 +1,4 @@
-"""Timeouts and deadlines, on ``asyncio.timeout``.
+"""Timeouts and deadlines, as ``asyncio.timeout``.
 
 Never ``wait_for``: on Python 3.11 it can swallow an outer cancel, and it runs the body in another task,
 where context variables and span parents are lost.
@@ -6,17 +6,17 @@ where context variables and span parents are lost.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import sys
-from contextvars import Token
 from types import TracebackType
 from typing import Self
 
 from retryscope import semconv
+from retryscope._core.entry import first_entry
 from retryscope._core.execution import OperationExecution, as_run_here
-from retryscope._core.scope import Scope, current_scope, inherited_deadline, leave_scope
-from retryscope.operation import Operation
+from retryscope._core.scope import Scope, current_scope, deadline_in_force
+from retryscope._core.timer import Timer, running_task
+from retryscope.operation import Operation, require_operation, require_task_name
 from retryscope.printable import shown
 
 
@@ -51,8 +51,10 @@ class timeout:  # noqa: N801  (named as asyncio.timeout is)
         name: Name of this task, on the span; may be variable.
 
     Raises:
+        TypeError: ``operation`` is no operation, or ``limit`` no number.
         ValueError: ``limit`` is out of bounds.
-        TimeoutError: The limit was reached.
+        TimeoutError: The limit was reached, or an enclosing deadline has passed before it was entered.
+        RuntimeError: It was entered before, or outside of a task.
 
     >>> import asyncio
     >>> slow = Operation("slow", workflow="docs")
@@ -65,55 +67,67 @@ class timeout:  # noqa: N801  (named as asyncio.timeout is)
     TimeoutError: slow timed out after 0.001 s
     """
 
-    __slots__ = ("_effective", "_execution", "_limit", "_name", "_operation", "_timer")
+    __slots__ = ("_began", "_execution", "_limit", "_name", "_operation", "_timer")
 
     def __init__(self, operation: Operation, limit: float, *, name: str | None = None) -> None:
-        self._operation = operation
+        self._operation = require_operation("timeout", operation)
         self._limit = require_seconds("timeout limit", limit)
-        self._name = name
+        self._name = require_task_name("timeout", name)
+        self._execution: OperationExecution | None = None
 
     async def __aenter__(self) -> Self:
-        now = asyncio.get_running_loop().time()
-        inherited = inherited_deadline()
+        first_entry(self._execution, "timeout")
+        task = running_task("timeout")
+        now = task.get_loop().time()
+        around = current_scope()
         own = now + self._limit
-        when = min(own, inherited)
-        self._effective = self._limit if own <= inherited else inherited - now
-        self._timer = asyncio.timeout_at(when)
-        await self._timer.__aenter__()  # first: it refuses to run outside a task
+        timer = Timer(task, own, around)
         operation = as_run_here(self._operation)
         attributes: dict[str, str | float] = {
             **operation.attributes,
             semconv.TIMEOUT_LIMIT: self._limit,
         }
+        inherited, _ = deadline_in_force(around)
         if inherited < math.inf:
-            attributes[semconv.DEADLINE] = inherited - now
+            attributes[semconv.DEADLINE] = max(0.0, inherited - now)
         if self._name is not None:
             attributes[semconv.TASK_NAME] = shown(self._name)
-        self._execution = OperationExecution(
-            operation,
-            f"{semconv.SPAN_TIMEOUT} {operation.name}",
-            attributes,
-            deadline=when,
-            timer=self._timer,
-        )
+        span_name = f"{semconv.SPAN_TIMEOUT} {operation.name}"
+        execution = OperationExecution(operation, span_name, attributes, deadline=own, timer=timer)
+        self._execution = execution
+        self._timer = timer
+        self._began = now
+        if timer.when <= now:  # what began now could not even be awaited
+            raise self._ran_out(f"no time is left for {self._what}: its deadline has passed")
+        timer.span = execution.span.context
+        timer.start()
         return self
+
+    @property
+    def _what(self) -> str:
+        return self._name or self._operation.name
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         execution = self._execution
-        try:
-            await self._timer.__aexit__(kind, error, tb)
-        except TimeoutError as expired:
-            # Raised only where the cancel was the timer's own; an outer cancel stays a CancelledError.
-            what = self._name or self._operation.name
-            execution.ran_out(expired, f"{what} timed out after {self._effective:g} s", self._limit)
-            execution.end(expired, self._overrun())
-            raise
-        execution.end(error, self._overrun())
+        assert execution is not None
+        if self._timer.stop(error):
+            seconds = self._timer.when - self._began
+            raise self._ran_out(f"{self._what} timed out after {seconds:g} s") from error
+        execution.end(error, self._overrun(execution))
 
-    def _overrun(self) -> dict[str, float] | None:
-        elapsed = self._execution.clock() - self._execution.started
+    def _ran_out(self, message: str) -> TimeoutError:
+        """End it so; what is to be raised, which no local of the caller's may hold."""
+        execution = self._execution
+        assert execution is not None
+        expired = TimeoutError(message)
+        execution.ran_out(self._limit)
+        execution.end(expired, self._overrun(execution))
+        return expired
+
+    def _overrun(self, execution: OperationExecution) -> dict[str, float] | None:
+        elapsed = execution.clock() - execution.started
         return {semconv.TIMEOUT_ELAPSED: elapsed} if elapsed > self._limit else None
 
 
@@ -122,7 +136,7 @@ class deadline:  # noqa: N801  (reads like asyncio.timeout)
 
     An async context manager. The limit is passed down: a ``retry`` inside never sleeps past it, and an
     attempt's timeout is the shorter of its own and what is left. When it is reached the body is cancelled
-    (cause ``deadline``) and ``TimeoutError`` is raised.
+    (cause ``deadline``) and ``TimeoutError`` is raised. It binds nobody beyond its block.
 
     Args:
         limit: Seconds from entering, finite and > 0. An enclosing shorter deadline stays in force.
@@ -130,6 +144,7 @@ class deadline:  # noqa: N801  (reads like asyncio.timeout)
     Raises:
         ValueError: ``limit`` is out of bounds.
         TimeoutError: The deadline was reached.
+        RuntimeError: It was entered before, or outside of a task.
 
     >>> import asyncio
     >>> async def main():
@@ -141,26 +156,24 @@ class deadline:  # noqa: N801  (reads like asyncio.timeout)
     TimeoutError: deadline of 0.001 s reached
     """
 
-    __slots__ = ("_limit", "_timer", "_token")
+    __slots__ = ("_limit", "_scope", "_timer")
 
     def __init__(self, limit: float) -> None:
         self._limit = require_seconds("deadline", limit)
+        self._scope: Scope | None = None
 
     async def __aenter__(self) -> Self:
-        when = asyncio.get_running_loop().time() + self._limit
-        self._timer = asyncio.timeout_at(when)
-        scope = Scope(current_scope.get(), deadline=when, timer=self._timer)
-        self._token: Token[Scope | None] = current_scope.set(scope)
-        await self._timer.__aenter__()
+        first_entry(self._scope, "deadline")
+        task = running_task("deadline")
+        self._timer = Timer(task, task.get_loop().time() + self._limit)
+        self._scope = Scope(deadline=self._timer.when, timer=self._timer)
+        self._timer.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        if kind is not GeneratorExit:
-            leave_scope(self._token)
-        try:
-            await self._timer.__aexit__(kind, error, tb)
-        except TimeoutError as expired:
-            expired.args = (f"deadline of {self._limit:g} s reached",)
-            raise
+        assert self._scope is not None
+        self._scope.end()
+        if self._timer.stop(error):
+            raise TimeoutError(f"deadline of {self._limit:g} s reached") from error

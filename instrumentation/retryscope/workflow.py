@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from types import TracebackType
 from typing import Self
@@ -11,12 +10,15 @@ from opentelemetry.trace import SpanContext
 
 from retryscope import semconv
 from retryscope._core.ending import Ending
+from retryscope._core.entry import first_entry
 from retryscope._core.execution import Execution
+from retryscope._core.timer import Timer, running_task
 from retryscope._recording.recorder import Attributes
 from retryscope._recording.telemetry import active
 from retryscope.metrics import WorkflowMetrics
 from retryscope.operation import require_name
 from retryscope.outcome import Outcome
+from retryscope.printable import encodable
 from retryscope.timeout import require_seconds
 
 
@@ -34,6 +36,7 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
     Raises:
         ValueError: ``deadline`` is out of bounds, or ``name`` is no name.
         TimeoutError: The deadline was reached.
+        RuntimeError: It was entered before, or has a deadline and is outside of a task.
 
     >>> import asyncio
     >>> async def main():
@@ -44,7 +47,7 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
     'success'
     """
 
-    __slots__ = ("_attributes", "_deadline", "_execution", "_name", "_redelivery_of", "_timer")
+    __slots__ = ("_attributes", "_deadline", "_entered", "_name", "_redelivery_of", "_timer")
 
     def __init__(
         self,
@@ -55,9 +58,19 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
         redelivery_of: SpanContext | None = None,
     ) -> None:
         self._name = require_name("workflow name", name)
-        self._attributes = attributes or {}
+        self._attributes = {
+            encodable(key): encodable(value) if isinstance(value, str) else value
+            for key, value in (attributes or {}).items()
+        }
         self._redelivery_of = redelivery_of
         self._deadline = None if deadline is None else require_seconds("workflow deadline", deadline)
+        self._entered: _WorkflowExecution | None = None
+
+    @property
+    def _execution(self) -> _WorkflowExecution:
+        if self._entered is None:
+            raise RuntimeError(f"workflow {self._name} has not been entered")
+        return self._entered
 
     @property
     def outcome(self) -> Outcome | None:
@@ -75,30 +88,37 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
         return self._execution.clock() - self._execution.started
 
     async def __aenter__(self) -> Self:
+        first_entry(self._entered, "workflow")
         limit = self._deadline
-        when = math.inf if limit is None else asyncio.get_running_loop().time() + limit
-        self._timer = asyncio.timeout_at(None if limit is None else when)
-        await self._timer.__aenter__()
-        execution = _WorkflowExecution(self._name, self._attributes, limit, when, self._timer)
+        timer: Timer | None = None
+        if limit is not None:
+            task = running_task("workflow")
+            timer = Timer(task, task.get_loop().time() + limit)
+        execution = _WorkflowExecution(self._name, self._attributes, limit, timer)
         if self._redelivery_of is not None:
             recorder = execution.telemetry.recorder
             recorder.link(execution.span, self._redelivery_of, semconv.LINK_REDELIVERY_OF)
-        self._execution = execution
+        self._entered = execution
+        self._timer = timer
+        if timer is not None:
+            timer.span = execution.span.context
+            timer.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
-        execution = self._execution
-        try:
-            await self._timer.__aexit__(kind, error, tb)
-        except TimeoutError as expired:
-            assert self._deadline is not None
-            what = f"workflow {self._name} ran past its deadline of {self._deadline:g} s"
-            execution.ran_out(expired, what, self._deadline)
-            execution.end(expired)
-            raise
-        execution.end(error)
+        if self._timer is not None and self._timer.stop(error):
+            raise self._ran_out() from error
+        self._execution.end(error)
+
+    def _ran_out(self) -> TimeoutError:
+        """End it so; what is to be raised, which no local of the caller's may hold."""
+        assert self._deadline is not None
+        expired = TimeoutError(f"workflow {self._name} ran past its deadline of {self._deadline:g} s")
+        self._execution.ran_out(self._deadline)
+        self._execution.end(expired)
+        return expired
 
 
 class _WorkflowExecution(Execution):
@@ -109,17 +129,17 @@ class _WorkflowExecution(Execution):
         name: str,
         further: Attributes,
         limit: float | None,
-        deadline: float,
-        timer: asyncio.Timeout,
+        timer: Timer | None,
     ) -> None:
         telemetry = active()
         attributes = {semconv.WORKFLOW: name, **further}
         if limit is not None:
             attributes[semconv.DEADLINE] = limit
         span_name = f"{semconv.SPAN_WORKFLOW} {name}"
-        super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer, workflow=name)
         self.outcome: Outcome | None = None
-        self._metrics: WorkflowMetrics = telemetry.metrics.of_workflow(name)
+        self._metrics: WorkflowMetrics = telemetry.metrics.of_workflow(name)  # first: nothing is open yet
+        deadline = math.inf if timer is None else timer.when
+        super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer, workflow=name)
         self._metrics.started()
 
     def _count(self, outcome: Outcome, ending: Ending | None) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from retryscope import semconv
 from retryscope._core.ending import Ending, explain
 from retryscope._core.execution import OperationExecution
-from retryscope._core.scope import Scope, current_scope, leave_scope
+from retryscope._core.marks import outcome_of
+from retryscope._core.scope import Expiring, Scope
 from retryscope._recording.recorder import Attributes, OpenSpan
-from retryscope.outcome import Outcome, message_of, outcome_of
+from retryscope.outcome import Outcome, message_of
 
 _log = logging.getLogger("retryscope")
 _SUCCEEDED: Attributes = {semconv.OUTCOME: "success"}
@@ -25,20 +25,21 @@ class Attempt:
         span_name: ``attempt {operation}``.
         attributes: Span attributes, the number among them.
         started: Now, in seconds of the execution's clock.
-        deadline: By which it must end, by the same clock.
+        deadline: Its own, by the same clock; infinity: none of its own.
         timer: What sees to that; None: nothing does.
+
+    Attributes:
+        timed_out: Its limit has ended it.
     """
 
     __slots__ = (
         "_attributes",
-        "_deadline",
         "_execution",
         "_number",
         "_own_span",
-        "_scope_token",
+        "_scope",
         "_span",
         "_started",
-        "_timer",
         "timed_out",
     )
 
@@ -51,31 +52,32 @@ class Attempt:
         *,
         started: float,
         deadline: float,
-        timer: asyncio.Timeout | None,
+        timer: Expiring | None,
     ) -> None:
         self._execution = execution
         self._number = number
         self._attributes = attributes
         self._started = started
-        self._deadline = deadline
-        self._timer = timer
         self.timed_out = False
         self._own_span: OpenSpan | None = None
         if execution.telemetry.attempts == "spans":
             self._own_span = execution.telemetry.recorder.start(span_name, attributes)
         self._span = self._own_span or execution.span
-        scope = Scope(
-            execution.scope,
+        self._scope = Scope(
             execution=execution,
             deadline=deadline,
             timer=timer,
             span=self._span.context,
             attempt=number,
         )
-        self._scope_token = current_scope.set(scope)
 
-    def end(self, error: BaseException | None) -> None:
-        """Close the attempt: classify, count, log, end the span."""
+    def end(self, error: BaseException | None, timed_out: float | None = None) -> None:
+        """Close the attempt: classify, count, log, end the span.
+
+        Args:
+            error: What came out of it, or None if it returned.
+            timed_out: Seconds of the limit that has ended it, where one has.
+        """
         execution = self._execution
         now = execution.clock()
         seconds = now - self._started
@@ -83,13 +85,16 @@ class Attempt:
         if execution.report is not None:
             execution.report.attempts += 1
         if error is None:
-            leave_scope(self._scope_token)
+            self._scope.end()
             execution.metrics.attempt("success", "", seconds, None)
             self._close(seconds, _SUCCEEDED)
             return
         outcome = self._classify(error)
-        if outcome == "timeout":
-            self._run_out(error)  # first: it gives the error its message
+        if timed_out is not None:
+            outcome = "timeout"
+            self.timed_out = True
+            limit = {semconv.ATTEMPT_NUMBER: self._number, semconv.TIMEOUT_LIMIT: timed_out}
+            execution.telemetry.recorder.event(execution.span, semconv.EVENT_TIMEOUT, limit)
         ending = explain(
             execution.telemetry,
             self._span,
@@ -100,8 +105,7 @@ class Attempt:
             now=now,
             is_part=True,
         )
-        if not ending.abandoned:
-            leave_scope(self._scope_token)
+        self._scope.end()
         final = {semconv.OUTCOME: outcome, **ending.attributes}
         if ending.request is None and _log.isEnabledFor(logging.DEBUG):
             number = {semconv.ATTEMPT_NUMBER: self._number}
@@ -124,23 +128,8 @@ class Attempt:
         elif ending is None:
             recorder.end(self._own_span, final)
         else:
-            recorder.end(self._own_span, final, failure=ending.failure, abandoned=ending.abandoned)
+            recorder.end(self._own_span, final, failure=ending.failure)
 
     def _classify(self, error: BaseException) -> Outcome:
         outcome = outcome_of(error, self._started)
-        if outcome == "cancelled":
-            return "cancelled"  # wins over a timer that fired at the same time
-        if isinstance(error, TimeoutError) and self._timer is not None and self._timer.expired():
-            return "timeout"
-        return "error"  # also where a retry inside gave up
-
-    def _run_out(self, error: BaseException) -> None:
-        execution = self._execution
-        self.timed_out = True
-        limit = self._deadline - self._started
-        error.args = (f"attempt {self._number} of {execution.operation.name} timed out after {limit:g} s",)
-        execution.telemetry.recorder.event(
-            execution.span,
-            semconv.EVENT_TIMEOUT,
-            {semconv.ATTEMPT_NUMBER: self._number, semconv.TIMEOUT_LIMIT: limit},
-        )
+        return "error" if outcome == "exhausted" else outcome  # a retry inside gave up

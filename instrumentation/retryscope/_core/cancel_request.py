@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import asyncio
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from opentelemetry.trace import SpanContext
 
 from retryscope import semconv
-from retryscope._core.scope import Scope
+from retryscope._core.foreign import CAUSE, CONTEXT
+from retryscope._core.marks import marks_of
+from retryscope._core.scope import Scope, enclosing
 from retryscope._recording.telemetry import active
 from retryscope.outcome import CancelCause
 from retryscope.printable import shown
 
-_SEEN = "__resilience_seen__"
+
+class Signature:
+    """What a timer knows a cancel of its own by.
+
+    Attributes:
+        overruled: Somebody else has asked since.
+    """
+
+    __slots__ = ("overruled",)
+
+    def __init__(self) -> None:
+        self.overruled = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +41,7 @@ class CancelRequest:
         reason: Why, in the words of whoever asked; None where they gave none.
         task: Name of the task that asked; None where it is not known.
         location: Where in the code, as ``module.function:line``; None where it is not known.
+        signature: What a timer knows its own cancel by.
 
     >>> str(CancelRequest("shutdown", reason="a new version", task="main"))
     'cancelled: shutdown (a new version), by task main'
@@ -38,6 +53,7 @@ class CancelRequest:
     reason: str | None = None
     task: str | None = None
     location: str | None = None
+    signature: Signature | None = field(default=None, repr=False)
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -113,14 +129,31 @@ def _surrounding_cause(around: Scope | None) -> CancelRequest:
             return CancelRequest("deadline", scope.span)
         if declared is None and scope.cause is not None:
             declared = CancelRequest(scope.cause, scope.span)
-        scope = scope.parent
+        scope = enclosing(scope)
     return declared or CancelRequest("request")
 
 
 def _first_seen(error: BaseException) -> int:
     """When the cancellation arrived: before the cleanup that it led to."""
-    seen: int | None = getattr(error, _SEEN, None)
-    if seen is None:
-        seen = active().time_ns()
-        setattr(error, _SEEN, seen)
-    return seen
+    marks = marks_of(error)
+    marks.seen_ns = marks.seen_ns or active().time_ns()
+    return marks.seen_ns
+
+
+def comes_of_cancel(error: BaseException) -> bool:
+    """Whether a cancellation is what led to an error, by its causes and contexts, also those not shown.
+
+    Not where a timer, anybody's, has made a ``TimeoutError`` of a cancel of its own, or a ``TaskGroup`` has
+    made a group of its children's errors.
+    """
+    seen: set[int] = set()
+    links: list[BaseException | None] = [error]
+    while links:
+        link = links.pop()
+        if link is None or id(link) in seen or isinstance(link, (TimeoutError, BaseExceptionGroup)):
+            continue
+        if isinstance(link, asyncio.CancelledError):
+            return True
+        seen.add(id(link))
+        links += (CAUSE(link), CONTEXT(link))
+    return False

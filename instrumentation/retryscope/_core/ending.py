@@ -10,17 +10,11 @@ from typing import NamedTuple
 
 from retryscope import semconv
 from retryscope._core.cancel_request import CancelRequest, cancel_request
+from retryscope._core.marks import mark_exhausted, mark_recorded, recorded_since
 from retryscope._core.scope import Scope
 from retryscope._recording.recorder import OpenSpan, Recorder
 from retryscope._recording.telemetry import Telemetry
-from retryscope.outcome import (
-    Outcome,
-    error_type_of,
-    mark_exhausted,
-    mark_recorded,
-    message_of,
-    recorded_since,
-)
+from retryscope.outcome import Outcome, error_type_of, message_of
 
 
 class Ending(NamedTuple):
@@ -39,11 +33,6 @@ class Ending(NamedTuple):
     attributes: dict[str, str]
     failure: str | None = None
     request: CancelRequest | None = None
-
-    @property
-    def abandoned(self) -> bool:
-        """Whether the code is being torn down from outside of its context, which is not its to restore."""
-        return isinstance(self.error, GeneratorExit)
 
 
 def explain(

@@ -12,15 +12,17 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 from retryscope import semconv
 from retryscope._core.cancel_request import CancelRequest
 from retryscope._core.ending import Ending, explain
-from retryscope._core.scope import Scope, current_scope, leave_scope
+from retryscope._core.marks import outcome_of, unmark
+from retryscope._core.scope import Expiring, Scope, enclosing, report_here, workflow_here
 from retryscope._recording.recorder import Attributes
 from retryscope._recording.telemetry import Telemetry, active
 from retryscope.operation import Operation
-from retryscope.outcome import Outcome, message_of, outcome_of
+from retryscope.outcome import Outcome, message_of
 
 _log = logging.getLogger("retryscope")
 
@@ -50,7 +52,6 @@ class Execution(ABC):
     """
 
     __slots__ = (
-        "_scope_token",
         "clock",
         "report",
         "scope",
@@ -67,7 +68,7 @@ class Execution(ABC):
         attributes: Attributes,
         *,
         deadline: float = math.inf,
-        timer: asyncio.Timeout | None = None,
+        timer: Expiring | None = None,
         workflow: str | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -76,18 +77,16 @@ class Execution(ABC):
         self.started = self.clock()
         self.timed_out = False
         self.span = telemetry.recorder.start(span_name, attributes)
+        self.report = report_here()
         self.scope = Scope(
-            current_scope.get(),
             execution=self,
             deadline=deadline,
             timer=timer,
             span=self.span.context,
             workflow=workflow,
         )
-        self.report = self.scope.report
         if self.report is not None and self.report.span is None:
             self.report.span = self.span.context
-        self._scope_token = current_scope.set(self.scope)
 
     def end(self, error: BaseException | None, attributes: Attributes | None = None) -> None:
         """Close the execution: classify, count, log, end the span.
@@ -108,7 +107,7 @@ class Execution(ABC):
                 self.span,
                 outcome,
                 error,
-                around=self.scope.parent,
+                around=enclosing(self.scope),
                 started=self.started,
                 now=self.clock(),
             )
@@ -117,21 +116,18 @@ class Execution(ABC):
         self._count(outcome, ending)
         if self.report is not None:
             self.report.execution_ended(outcome, error)
-        abandoned = ending is not None and ending.abandoned
-        if not abandoned:
-            leave_scope(self._scope_token)
-        self.scope.execution = None  # a cycle would keep every span alive until the next garbage collection
-        self.telemetry.recorder.end(self.span, final, failure=failure, abandoned=abandoned)
+        outermost = enclosing(self.scope) is None
+        self.scope.end()
+        if error is not None and outermost:
+            unmark(error)
+        self.telemetry.recorder.end(self.span, final, failure=failure)
 
-    def ran_out(self, expired: TimeoutError, message: str, limit: float) -> None:
-        """Its own timer has ended it: say so on the exception and on the span, before :meth:`end`.
+    def ran_out(self, limit: float) -> None:
+        """Its own limit has ended it: say so on the span, before :meth:`end`.
 
         Args:
-            expired: What the timer raised.
-            message: What ran out, of how many seconds.
-            limit: Those seconds, as the caller gave them.
+            limit: Seconds, as the caller gave them.
         """
-        expired.args = (message,)
         self.timed_out = True
         self.telemetry.recorder.event(self.span, semconv.EVENT_TIMEOUT, {semconv.TIMEOUT_LIMIT: limit})
 
@@ -145,10 +141,10 @@ class Execution(ABC):
 
 def as_run_here(operation: Operation) -> Operation:
     """The operation under the name of the workflow that it runs in; outside of any it is as declared."""
-    scope = current_scope.get()
-    if scope is None or scope.workflow is None or scope.workflow == operation.workflow:
+    workflow = workflow_here()
+    if workflow is None or workflow == operation.workflow:
         return operation
-    return active().metrics.in_workflow(operation, scope.workflow)
+    return active().metrics.in_workflow(operation, workflow)
 
 
 class OperationExecution(Execution):
@@ -165,6 +161,9 @@ class OperationExecution(Execution):
 
     __slots__ = ("_enclosing", "attempts", "metrics", "operation")
 
+    is_attempt: ClassVar[bool] = True
+    """Without an attempt inside that has counted itself, it was one."""
+
     def __init__(
         self,
         operation: Operation,
@@ -172,14 +171,14 @@ class OperationExecution(Execution):
         attributes: Attributes,
         *,
         deadline: float = math.inf,
-        timer: asyncio.Timeout | None = None,
+        timer: Expiring | None = None,
         clock: Clock | None = None,
     ) -> None:
         telemetry = active()
-        super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer, clock=clock)
         self.operation = operation
         self.attempts = 0
-        self.metrics = telemetry.metrics.of(operation)
+        self.metrics = telemetry.metrics.of(operation)  # first: nothing is open yet if this fails
+        super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer, clock=clock)
         self._enclosing = self._find_enclosing()
         if self._enclosing is None:
             self.metrics.started()
@@ -194,14 +193,14 @@ class OperationExecution(Execution):
 
         A ``timeout`` inside a ``retry`` of the same operation is part of the attempt, not an operation more.
         """
-        parent = self.scope.parent
-        enclosing = None if parent is None else parent.execution
+        parent = enclosing(self.scope)
+        around = None if parent is None else parent.execution
         if (
-            isinstance(enclosing, OperationExecution)
-            and enclosing.operation is self.operation
-            and enclosing.scope.task == self.scope.task
+            isinstance(around, OperationExecution)
+            and around.operation is self.operation
+            and around.scope.task == self.scope.task
         ):
-            return enclosing.host
+            return around.host
         return None
 
     def _count(self, outcome: Outcome, ending: Ending | None) -> None:
@@ -211,7 +210,7 @@ class OperationExecution(Execution):
             return
         exemplar = self.span.exemplar
         seconds = self.clock() - self.started
-        if self.attempts == 0:  # no retry inside has counted its own: the execution was one attempt
+        if self.attempts == 0 and self.is_attempt:
             self.attempts = 1
             if ending is None:
                 self.metrics.attempt("success", "", seconds, None)

@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import Span, SpanProcessor
 from opentelemetry.trace import SpanKind
 
 from retryscope import semconv
-from retryscope._core.scope import current_scope
+from retryscope._core.scope import attempt_here
 
 _HTTP = (semconv.HTTP_REQUEST_METHOD, "http.method")
 """What tells an HTTP span from another client's; the second is the convention's old name for it."""
@@ -25,9 +25,9 @@ class ResendCount(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Look at a span that starts where an attempt runs."""
-        scope = current_scope.get()
-        if scope is None or scope.attempt < 2 or span.kind is not SpanKind.CLIENT:
+        attempt = attempt_here()
+        if attempt < 2 or span.kind is not SpanKind.CLIENT:
             return
         attributes = span.attributes or {}
         if semconv.HTTP_RESEND_COUNT not in attributes and any(name in attributes for name in _HTTP):
-            span.set_attribute(semconv.HTTP_RESEND_COUNT, scope.attempt - 1)
+            span.set_attribute(semconv.HTTP_RESEND_COUNT, attempt - 1)

@@ -6,7 +6,6 @@ code too, an adapter to another one.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from typing import Final
@@ -15,10 +14,11 @@ from retryscope import semconv
 from retryscope._core.attempt import Attempt
 from retryscope._core.ending import explain
 from retryscope._core.execution import Clock, OperationExecution, as_run_here, running_clock
-from retryscope._core.scope import inherited_deadline
+from retryscope._core.marks import outcome_of
+from retryscope._core.scope import Expiring, inherited_deadline
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope.operation import Operation
-from retryscope.outcome import GiveUpReason, Outcome, error_type, message_of, outcome_of
+from retryscope.outcome import GiveUpReason, Outcome, error_type, message_of
 
 _log = logging.getLogger("retryscope")
 _COMPLETED: Attributes = {semconv.OUTCOME: "success"}
@@ -98,18 +98,19 @@ class Retrying(OperationExecution):
     >>> retrying.end(None)
     """
 
+    is_attempt = False
+
     __slots__ = ("_backoff", "_giveup", "_number", "_spans", "_wait_span", "_waited", "_waiting_since")
 
     def __init__(self, spans: RetrySpans, *, limit: float | None = None, clock: Clock | None = None) -> None:
         operation = as_run_here(spans.operation)
         clock = clock or running_clock()
         now = clock()
-        deadline = inherited_deadline()
-        if limit is not None:
-            deadline = min(deadline, now + limit)
+        deadline = math.inf if limit is None else now + limit
+        earliest = min(deadline, inherited_deadline())
         attributes = spans.attributes(operation)
-        if deadline < math.inf:
-            attributes = {**attributes, semconv.DEADLINE: deadline - now}
+        if earliest < math.inf:
+            attributes = {**attributes, semconv.DEADLINE: max(0.0, earliest - now)}
         super().__init__(operation, spans.name, attributes, deadline=deadline, clock=clock)
         self._spans = spans
         self._number = 0
@@ -128,14 +129,14 @@ class Retrying(OperationExecution):
         self,
         started: float | None = None,
         deadline: float = math.inf,
-        timer: asyncio.Timeout | None = None,
+        timer: Expiring | None = None,
     ) -> Attempt:
         """Begin the next attempt, whose ``end`` must be called exactly once.
 
         Args:
             started: Now, where the caller has read the clock already.
-            deadline: By which it must end, in seconds of the clock.
-            timer: What sees to that; an attempt whose timer has expired has timed out.
+            deadline: Its own, in seconds of the clock; infinity: none.
+            timer: What sees to that: a cancel that comes when it has expired is by the deadline.
         """
         self._number += 1
         attributes = self._spans.attributes_of_attempt(self.operation, self._number)

@@ -1,7 +1,8 @@
 """What an execution hands down to everything it awaits: deadline, enclosing timer, cause of a cancel.
 
 A chain of scopes in one context variable. ``create_task`` copies the context, so a child task
-sees the scopes of the code that created it.
+sees the scopes of the code that created it. A scope that has ended is in force for nobody: not for a
+background task that outlives it, nor for whoever is left with its context by a generator.
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from contextlib import suppress
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from typing import Protocol
 
 from opentelemetry.trace import SpanContext
@@ -39,26 +39,46 @@ class Progress(Protocol):
         """Called with the outcome of every execution, and what came out of it."""
 
 
-class Scope:
-    """One level of the chain.
+class Expiring(Protocol):
+    """A timer, as ``asyncio.timeout()`` is one."""
 
-    Attributes:
-        parent: The enclosing scope, or None.
+    def expired(self) -> bool:
+        """Whether it has fired."""
+
+
+class Watcher(Protocol):
+    """What keeps the deadline of a scope that is not its own."""
+
+    def rearm(self) -> None:
+        """That deadline is in force no more."""
+
+
+class Scope:
+    """One level of the chain. It is current from when it is made until :meth:`end`.
+
+    Args:
         execution: What opened this level, if it was an execution.
-        task: The asyncio task that entered the scope; without an event loop the thread, by its identifier.
-        deadline: Absolute ``loop.time()`` in seconds by which the work must end; infinity without one.
+        deadline: Absolute ``loop.time()`` in seconds by which this level must end; infinity: none of its own.
         timer: The timer that enforces this level's own limit, if it has one.
         span: The span of this level, which a cancel by ``timer`` or for ``cause`` links to.
         cause: Cause of a cancel that names none, or None to ask the parent.
-        report: Where outcomes, attempts and waits are written, if someone wants to know; inherited.
-        workflow: Name of the enclosing workflow, or None; inherited.
-        attempt: Number of the enclosing attempt, 0 outside of any; inherited.
+        report: Where outcomes, attempts and waits are written, if someone wants to know.
+        workflow: Name of the workflow, if this level is one.
+        attempt: Number of the attempt, if this level is one.
+        detached: It has no parent: what is in force around it does not bind it.
+
+    Attributes:
+        parent: The enclosing scope, or None.
+        task: The asyncio task that entered the scope; without an event loop the thread, by its identifier.
+        ended: It is in force no more.
     """
 
     __slots__ = (
+        "_watchers",
         "attempt",
         "cause",
         "deadline",
+        "ended",
         "execution",
         "parent",
         "report",
@@ -70,45 +90,119 @@ class Scope:
 
     def __init__(
         self,
-        parent: Scope | None,
         *,
         execution: object | None = None,
         deadline: float = math.inf,
-        timer: asyncio.Timeout | None = None,
+        timer: Expiring | None = None,
         span: SpanContext | None = None,
         cause: CancelCause | None = None,
         report: Progress | None = None,
         workflow: str | None = None,
-        attempt: int = 0,
+        attempt: int | None = None,
+        detached: bool = False,
     ) -> None:
-        self.parent: Scope | None = parent
-        self.execution: object | None = execution
+        self.parent: Scope | None = None if detached else current_scope()
+        self.execution = execution
         self.task: object
         try:
             self.task = asyncio.current_task()
         except RuntimeError:  # no event loop runs here
             self.task = threading.get_ident()
-        self.deadline: float = deadline if parent is None else min(deadline, parent.deadline)
+        self.deadline = deadline
         self.timer = timer
         self.span = span
         self.cause = cause
-        self.report: Progress | None = report if report is not None or parent is None else parent.report
-        self.workflow: str | None = workflow if workflow is not None or parent is None else parent.workflow
-        self.attempt: int = attempt if attempt or parent is None else parent.attempt
+        self.report = report
+        self.workflow = workflow
+        self.attempt = attempt
+        self.ended = False
+        self._watchers: set[Watcher] | None = None
+        _current.set(self)
+
+    def end(self) -> None:
+        """It is in force no more, wherever it is still looked up; the enclosing one is current again.
+
+        Called on every way out, also where a coroutine or generator is torn down in another context than the
+        one it began in: there is nothing to restore there, and it is no error of the caller's.
+        """
+        self.ended = True
+        # Nothing that has ended is kept: tasks may start each other for days.
+        self.parent = _in_force(self.parent)
+        self.execution = self.task = self.timer = self.report = None
+        if _current.get() is self:
+            _current.set(self.parent)
+        watchers, self._watchers = self._watchers, None
+        for each in watchers or ():
+            each.rearm()
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell it when this scope's deadline binds it no more."""
+        if self._watchers is None:
+            self._watchers = set()
+        self._watchers.add(watcher)
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """It need not be told."""
+        if self._watchers is not None:
+            self._watchers.discard(watcher)
 
 
-current_scope: ContextVar[Scope | None] = ContextVar("resilience_scope", default=None)
+_current: ContextVar[Scope | None] = ContextVar("resilience_scope", default=None)
 
 
-def leave_scope(token: Token[Scope | None]) -> None:
-    """Make the enclosing scope current again."""
-    # A coroutine that is torn down, or an async generator's block, may end in another context than the one
-    # it began in. There is nothing to restore there, and it is no error of the caller's.
-    with suppress(ValueError):
-        current_scope.reset(token)
+def _in_force(scope: Scope | None) -> Scope | None:
+    """The nearest level that has not ended; those between are forgotten."""
+    while scope is not None and scope.ended:
+        scope = scope.parent
+    return scope
+
+
+def current_scope() -> Scope | None:
+    """The innermost scope in force here, or None."""
+    return _in_force(_current.get())
+
+
+def enclosing(scope: Scope) -> Scope | None:
+    """The next level around one, that has not ended."""
+    scope.parent = _in_force(scope.parent)
+    return scope.parent
+
+
+def deadline_in_force(scope: Scope | None) -> tuple[float, Scope | None]:
+    """The earliest deadline of a scope and all around it, and whose it is; infinity without one."""
+    earliest, whose = math.inf, None
+    scope = _in_force(scope)
+    while scope is not None:
+        if scope.deadline < earliest:
+            earliest, whose = scope.deadline, scope
+        scope = enclosing(scope)
+    return earliest, whose
 
 
 def inherited_deadline() -> float:
     """The deadline in force here, as absolute ``loop.time()`` in seconds; infinity without one."""
-    scope = current_scope.get()
-    return math.inf if scope is None else scope.deadline
+    return deadline_in_force(_current.get())[0]
+
+
+def workflow_here() -> str | None:
+    """Name of the enclosing workflow, or None."""
+    scope = current_scope()
+    while scope is not None and scope.workflow is None:
+        scope = enclosing(scope)
+    return None if scope is None else scope.workflow
+
+
+def report_here() -> Progress | None:
+    """Where what happens here is written, if someone wants to know."""
+    scope = current_scope()
+    while scope is not None and scope.report is None:
+        scope = enclosing(scope)
+    return None if scope is None else scope.report
+
+
+def attempt_here() -> int:
+    """Number of the enclosing attempt; 0 outside of any."""
+    scope = current_scope()
+    while scope is not None and scope.attempt is None:
+        scope = enclosing(scope)
+    return 0 if scope is None or scope.attempt is None else scope.attempt

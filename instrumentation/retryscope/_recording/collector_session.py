@@ -10,6 +10,8 @@ from typing import Any, Final
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from retryscope.fork import tell_after_fork
+
 MAX_ANSWER_BYTES: Final = 65_536
 """Longest answer that is read; a collector's has a few bytes, or a message of a line."""
 DEFAULT_TIMEOUT: Final = 10.0
@@ -35,6 +37,12 @@ class CollectorSession(requests.Session):
         self._monotonic = monotonic
         self.headers["Accept-Encoding"] = "identity"
         self.on_rejected: Callable[[int], None] = lambda _: None
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Answers on the connections that are open belong to the other process."""
+        for adapter in self.adapters.values():
+            adapter.close()
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send a request; of the answer only what a collector says is read.

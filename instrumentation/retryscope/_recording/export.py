@@ -15,6 +15,8 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from retryscope.fork import tell_after_fork
+
 QUEUE_SIZE = 20_000
 """Spans that wait at most; the SDK's default of 2,048 loses more than half of a burst of 5,000."""
 BATCH_SIZE = 512
@@ -64,6 +66,12 @@ class ExportProcessor(SpanProcessor):
             schedule_delay_millis=schedule_delay_millis,
             export_timeout_millis=EXPORT_TIMEOUT_MILLIS,
         )
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """The spans that wait are the other process's; the SDK's processor empties its queue itself."""
+        self._lock = threading.Lock()
+        self._pending = 0
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Nothing to do: spans are exported when they end."""
@@ -117,8 +125,12 @@ class ExportProcessor(SpanProcessor):
             self._closed = True
         # The SDK's own bound is 30 seconds; a daemon thread lets us leave earlier, and the process exit.
         flush = threading.Thread(target=self._batches.shutdown, name="span-flush", daemon=True)
-        flush.start()
-        flush.join(timeout)
+        try:
+            flush.start()
+        except RuntimeError:  # the interpreter is ending and starts no threads any more
+            self._batches.shutdown()  # type: ignore[no-untyped-call]
+        else:
+            flush.join(timeout)
         with self._lock:
             left, self._pending = self._pending, 0
             self._written_off = True

@@ -68,16 +68,13 @@ class Recorder(Protocol):
         attributes: Attributes,
         *,
         failure: str | None = None,
-        abandoned: bool = False,
     ) -> None:
-        """End the span.
+        """End the span; its parent is current again where it was current, and nothing that has ended is.
 
         Args:
             span: What :meth:`start` returned.
             attributes: Known only now: outcome, counts.
             failure: Description of the status ERROR; None leaves it UNSET.
-            abandoned: The coroutine is being torn down from outside its context (garbage collection), so
-                the current span is not this code's to restore.
         """
 
 
@@ -124,6 +121,5 @@ class NullRecorder:
         attributes: Attributes,
         *,
         failure: str | None = None,
-        abandoned: bool = False,
     ) -> None:
         """Do nothing."""

@@ -7,9 +7,9 @@ API (a generator each) are left alone. Times are given explicitly, so that a tes
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import Token
+from contextvars import ContextVar
 
-from opentelemetry.context import Context, attach, detach
+from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import (
     INVALID_SPAN,
     Link,
@@ -33,11 +33,41 @@ _CANCELLED_BY = {semconv.LINK_KIND: semconv.LINK_CANCELLED_BY}
 
 
 class _TracerSpan:
-    __slots__ = ("span", "token")
+    """A span, and what is current again after it.
 
-    def __init__(self, span: Span, token: Token[Context] | None) -> None:
+    Attributes:
+        span: It.
+        before: The context that was current before it, or would be if nothing had ended since.
+        around: The span around it, of this library's, that has not ended.
+        ended: It has ended: nobody's parent any more, in whatever context it was left.
+    """
+
+    __slots__ = ("around", "before", "ended", "span")
+
+    def __init__(self, span: Span) -> None:
         self.span = span
-        self.token = token
+        self.before: Context | None = None
+        self.around: _TracerSpan | None = None
+        self.ended = False
+
+    def make_current(self) -> None:
+        """Until :meth:`end` what begins here begins below it."""
+        self.around = _settle()
+        self.before = get_current()
+        attach(set_span_in_context(self.span, self.before))
+        _innermost.set(self)
+
+    def end(self) -> None:
+        """It has ended, wherever: what was current before it is so again here, if it was."""
+        self.ended = True
+        if self.before is not None:
+            self._forget_ended()
+            _settle()
+
+    def _forget_ended(self) -> None:
+        # Else tasks that start each other would keep all before them.
+        while self.around is not None and self.around.ended:
+            self.before, self.around = self.around.before, self.around.around
 
     @property
     def context(self) -> SpanContext:
@@ -49,6 +79,26 @@ class _TracerSpan:
         if not (context.trace_flags & 1 and self.span.is_recording()):
             return None
         return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+
+
+_innermost: ContextVar[_TracerSpan | None] = ContextVar("resilience_span", default=None)
+
+
+def _settle() -> _TracerSpan | None:
+    """See to it that no ended span of this library is current here; the innermost that has not ended.
+
+    No token is reset: a block may end in another context than the one it began in, as a fixture or an
+    abandoned generator does, or after one that began later, as generators do that are consumed in turn.
+    """
+    innermost = _innermost.get()
+    if innermost is None or not innermost.ended:
+        return innermost
+    innermost._forget_ended()
+    current = get_current_span()
+    if innermost.before is not None and (current is innermost.span or not current.is_recording()):
+        attach(innermost.before)
+    _innermost.set(innermost.around)
+    return innermost.around
 
 
 class TracerRecorder:
@@ -78,8 +128,9 @@ class TracerRecorder:
     ) -> OpenSpan:
         """Start a span under the current one."""
         if suppressed():
-            return _TracerSpan(INVALID_SPAN, None)
+            return _TracerSpan(INVALID_SPAN)
         try:
+            _settle()
             span = self._start_span(
                 name,
                 kind=SpanKind.SERVER if server else SpanKind.INTERNAL,
@@ -87,10 +138,13 @@ class TracerRecorder:
                 links=(Link(cancelled_by, _CANCELLED_BY),) if cancelled_by is not None else None,
                 start_time=self._time_ns(),
             )
-            return _TracerSpan(span, attach(set_span_in_context(span)) if current else None)
+            started = _TracerSpan(span)
+            if current:
+                started.make_current()
+            return started
         except Exception as failure:
             self._on_failure(failure)
-            return _TracerSpan(INVALID_SPAN, None)
+            return _TracerSpan(INVALID_SPAN)
 
     def current(self) -> SpanContext:
         """Ids of the current span."""
@@ -131,12 +185,10 @@ class TracerRecorder:
         attributes: Attributes,
         *,
         failure: str | None = None,
-        abandoned: bool = False,
     ) -> None:
-        """End the span and make its parent current again."""
+        """End the span; its parent is current again where it was current."""
         assert isinstance(span, _TracerSpan)
-        if span.token is not None and not abandoned:
-            detach(span.token)
+        span.end()
         try:
             target = span.span
             target.set_attributes(attributes)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, get_current, set_value
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, get_current, set_value
 
 
-@contextmanager
-def without_spans() -> Iterator[None]:
+class without_spans:  # noqa: N801  (reads like a function)
     """Record no spans inside the block; metrics and logs go on.
 
     It is OpenTelemetry's own switch, so other instrumentations keep quiet as well.
@@ -20,11 +18,21 @@ def without_spans() -> Iterator[None]:
     >>> suppressed()
     False
     """
-    token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
-    try:
-        yield
-    finally:
-        detach(token)
+
+    # No generator: contextlib sets the traceback of what the block raises, which its class may refuse.
+    __slots__ = ("_before", "_was_suppressed")
+
+    def __enter__(self) -> None:
+        self._before = get_current()
+        self._was_suppressed = suppressed()
+        attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        # Not where the block ends in another context than the one it began in, as a fixture may.
+        if suppressed() and not self._was_suppressed:
+            attach(self._before)
 
 
 def suppressed() -> bool:

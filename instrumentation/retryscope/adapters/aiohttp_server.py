@@ -12,7 +12,7 @@ from prometheus_client import Histogram
 
 from retryscope import semconv
 from retryscope._core.ending import explain, record_once
-from retryscope._core.scope import Scope, current_scope, leave_scope
+from retryscope._core.scope import Scope
 from retryscope._recording.recorder import OpenSpan
 from retryscope._recording.suppression import without_spans
 from retryscope._recording.telemetry import active
@@ -99,8 +99,7 @@ class _Request:
     async def trace(self, handler: Handler) -> web.StreamResponse:
         """Run the handler under a SERVER span."""
         span = self._telemetry.recorder.start(self._span_name(), self._attributes(), server=True)
-        scope = Scope(current_scope.get(), cause="client_disconnect", span=span.context)
-        token = current_scope.set(scope)
+        scope = Scope(cause="client_disconnect", span=span.context)
         try:
             response = await self.count(handler, span)
         except BaseException as error:
@@ -112,7 +111,7 @@ class _Request:
             self._end(span, response.status, self._request.get(UNHANDLED_ERROR))
             return response
         finally:
-            leave_scope(token)
+            scope.end()
 
     async def count(self, handler: Handler, span: OpenSpan | None = None) -> web.StreamResponse:
         """Run the handler and observe its duration."""
@@ -187,6 +186,6 @@ class _Request:
                 now=self._loop.time(),
             )
             final = {semconv.OUTCOME: "cancelled", **ending.attributes}
-            self._telemetry.recorder.end(span, final, abandoned=ending.abandoned)
+            self._telemetry.recorder.end(span, final)
         else:
             self._end(span, 500, error)

@@ -173,3 +173,15 @@ def test_the_notice_of_a_loss_is_given_again_until_it_arrives(monkeypatch: pytes
         writer.write("third\n")
         assert read_until(read, b"lost\n") == b"second\nthird\n1 lost\n"
         assert losses == {"write_failed": 1}
+
+
+def test_after_a_fork_a_thread_of_this_process_writes() -> None:
+    with pipe() as (read, stream), writing(stream) as (writer, _):
+        writer.write("before\n")
+        assert writer.drain(NEVER)
+        writer._lock.acquire()
+        writer.after_fork()
+        writer.write("after\n")
+        assert writer.drain(NEVER)
+        assert os.read(read, 100) == b"before\nafter\n"
+    writer.after_fork()  # it is closed

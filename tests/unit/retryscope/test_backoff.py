@@ -126,7 +126,7 @@ class _ResponseError(Exception):
         (_HeadersError({"retry-after": "3"}), 3.0),
         (_ResponseError(_HeadersError({"Retry-After": "3"})), 3.0),
         (_HeadersError({}), None),
-        (_HeadersError({"Retry-After": 3}), None),
+        (_HeadersError({"Retry-After": 3}), 3.0),
         (_HeadersError(None), None),
         (_ResponseError(None), None),
         (ValueError("no"), None),

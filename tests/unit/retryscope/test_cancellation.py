@@ -1,6 +1,7 @@
 """Cancellable tasks: who asked, what was cleaned up, and how long that took."""
 
 import asyncio
+import gc
 from textwrap import dedent
 from typing import Any
 
@@ -360,3 +361,42 @@ def test_a_block_that_is_torn_down_awaits_nothing(recorded: Recorded) -> None:
         assert await ended(*tasks) == ["success"]
 
     run(main())
+
+
+def test_a_task_that_nobody_holds_runs_to_its_end(recorded: Recorded) -> None:
+    """The event loop keeps only weak references."""
+
+    async def main() -> list[str]:
+        ended: list[str] = []
+
+        async def work() -> None:
+            never = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_later(3, never.set_result, None)
+            await never
+            ended.append("done")
+
+        _ = cancellable(PRICE, work)
+        del work
+        await asyncio.sleep(1)
+        gc.collect()
+        await asyncio.sleep(5)
+        return ended
+
+    assert run(main()) == ["done"]
+
+
+def test_what_the_block_adds_is_cancelled_as_well(recorded: Recorded) -> None:
+    """Also what a task adds while it is being cancelled."""
+    tasks: list[CancellableTask[Any]] = []
+
+    async def adds() -> None:
+        tasks.append(cancellable(STOCK, sleeper(60)))
+        await asyncio.sleep(0)
+
+    async def main() -> list[str | None]:
+        async with cancel_on_exit(tasks):
+            tasks.append(cancellable(PRICE, sleeper(60), on_cancel=adds))
+            await asyncio.sleep(1)
+        return [task.report.outcome for task in tasks]
+
+    assert run(main()) == ["cancelled", "cancelled"]

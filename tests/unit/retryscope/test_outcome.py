@@ -17,16 +17,7 @@ from retryscope import (
     step,
     workflow,
 )
-from retryscope.outcome import (
-    COUNTED,
-    FAILED,
-    OUTCOMES,
-    error_type_of,
-    mark_exhausted,
-    mark_recorded,
-    outcome_of,
-    recorded_since,
-)
+from retryscope.outcome import COUNTED, FAILED, OUTCOMES, error_type_of
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import PRICE, failer
@@ -35,15 +26,6 @@ from tests.unit.retryscope.helpers import PRICE, failer
 class UnprintableError(Exception):
     def __str__(self) -> str:
         raise ValueError("broken __str__")
-
-
-class SlottedError(Exception):
-    """Marks can't be set on it."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name == "__resilience__":
-            raise AttributeError(name)
-        super().__setattr__(name, value)
 
 
 def test_a_cancellation_is_no_failure() -> None:
@@ -125,36 +107,6 @@ def test_a_message_that_cannot_be_shown_has_a_placeholder() -> None:
     """An exception's broken ``__str__`` must not break the telemetry."""
     assert message_of(OSError("gone")) == "gone"
     assert message_of(UnprintableError()) == "<UnprintableError whose message can't be shown>"
-
-
-def test_outcomes_are_told_from_the_exception() -> None:
-    """Cancelled first: ``CancelledError`` is no ``Exception``."""
-    assert outcome_of(None, 0) == "success"
-    assert outcome_of(asyncio.CancelledError(), 0) == "cancelled"
-    assert outcome_of(GeneratorExit(), 0) == "cancelled"
-    assert outcome_of(OSError(), 0) == "error"
-    assert outcome_of(KeyboardInterrupt(), 0) == "error"
-
-
-def test_a_mark_of_an_earlier_time_does_not_count() -> None:
-    """One exception instance may be raised again; each time is a failure of its own."""
-    error = OSError()
-    assert not recorded_since(error, 0)
-    mark_recorded(error, 5)
-    assert recorded_since(error, 5)
-    assert not recorded_since(error, 5.1)
-    mark_exhausted(error, 7)
-    assert outcome_of(error, 7) == "exhausted"
-    assert outcome_of(error, 7.1) == "error"
-
-
-def test_an_exception_that_takes_no_mark_is_recorded_twice_instead() -> None:
-    """Rather than failing."""
-    error = SlottedError()
-    mark_recorded(error, 5)
-    mark_exhausted(error, 5)
-    assert not recorded_since(error, 0)
-    assert outcome_of(error, 0) == "error"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,17 @@ import asyncio
 
 import pytest
 
-from retryscope import Outcome, RetryPolicy, deadline, request_cancel, retry, settle, step, timeout
+from retryscope import (
+    Outcome,
+    RetryPolicy,
+    cancellable,
+    deadline,
+    request_cancel,
+    retry,
+    settle,
+    step,
+    timeout,
+)
 from retryscope.report import Report
 from tests.support.clock import run
 from tests.support.recorded import Recorded
@@ -146,3 +156,17 @@ def test_a_report_that_is_torn_down_raises_nothing(recorded: Recorded) -> None:
         assert isinstance(running.exception(), RuntimeError)  # it awaited what is closed
 
     run(main())
+
+
+def test_before_the_end_there_is_no_result(recorded: Recorded) -> None:
+    """As asyncio says it; not None."""
+
+    async def main() -> int:
+        running = cancellable(PRICE, sleeper(1, 7))
+        with pytest.raises(asyncio.InvalidStateError, match="price has not ended"):
+            running.report.result()
+        await running
+        value: int = running.report.result()
+        return value
+
+    assert run(main()) == 7

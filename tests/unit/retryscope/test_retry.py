@@ -275,7 +275,7 @@ def test_outside_a_task_retry_says_so() -> None:
         loop.call_soon(callback)
         return await raised
 
-    assert "must be awaited inside an asyncio task" in str(run(main()))
+    assert "should be used inside a task" in str(run(main()))
 
 
 # Delays

@@ -10,11 +10,13 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 import retryscope
-from retryscope import shutdown, step
+from retryscope import setup, shutdown, step
 from retryscope._recording.telemetry import install
+from retryscope.metrics import counter, histogram
+from retryscope.semconv import ATTEMPTS, OPERATION_DURATION
 from tests.support.clock import run
 from tests.support.polling import LIMIT
 from tests.support.recorded import Recorded, SpanLog
@@ -435,3 +437,29 @@ def test_our_own_provider_is_shut_down_with_its_processors(api: Global) -> None:
     retryscope.setup(registry=CollectorRegistry(), span_processors=[store])
     shutdown()
     assert store.closed == 1
+
+
+def test_setup_leaves_the_metrics_of_the_rest_of_the_process_as_they_are() -> None:
+    """``_created`` among them: whose they are decides. Ours have none."""
+    mine, ours = CollectorRegistry(), CollectorRegistry()
+    Counter("orders", "Mine.", registry=mine).inc()
+    Histogram("seconds", "Mine.", registry=mine).observe(1)
+    had = generate_latest(mine)
+    counter(ATTEMPTS, ours).labels("w", "o", "error", "OSError").inc()
+    histogram(OPERATION_DURATION, ours).labels("w", "o", "error").observe(1)
+    setup(registry=CollectorRegistry())
+    assert generate_latest(mine) == had
+    assert b"orders_created" in had
+    assert b"_created" not in generate_latest(ours)
+
+
+def test_after_shutdown_nothing_of_setup_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exporter's logger is as it was, however often it was set up."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    logger = logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter")
+    before = list(logger.filters)
+    for _ in range(3):
+        setup(registry=CollectorRegistry())
+        assert len(logger.filters) == len(before) + 1
+        shutdown()
+    assert logger.filters == before

@@ -6,6 +6,7 @@ from textwrap import dedent
 import pytest
 from opentelemetry.trace import StatusCode
 
+import retryscope
 from retryscope import step, workflow
 from tests.support.clock import run
 from tests.support.recorded import Recorded
@@ -99,3 +100,11 @@ def test_an_interrupt_ends_the_span(recorded: Recorded, kind: type[BaseException
         run(main())
     assert attribute(recorded, "task price", "error.type") == kind.__name__
     assert value_of(recorded, "resilience_operations_in_flight") == 0
+
+
+def test_its_old_name_still_works_and_says_so() -> None:
+    """Nothing else is there that is not."""
+    with pytest.warns(DeprecationWarning, match="task is called step"):
+        assert retryscope.task is step  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="'retryscope' has no attribute 'attempt'"):
+        _ = retryscope.attempt  # type: ignore[attr-defined]

@@ -125,3 +125,20 @@ def test_a_redelivery_links_to_the_earlier_try(recorded: Recorded) -> None:
     (link,) = second.links
     assert link.context == first.context
     assert dict(link.attributes or {}) == {"resilience.link.kind": "redelivery_of"}
+
+
+def test_before_it_is_entered_it_has_no_span() -> None:
+    with pytest.raises(RuntimeError, match="workflow checkout has not been entered"):
+        _ = workflow("checkout").span
+
+
+def test_text_of_others_is_made_valid_first(recorded: Recorded) -> None:
+    """Half a character would cost the whole batch of spans."""
+
+    async def main() -> None:
+        async with workflow("checkout", attributes={"file\udce9": "caf\udce9", "size": 3}):
+            pass
+
+    run(main())
+    attributes = named(recorded, "workflow checkout").attributes or {}
+    assert (attributes["file\\udce9"], attributes["size"]) == ("caf\\udce9", 3)

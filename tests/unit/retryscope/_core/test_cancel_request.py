@@ -24,11 +24,12 @@ def test_a_cancel_that_names_none_gets_the_cause_of_its_surroundings() -> None:
     async def main() -> None:
         plain = asyncio.CancelledError()
         assert cancel_request(plain, None).cause == "request"
-        http = Scope(None, cause="client_disconnect")
-        inner = Scope(Scope(http))
+        Scope(cause="client_disconnect")
+        inner = Scope()
         assert cancel_request(plain, inner).cause == "client_disconnect"
         timer = asyncio.timeout_at(0)
-        limited = Scope(Scope(inner, timer=timer), cause="shutdown")
+        Scope(timer=timer)
+        limited = Scope(cause="shutdown")
         assert cancel_request(plain, limited).cause == "shutdown"
         with pytest.raises(TimeoutError):
             async with timer:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from retryscope import Operation, RetryBudget, RetryPolicy, deadline, retry, semconv, settle, step, workflow
 from retryscope._core.retrying import Retrying, RetrySpans
-from retryscope._core.scope import current_scope, inherited_deadline
+from retryscope._core.scope import attempt_here, current_scope, inherited_deadline
 from retryscope.backoff import next_delay
 from retryscope.outcome import GiveUpReason
 from tests.support.clock import EPOCH_NS, run
@@ -290,9 +290,7 @@ def test_its_blocks_are_around_what_is_called(recorded: Recorded, clock: FakeClo
     numbers = []
 
     def fn() -> None:
-        scope = current_scope.get()
-        assert scope is not None
-        numbers.append(scope.attempt)
+        numbers.append(attempt_here())
         retried(lambda: None, RetryPolicy(), None, clock, RetrySpans(STOCK))
         if len(numbers) == 1:
             raise OSError
@@ -304,7 +302,7 @@ def test_its_blocks_are_around_what_is_called(recorded: Recorded, clock: FakeClo
     assert recorded.outline() == (
         f"retry price\n{stock}  backoff price\n{stock}retry price\n  attempt price\n"
     )
-    assert current_scope.get() is None
+    assert current_scope() is None
 
 
 def test_a_retry_inside_one_of_the_same_operation_is_not_an_operation_more(

@@ -191,3 +191,13 @@ def test_no_answer_harms_the_exporter(rest: bytes, start: bytes) -> None:
         exporter = OTLPSpanExporter(endpoint=asked.url, session=session, timeout=0.5)
         assert exporter.export([span]) in SpanExportResult  # type: ignore[list-item]
         exporter.shutdown()  # type: ignore[no-untyped-call]
+
+
+def test_after_a_fork_it_asks_on_a_connection_of_its_own() -> None:
+    """The answers on the open ones are the other process's."""
+    closed: list[str] = []
+    session = CollectorSession()
+    for name, adapter in session.adapters.items():
+        adapter.close = lambda name=name: closed.append(name)  # type: ignore[method-assign, misc]
+    session.after_fork()
+    assert closed == ["https://", "http://"]

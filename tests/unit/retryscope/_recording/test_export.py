@@ -184,3 +184,29 @@ def test_spans_that_are_not_sampled_are_neither_exported_nor_dropped() -> None:
     processor.on_end(ReadableSpan("no context"))
     processor.close(1)
     assert (collector.batches, drops.counted) == ([], {})
+
+
+def test_after_a_fork_the_queue_is_this_process_own() -> None:
+    """What waited is the other process's to send, and no lock of its threads is held here."""
+    with exporting(Collector(), queue_size=2) as (processor, drops, end):
+        end(2)
+        processor._lock.acquire()
+        processor.after_fork()
+        end(1)
+        assert drops.counted == {}
+
+
+def test_where_no_thread_starts_any_more_it_is_flushed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter is ending."""
+    collector = Collector()
+    with exporting(collector) as (processor, drops, end):
+        end(3)
+
+        def start(self: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread at interpreter shutdown")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", start)
+            processor.close(5)
+        assert collector.batches == [3]
+        assert drops.counted == {}

@@ -468,3 +468,29 @@ def test_a_refused_request_is_counted_as_the_client_s(recorded: Recorded) -> Non
             "error_type": "",
         }
     ]
+
+
+async def test_a_background_task_of_a_request_that_was_answered_is_not_the_clients(
+    recorded: Recorded,
+) -> None:
+    """Cancelled later, and plainly, it counts as cause ``request``."""
+    background: list[asyncio.Task[None]] = []
+
+    async def work() -> None:
+        async with step(PRICE):
+            await asyncio.sleep(3600)
+
+    async def starts(request: web.Request) -> web.Response:
+        background.append(asyncio.create_task(work()))
+        return web.Response()
+
+    app = application()
+    app.router.add_get("/starts", starts)
+    async with serving(app) as client:
+        assert (await client.get("/starts")).status == 200
+        await asyncio.sleep(1)
+        background[0].cancel()
+        await asyncio.wait(background)
+    cancelled = "resilience_cancellations_total"
+    assert value_of(recorded, cancelled, operation="price", cause="request") == 1
+    assert value_of(recorded, cancelled, operation="price", cause="client_disconnect") == 0

@@ -1,0 +1,89 @@
+"""Exceptions whose classes let nobody do with them what is usual, as people write them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class SlottedError(Exception):
+    """Refuses attributes with a TypeError."""
+
+    code: int = 1
+
+
+@dataclass(frozen=True)
+class FrozenError(Exception):
+    """Refuses them with an AttributeError of its own."""
+
+    code: int = 1
+
+
+@dataclass
+class ComparedError(Exception):
+    """Equals others, and has no hash."""
+
+    code: int = 1
+
+
+class ReadOnlyError(Exception):
+    """Refuses any."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise TypeError(f"{name}: read only")
+
+
+class AnsweringError(Exception):
+    """Has every attribute, as a mock or a proxy has."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+
+class RaisingError(Exception):
+    """Has properties that raise."""
+
+    @property
+    def response(self) -> object:
+        raise RuntimeError("the response was not read")
+
+    @property
+    def headers(self) -> object:
+        raise KeyError("headers")
+
+    @property
+    def retry_after(self) -> object:
+        raise ValueError("no such")
+
+
+class SilentError(Exception):
+    """Can't be shown."""
+
+    def __str__(self) -> str:
+        raise ValueError("broken __str__")
+
+    def __repr__(self) -> str:
+        raise ValueError("broken __repr__")
+
+
+class FullError(Exception):
+    """Has slots of its own, and arguments that are not its message."""
+
+    __slots__ = ("why",)
+
+    def __init__(self, why: object = "full") -> None:
+        super().__init__(why, {"not": "a message"})
+        self.why = why
+
+
+ODD: tuple[type[Exception], ...] = (
+    SlottedError,
+    FrozenError,
+    ComparedError,
+    ReadOnlyError,
+    AnsweringError,
+    RaisingError,
+    SilentError,
+    FullError,
+    OSError,
+    KeyError,
+)

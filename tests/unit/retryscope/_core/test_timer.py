@@ -1,0 +1,208 @@
+"""The timer behind every limit: whose cancel is it."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retryscope import deadline, task_factory, timeout
+from retryscope._core.scope import inherited_deadline
+from retryscope._core.timer import Timer, running_task
+from tests.support.clock import run
+from tests.support.recorded import Recorded
+from tests.unit.retryscope.helpers import PRICE
+
+Body = Callable[[], Awaitable[None]]
+
+
+async def limited(seconds: float, body: Body) -> None:
+    """As ``asyncio.timeout(seconds)`` around the body."""
+    task = running_task("test")
+    timer = Timer(task, task.get_loop().time() + seconds)
+    timer.start()
+    try:
+        await body()
+    except BaseException as error:
+        if timer.stop(error):
+            raise TimeoutError from error
+        raise
+    timer.stop(None)
+
+
+async def failed_group() -> None:
+    """A ``TaskGroup`` whose child fails, and whose error somebody handles: before 3.13 the count stays up."""
+
+    async def fail() -> None:
+        raise OSError
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail())
+            await asyncio.sleep(60)
+    except* OSError:
+        pass
+
+
+async def careless_timeout(seconds: float) -> None:
+    """A library's timeout that never calls ``uncancel()``."""
+    task = running_task("test")
+    handle = task.get_loop().call_later(seconds, task.cancel)
+    try:
+        await asyncio.sleep(3600)
+    except asyncio.CancelledError:
+        pass
+    finally:
+        handle.cancel()
+
+
+def outcome(error: BaseException | None) -> str:
+    return "returned" if error is None else type(error).__name__
+
+
+async def ended(coroutine: Awaitable[None], cancel_after: float | None = None) -> str:
+    task = asyncio.ensure_future(coroutine)
+    if cancel_after is not None:
+        asyncio.get_running_loop().call_later(cancel_after, task.cancel)
+    await asyncio.wait([task])
+    return "CancelledError" if task.cancelled() else outcome(task.exception())
+
+
+@pytest.mark.parametrize("residue", [failed_group, lambda: careless_timeout(1)])
+def test_a_raised_count_is_no_cancel(residue: Body) -> None:
+    """``asyncio.timeout`` itself lets the ``CancelledError`` out here before Python 3.13."""
+
+    async def body() -> None:
+        await residue()
+        await asyncio.sleep(60)
+
+    assert run(ended(limited(5, body))) == "TimeoutError"
+
+
+@given(
+    limit=st.integers(1, 3),
+    inner=st.integers(1, 3),
+    cancel_after=st.none() | st.integers(1, 3),
+    residues=st.lists(st.sampled_from([failed_group, lambda: careless_timeout(0)]), max_size=2),
+    swallows=st.booleans(),
+    busy=st.integers(0, 3),
+)
+def test_it_ends_as_asyncios_does_where_that_is_right(
+    limit: int, inner: int, cancel_after: int | None, residues: list[Body], swallows: bool, busy: int
+) -> None:
+    """Cancels in any turn, several timers in one; the same where others have left the count raised."""
+
+    async def sleep() -> None:
+        asyncio.get_running_loop().pass_time(busy)  # type: ignore[attr-defined]
+        try:
+            await asyncio.sleep(2)
+        except asyncio.CancelledError:
+            if not swallows:
+                raise
+
+    async def ours() -> None:
+        async def body() -> None:
+            for residue in residues:
+                await residue()
+            await limited(inner, sleep)
+
+        await limited(limit, body)
+
+    async def asyncios() -> None:
+        async with asyncio.timeout(limit), asyncio.timeout(inner):
+            await sleep()
+
+    assert run(ended(ours(), cancel_after)) == run(ended(asyncios(), cancel_after))
+
+
+def test_after_it_has_timed_out_the_task_is_as_before() -> None:
+    async def main() -> int:
+        with pytest.raises(TimeoutError):
+            await limited(1, lambda: asyncio.sleep(60))
+        return running_task("test").cancelling()
+
+    assert run(main()) == 0
+
+
+def test_a_body_that_makes_another_error_of_it_keeps_it() -> None:
+    async def body() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise OSError("rollback failed")
+
+    assert run(ended(limited(1, body))) == "OSError"
+
+
+def test_a_signature_is_known_although_a_task_factory_has_signed_as_well() -> None:
+    async def main() -> str:
+        asyncio.get_running_loop().set_task_factory(task_factory)
+
+        async def body() -> None:
+            await failed_group()
+            await asyncio.sleep(60)
+
+        return await ended(limited(5, body))
+
+    assert run(main()) == "TimeoutError"
+
+
+def test_a_deadline_of_another_task_binds_as_long_as_its_block_lasts() -> None:
+    """A timer that was armed for it is armed anew."""
+    ends: list[float] = []
+
+    async def main() -> None:
+        async def keeper() -> None:
+            await retried(lambda: asyncio.sleep(10))
+            ends.append(asyncio.get_running_loop().time())
+
+        async with deadline(5):
+            running = asyncio.create_task(keeper())
+            await asyncio.sleep(1)
+        await running
+
+    async def retried(body: Body) -> None:
+        from retryscope._core.scope import current_scope
+
+        task = running_task("test")
+        timer = Timer(task, task.get_loop().time() + 60, current_scope())
+        assert timer.when == 5
+        timer.start()
+        await body()
+        timer.stop(None)
+
+    run(main())
+    assert ends == [10]
+
+
+def test_outside_of_a_task_it_says_who_needs_one() -> None:
+    with pytest.raises(RuntimeError, match=r"^timeout should be used inside a task$"):
+        _ = running_task("timeout")
+
+
+def test_a_deadline_of_another_event_loop_is_forgotten_there(recorded: Recorded) -> None:
+    """The context was copied to a thread with a loop of its own, on which its timer runs."""
+    began, left = threading.Event(), threading.Event()
+
+    async def elsewhere() -> float:
+        async with timeout(PRICE, 60):
+            began.set()
+            await asyncio.get_running_loop().run_in_executor(None, left.wait)
+            await asyncio.sleep(0.05)
+            return inherited_deadline()
+
+    async def main() -> float:
+        async with deadline(30):
+            thread = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(elsewhere())))
+            await asyncio.to_thread(began.wait)
+        left.set()
+        return await thread
+
+    loop = asyncio.new_event_loop()
+    try:
+        remaining = loop.run_until_complete(main()) - loop.time()
+    finally:
+        loop.close()
+    assert 30 < remaining <= 60

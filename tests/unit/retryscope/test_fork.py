@@ -1,0 +1,58 @@
+"""What a forked process begins anew; with real programs in ``test_processes.py``."""
+
+import gc
+import os
+
+import pytest
+
+from retryscope import fork
+from retryscope.fork import tell_after_fork
+
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+
+class Noting:
+    """Notes what it is told."""
+
+    def __init__(self, pipe: int) -> None:
+        self.pipe = pipe
+
+    def after_fork(self) -> None:
+        os.write(self.pipe, b"told")
+
+
+def told(pipe: int) -> bytes:
+    """What was written in a forked process."""
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.set_blocking(pipe, False)
+    try:
+        return os.read(pipe, 100)
+    except BlockingIOError:
+        return b""
+
+
+def test_it_is_told_in_the_child_and_only_while_it_lives() -> None:
+    read, write = os.pipe()
+    noting = Noting(write)
+    tell_after_fork(noting)
+    assert told(read) == b"told"
+    assert told(read) == b"told"
+    del noting
+    gc.collect()
+    assert told(read) == b""
+    os.close(read)
+    os.close(write)
+
+
+def test_the_hook_tells_all_that_live() -> None:
+    """What it does in a child, where no coverage is measured."""
+    read, write = os.pipe()
+    noting = Noting(write)
+    tell_after_fork(noting)
+    fork._tell_all()
+    assert os.read(read, 100) == b"told"
+    os.close(read)
+    os.close(write)

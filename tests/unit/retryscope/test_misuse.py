@@ -1,0 +1,201 @@
+"""The usual slips: a TypeError, at once, that says what is wanted and shows the right line."""
+
+import asyncio
+import copy
+import functools
+import pickle
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import AsyncMock
+
+import pytest
+
+from retryscope import (
+    Operation,
+    RetryBudget,
+    RetryPolicy,
+    cancellable,
+    cleanup,
+    gather,
+    retry,
+    step,
+    timeout,
+)
+from retryscope._core.awaitables import NotAwaitableError
+from tests.support.clock import run
+from tests.support.recorded import Recorded
+from tests.unit.retryscope.helpers import PRICE
+
+
+async def fetch() -> int:
+    return 1
+
+
+async def pages() -> Any:
+    yield 1
+
+
+def lines() -> Any:
+    yield 1
+
+
+def plain() -> int:
+    raise AssertionError("it was called")
+
+
+class Client:
+    async def get(self) -> int:
+        return 1
+
+    def parse(self) -> int:
+        raise AssertionError("it was called")
+
+    async def __call__(self) -> int:
+        return 1
+
+
+SLIPS: dict[str, tuple[Callable[[], Any], str]] = {
+    "@retry": (lambda: retry(fetch), r"write @retry\(OPERATION\) on fetch, not @retry"),  # type: ignore[arg-type]
+    "retry('price')": (lambda: retry("price"), r"Operation first, got 'price': .* Operation\('price'\)"),  # type: ignore[arg-type]
+    "retry(PRICE, 5)": (lambda: retry(PRICE, 5), "a RetryPolicy second, got 5"),  # type: ignore[arg-type]
+    "budget": (lambda: retry(PRICE, budget=3), "a RetryBudget as its budget, got 3"),  # type: ignore[arg-type]
+    "timeout": (lambda: timeout("price", 5), "timeout takes an Operation first"),  # type: ignore[arg-type]
+    "timeout's name": (lambda: timeout(PRICE, 5, name=7), "timeout name must be a str, got 7"),  # type: ignore[arg-type]
+    "step": (lambda: step(None), "step takes an Operation first, got None"),  # type: ignore[arg-type]
+    "a generator": (lambda: retry(PRICE)(pages), r"the generator pages \(.*test_misuse.py:\d+\)"),
+    "a sync generator": (lambda: retry(PRICE)(lines), r"the generator lines"),
+    "a plain function": (lambda: retry(PRICE)(plain), r"plain \(.*test_misuse.py:\d+\) is not one"),  # type: ignore[arg-type]
+    "a plain method": (lambda: retry(PRICE)(Client().parse), r"Client.parse \(.*:\d+\) is not one"),  # type: ignore[arg-type]
+    "a partial of one": (lambda: retry(PRICE)(functools.partial(plain)), r"plain \(.*:\d+\) is not one"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_is_a_type_error_where_it_is_made(slip: str) -> None:
+    make, says = SLIPS[slip]
+    with pytest.raises(TypeError, match=says):
+        make()
+
+
+INSIDE: dict[str, tuple[Callable[[], Any], str]] = {
+    "a list": (lambda: gather(PRICE, [fetch, fetch]), "a mapping of names .* got list"),  # type: ignore[arg-type]
+    "a number for a name": (lambda: gather(PRICE, {1: fetch}), "names that are str, got 1"),  # type: ignore[dict-item]
+    "a generator": (lambda: gather(PRICE, {"a": pages}), "the generator pages"),
+    "a tuple for reports": (lambda: gather(PRICE, {"a": fetch}, reports=()), "a list of reports"),  # type: ignore[arg-type]
+    "no operation": (lambda: gather("price", {"a": fetch}), "gather takes an Operation first"),  # type: ignore[arg-type]
+    "cleanup": (lambda: cleanup("price", fetch), "cleanup takes an Operation first"),  # type: ignore[arg-type]
+    "a generator to call": (lambda: retry(PRICE).call(pages), "the generator pages"),
+}
+
+
+@pytest.mark.parametrize("slip", INSIDE)
+def test_nothing_has_started_then(slip: str, recorded: Recorded) -> None:
+    make, says = INSIDE[slip]
+
+    async def main() -> int:
+        with pytest.raises(TypeError, match=says):
+            await make()
+        return len(asyncio.all_tasks())
+
+    assert run(main()) == 1
+    assert recorded.spans() == []
+
+
+def test_a_task_is_not_started_for_a_slip(recorded: Recorded) -> None:
+    async def main() -> int:
+        with pytest.raises(TypeError, match="cancellable takes an Operation first"):
+            _ = cancellable("price", fetch)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="cancellable name must be a str"):
+            _ = cancellable(PRICE, fetch, name=7)  # type: ignore[arg-type]
+        return len(asyncio.all_tasks())
+
+    assert run(main()) == 1
+
+
+def test_reports_that_are_filled_already_get_the_new_ones_behind_them(recorded: Recorded) -> None:
+    """Also with ``fail_fast``: nothing is started before all is checked."""
+    reports: list[Any] = ["of another"]
+    run(gather(PRICE, {"a": fetch}, fail_fast=True, reports=reports))
+    assert [getattr(each, "name", each) for each in reports] == ["of another", "a"]
+
+
+def test_what_returns_an_awaitable_can_be_called_but_not_decorated(recorded: Recorded) -> None:
+    def made() -> Any:
+        return fetch()
+
+    with pytest.raises(TypeError, match=r"retry\(\.\.\.\)\.call"):
+        retry(PRICE)(made)
+    assert run(retry(PRICE).call(made)) == 1
+    with pytest.raises(NotAwaitableError, match=r"<lambda> \(.*\) returned 5"):
+        run(retry(PRICE).call(lambda: 5))  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize(
+    "fn",
+    [
+        fetch,
+        Client().get,
+        Client(),
+        functools.partial(fetch),
+        functools.wraps(fetch)(lambda: fetch()),
+        AsyncMock(return_value=1),
+        retry(PRICE)(fetch),
+    ],
+    ids=["function", "method", "object", "partial", "wrapped", "mock", "retried"],
+)
+def test_whatever_is_async_is_taken(fn: Any, recorded: Recorded) -> None:
+    assert run(retry(PRICE)(fn)()) == 1
+
+
+async def never(error: Exception) -> bool:
+    return False
+
+
+@pytest.mark.parametrize("predicate", [never, functools.partial(never)])
+def test_an_async_predicate_is_refused_where_the_policy_is_built(predicate: Any) -> None:
+    with pytest.raises(TypeError, match="retry_on must be a plain function, not an async one"):
+        RetryPolicy(retry_on=predicate)
+
+
+def test_one_that_turns_out_to_be_async_is_refused_when_it_answers(recorded: Recorded) -> None:
+    """It would always be true."""
+
+    async def fail() -> None:
+        raise OSError
+
+    policy = RetryPolicy(retry_on=lambda error: never(error))  # type: ignore[arg-type, return-value]
+    with pytest.raises(TypeError, match="retry_on must be a plain function"):
+        run(retry(PRICE, policy).call(fail))
+    assert recorded.outline().count("attempt") == 1
+
+
+def pickled(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))  # noqa: S301  (its own)
+
+
+COPIES = pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+
+
+@COPIES
+def test_a_copied_operation_is_the_same_object(duplicate: Callable[[Any], Any]) -> None:
+    """It is a name."""
+    assert duplicate(PRICE) is PRICE
+    assert duplicate({"of": PRICE})["of"] is PRICE
+    assert duplicate(Operation("bare")) is Operation("bare")
+
+
+@COPIES
+def test_a_copied_policy_is_an_equal_one(duplicate: Callable[[Any], Any]) -> None:
+    policy = RetryPolicy(max_attempts=7, retry_on=(OSError,), deadline=3)
+    assert duplicate(policy) == policy
+
+
+@COPIES
+def test_a_copied_retry_works_as_this_one(duplicate: Callable[[Any], Any], recorded: Recorded) -> None:
+    budget = RetryBudget(capacity=3)
+    copied = duplicate(retry(PRICE, RetryPolicy(max_attempts=7), budget=budget))
+    assert (copied.operation, copied.policy.max_attempts) == (PRICE, 7)
+    assert copied.rng is retry(PRICE).rng
+    assert (copied.budget is budget) == (duplicate is not pickled)
+    assert copied.budget.tokens == 3
+    assert run(copied.call(fetch)) == 1

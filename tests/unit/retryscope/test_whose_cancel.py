@@ -1,0 +1,166 @@
+"""Whose cancel is it: what is swallowed, what is invented, and what a raised count proves."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from retryscope import RetryPolicy, deadline, retry, timeout, workflow
+from tests.support.clock import run
+from tests.support.recorded import Recorded
+from tests.unit.retryscope.helpers import PRICE, attribute, value_of
+
+QUICK = RetryPolicy(max_attempts=3, base_delay=1, jitter="none")
+
+
+async def _fail() -> None:
+    raise OSError("down")
+
+
+async def child_fails_while_the_group_waits() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_fail())
+
+
+async def child_fails_while_the_body_awaits() -> None:
+    """Then the body's own ``CancelledError`` is the context of the group's error."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_fail())
+        await asyncio.sleep(60)
+
+
+async def groups_in_groups() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(child_fails_while_the_body_awaits())
+        await asyncio.sleep(60)
+
+
+async def careless_timeout() -> None:
+    """As libraries have it: cancels the task by a timer of its own, and never calls ``uncancel()``."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().call_later(1, task.cancel)
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError as cancel:
+        raise TimeoutError from cancel
+
+
+async def careless_timeout_seen_as_something_else() -> None:
+    try:
+        await careless_timeout()
+    except TimeoutError as error:
+        raise ConnectionError("no answer") from error
+
+
+LEAVE_THE_COUNT_RAISED: list[Callable[[], Awaitable[None]]] = [
+    child_fails_while_the_group_waits,
+    child_fails_while_the_body_awaits,
+    groups_in_groups,
+    careless_timeout,
+    careless_timeout_seen_as_something_else,
+]
+RESIDUE = pytest.mark.parametrize("fails", LEAVE_THE_COUNT_RAISED, ids=lambda fn: fn.__name__)
+
+
+@RESIDUE
+def test_what_leaves_the_count_raised_is_tried_again(
+    fails: Callable[[], Awaitable[None]], recorded: Recorded
+) -> None:
+    calls = 0
+
+    async def call() -> int:
+        nonlocal calls
+        calls += 1
+        if calls < 3:
+            await fails()
+        return calls
+
+    assert run(retry(PRICE, QUICK).call(call)) == 3
+    assert attribute(recorded, "retry price", "resilience.outcome") == "success"
+
+
+@RESIDUE
+def test_its_own_error_comes_out_when_the_retry_gives_up(
+    fails: Callable[[], Awaitable[None]], recorded: Recorded
+) -> None:
+    with pytest.raises((ExceptionGroup, TimeoutError, ConnectionError)):
+        run(retry(PRICE, QUICK).call(fails))
+    assert value_of(recorded, "resilience_cancellations_total", operation="price") == 0
+
+
+@RESIDUE
+def test_a_limit_that_is_reached_later_is_a_timeout(
+    fails: Callable[[], Awaitable[None]], recorded: Recorded
+) -> None:
+    """``asyncio.timeout`` lets the ``CancelledError`` out here, before Python 3.13."""
+
+    async def body() -> None:
+        try:
+            await fails()
+        except* (OSError, TimeoutError):
+            pass
+        await asyncio.sleep(60)
+
+    async def limited(block: Any) -> None:
+        async with block:
+            await body()
+
+    for block in (timeout(PRICE, 5), deadline(5), workflow("checkout", deadline=5)):
+        with pytest.raises(TimeoutError):
+            run(limited(block))
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_cancel_that_was_made_an_error_of_is_a_cancel(shown: bool, recorded: Recorded) -> None:
+    """It is in the error's causes or contexts, also where it is not shown."""
+
+    async def swallows() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError as cancel:
+            raise ConnectionError("closed") from (cancel if shown else None)
+
+    async def main() -> bool:
+        running = asyncio.create_task(retry(PRICE, QUICK).call(swallows))
+        await asyncio.sleep(5)
+        running.cancel()
+        await asyncio.wait([running])
+        return running.cancelled()
+
+    assert run(main())
+
+
+def test_after_a_residue_a_cancel_during_the_wait_still_ends_the_retry(recorded: Recorded) -> None:
+    async def main() -> tuple[bool, float]:
+        running = asyncio.create_task(retry(PRICE, QUICK).call(child_fails_while_the_body_awaits))
+        await asyncio.sleep(0.5)
+        running.cancel()
+        await asyncio.wait([running])
+        return running.cancelled(), asyncio.get_running_loop().time()
+
+    assert run(main()) == (True, 0.5)
+
+
+def test_what_is_given_up(recorded: Recorded) -> None:
+    """A cancel swallowed without a trace, followed by an unrelated error, can't be told from a residue."""
+    calls = 0
+
+    async def swallows() -> int:
+        nonlocal calls
+        calls += 1
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(1)
+        if calls == 1:
+            raise OSError("unrelated")
+        return calls
+
+    async def main() -> int:
+        running = asyncio.create_task(retry(PRICE, QUICK).call(swallows))
+        await asyncio.sleep(0.5)
+        running.cancel()
+        return await running
+
+    assert run(main()) == 2
