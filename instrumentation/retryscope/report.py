@@ -121,5 +121,8 @@ async def settle(fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kw
     ('error', ValueError('no'))
     """
     report: Report[T] = Report(getattr(fn, "__name__", type(fn).__name__))
-    await report.run(fn, *args, **kwargs)
-    return report
+    try:
+        await report.run(fn, *args, **kwargs)
+        return report
+    finally:
+        del report  # what was raised knows this frame from Python 3.12 on, and would be known by it

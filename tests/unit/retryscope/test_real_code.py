@@ -70,6 +70,10 @@ class Leaf:
 
     swallows_cancels = False
 
+    @property
+    def may_fail(self) -> bool:
+        return self.raises is not None
+
     async def run(self, _: Surroundings) -> None:
         await asyncio.sleep(self.takes)
         if self.raises is not None:
@@ -87,7 +91,13 @@ class Node:
     flag: bool
 
     @property
+    def may_fail(self) -> bool:
+        return self.kind in LIMITS or any(each.may_fail for each in self.inside)
+
+    @property
     def swallows_cancels(self) -> bool:
+        if self.kind == "group" and any(each.may_fail for each in self.inside):
+            return True  # it tells of its children's errors instead, if both come in the same turn
         return self.kind in ("careless", "background") or any(each.swallows_cancels for each in self.inside)
 
     async def run(self, around: Surroundings) -> None:
@@ -181,6 +191,9 @@ KINDS = (
     "generator",
     "background",
 )
+LIMITS = ("block", "retry", "cleanup", "careless", "generator")
+"""Kinds that end in an error of their own, if what is inside takes too long."""
+
 leaves = st.builds(Leaf, seconds, st.none() | st.sampled_from(ODD))
 trees: st.SearchStrategy[Any] = st.recursive(
     leaves,

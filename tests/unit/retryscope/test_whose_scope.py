@@ -5,6 +5,7 @@ import gc
 import logging
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -52,16 +53,17 @@ class TestBackgroundTasks:
 
     def test_a_nearer_deadline_around_that_one_binds_it_then(self, recorded: Recorded) -> None:
         async def main() -> float:
-            async with deadline(5):
-                async with deadline(3):
-                    running = asyncio.create_task(within(90, 70))
-                    await asyncio.sleep(1)
-                with pytest.raises(TimeoutError, match="price timed out after 5 s"):
-                    await running
+            with suppress(TimeoutError):
+                async with deadline(5):
+                    async with deadline(3):
+                        running = asyncio.create_task(within(90, 70))
+                        await asyncio.sleep(1)
+                    await asyncio.sleep(3600)
+            with pytest.raises(TimeoutError, match="price timed out after 5 s"):
+                await running
             return asyncio.get_running_loop().time()
 
-        with pytest.raises(TimeoutError, match="deadline of 5 s"):
-            run(main())
+        assert run(main()) == 5
 
     def test_a_wait_that_began_inside_is_not_cut_short(self, recorded: Recorded) -> None:
         policy = RetryPolicy(max_attempts=3, base_delay=1, jitter="none")
@@ -114,6 +116,7 @@ class TestBackgroundTasks:
         held: deque[asyncio.Task[None]] = deque(maxlen=2)
 
         async def tick(left: int) -> None:
+            await asyncio.sleep(0)  # eager ones would be inside one another
             async with workflow("poll", deadline=9), deadline(9), step(PRICE), timeout(STOCK, 9):
                 if left:
                     held.append(asyncio.create_task(retry(PRICE, ONCE).call(tick, left - 1)))
