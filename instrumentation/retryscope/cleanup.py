@@ -86,7 +86,6 @@ async def cleanup(
     timeout = require_seconds("cleanup timeout", timeout)
     handling = sys.exception()
     cancel = handling if isinstance(handling, asyncio.CancelledError) else None
-    report = report_here()
     by = None if cancel is None else cancel_request(cancel, current_scope()).by
     running = _Cleanup(as_run_here(operation), timeout, by)
     task = asyncio.create_task(running.run(fn))
@@ -101,7 +100,7 @@ async def cleanup(
         running.finish("failed", asyncio.CancelledError())
     # Already finished, unless it ignores its cancellation too: then it is left behind.
     result = running.finish("timed_out", left_behind=True)
-    if report is not None:
+    if (report := report_here()) is not None:
         report.cleanup_seconds += result.seconds
         report.cleanup_outcome = result.outcome
     if cancel is not None and result.outcome != "completed":

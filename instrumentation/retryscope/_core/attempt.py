@@ -82,8 +82,8 @@ class Attempt:
         now = execution.clock()
         seconds = now - self._started
         execution.host.attempts += 1
-        if execution.report is not None:
-            execution.report.attempts += 1
+        if (report := execution.report) is not None:
+            report.attempts += 1
         if error is None:
             self._scope.end()
             execution.metrics.attempt("success", "", seconds, None)

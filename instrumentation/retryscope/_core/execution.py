@@ -18,7 +18,7 @@ from retryscope import semconv
 from retryscope._core.cancel_request import CancelRequest
 from retryscope._core.ending import Ending, explain
 from retryscope._core.marks import outcome_of, unmark
-from retryscope._core.scope import Expiring, Scope, enclosing, report_here, workflow_here
+from retryscope._core.scope import Expiring, Progress, Scope, enclosing, reported_here, workflow_here
 from retryscope._recording.recorder import Attributes
 from retryscope._recording.telemetry import Telemetry, active
 from retryscope.operation import Operation
@@ -52,8 +52,8 @@ class Execution(ABC):
     """
 
     __slots__ = (
+        "_reported",
         "clock",
-        "report",
         "scope",
         "span",
         "started",
@@ -77,7 +77,7 @@ class Execution(ABC):
         self.started = self.clock()
         self.timed_out = False
         self.span = telemetry.recorder.start(span_name, attributes)
-        self.report = report_here()
+        self._reported = reported_here()
         self.scope = Scope(
             execution=self,
             deadline=deadline,
@@ -85,8 +85,13 @@ class Execution(ABC):
             span=self.span.context,
             workflow=workflow,
         )
-        if self.report is not None and self.report.span is None:
-            self.report.span = self.span.context
+        if (report := self.report) is not None and report.span is None:
+            report.span = self.span.context
+
+    @property
+    def report(self) -> Progress | None:
+        """Where it writes what becomes of it, as long as somebody wants to know: it may outlive that."""
+        return None if self._reported is None else self._reported.report
 
     def end(self, error: BaseException | None, attributes: Attributes | None = None) -> None:
         """Close the execution: classify, count, log, end the span.
@@ -114,8 +119,8 @@ class Execution(ABC):
             final.update(ending.attributes)
             failure = ending.failure
         self._count(outcome, ending)
-        if self.report is not None:
-            self.report.execution_ended(outcome, error)
+        if (report := self.report) is not None:
+            report.execution_ended(outcome, error)
         outermost = enclosing(self.scope) is None
         self.scope.end()
         if error is not None and outermost:

@@ -195,8 +195,8 @@ class Retrying(OperationExecution):
         waited = self._backoff = now - started
         self._waited += waited
         self.metrics.backoff(waited)
-        if self.report is not None:
-            self.report.backoff_seconds += waited
+        if (report := self.report) is not None:
+            report.backoff_seconds += waited
         if span is None:
             return
         if error is None:

@@ -192,11 +192,17 @@ def workflow_here() -> str | None:
     return None if scope is None else scope.workflow
 
 
-def report_here() -> Progress | None:
-    """Where what happens here is written, if someone wants to know."""
+def reported_here() -> Scope | None:
+    """The nearest level whose ``report`` somebody wants; it has none any more once it has ended."""
     scope = current_scope()
     while scope is not None and scope.report is None:
         scope = enclosing(scope)
+    return scope
+
+
+def report_here() -> Progress | None:
+    """Where what happens here is written, if someone wants to know."""
+    scope = reported_here()
     return None if scope is None else scope.report
 
 

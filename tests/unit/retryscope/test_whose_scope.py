@@ -93,6 +93,23 @@ class TestBackgroundTasks:
         ended = "resilience_operation_duration_seconds_count"
         assert value_of(recorded, ended, workflow="checkout", operation="price") == 1
 
+    def test_what_had_begun_inside_writes_no_more_in_its_report(self, recorded: Recorded) -> None:
+        """The report is the caller's by then."""
+        running: list[asyncio.Task[object]] = []
+        policy = RetryPolicy(max_attempts=3, base_delay=1, jitter="none")
+
+        async def start() -> None:
+            script = Script(OSError(), OSError(), "late", takes=1)
+            running.append(asyncio.create_task(retry(PRICE, policy).call(script)))
+            await asyncio.sleep(1.5)
+
+        async def main() -> tuple[int, float, str | None]:
+            report = await settle(start)
+            await running[0]
+            return report.attempts, report.backoff_seconds, report.outcome
+
+        assert run(main()) == (1, 0.0, "success")
+
     def test_their_attempts_are_no_more_its_reports(self, recorded: Recorded) -> None:
         running: list[asyncio.Task[object]] = []
 

@@ -66,7 +66,7 @@ def outcome(error: BaseException | None) -> str:
 async def ended(coroutine: Awaitable[None], cancel_after: float | None = None) -> str:
     if cancel_after is not None:  # before it starts, which an eager one does here
         asyncio.get_running_loop().call_later(cancel_after, lambda: task.cancel())
-    task = asyncio.ensure_future(coroutine)
+    task: asyncio.Future[None] = asyncio.ensure_future(coroutine)
     await asyncio.wait([task])
     return "CancelledError" if task.cancelled() else outcome(task.exception())
 
