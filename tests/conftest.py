@@ -75,6 +75,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run coroutine tests on loops that start tasks eagerly (Python 3.12 and later)",
     )
+    parser.addoption("--uvloop", action="store_true", help="run coroutine tests on uvloop")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -82,19 +83,14 @@ def pytest_configure(config: pytest.Config) -> None:
     # looptime asks for the current loop before synchronous tests too. Up to Python 3.13 that makes one, which
     # nobody closes, as long as none was ever set.
     asyncio.set_event_loop(None)
-    if config.getoption("--eager-tasks"):
-        config.pluginmanager.register(_EagerTasks())
-        clock.eager_tasks = True
+    clock.eager_tasks = bool(config.getoption("--eager-tasks"))
+    clock.on_uvloop = bool(config.getoption("--uvloop"))
+    if clock.eager_tasks or clock.on_uvloop:
+        config.pluginmanager.register(_LoopAsAsked())
 
 
-class _EagerTasks:
+class _LoopAsAsked:
     def pytest_asyncio_loop_factories(
         self, config: pytest.Config, item: pytest.Item
     ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-        return {"eager": _eager_loop}
-
-
-def _eager_loop() -> asyncio.AbstractEventLoop:
-    loop = asyncio.new_event_loop()
-    loop.set_task_factory(getattr(asyncio, "eager_task_factory"))  # noqa: B009 - typed for Python 3.11
-    return loop
+        return {"as asked": clock.real_loop}

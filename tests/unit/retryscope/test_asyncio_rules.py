@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from retryscope import RetryPolicy, cancellable, gather, retry, step, timeout, workflow
 from tests.support import clock
@@ -96,3 +97,12 @@ def test_the_option_eager_tasks_reaches_the_virtual_loop(pytestconfig: pytest.Co
     eager = bool(pytestconfig.getoption("--eager-tasks"))
     assert clock.eager_tasks == eager
     assert run(main()) == (["child", "parent"] if eager else ["parent", "child"])
+
+
+def test_the_option_uvloop_reaches_the_virtual_loop(pytestconfig: pytest.Config) -> None:
+    """asyncio.md 24."""
+
+    async def main() -> bool:
+        return isinstance(asyncio.get_running_loop(), uvloop.Loop)
+
+    assert run(main()) == bool(pytestconfig.getoption("--uvloop"))

@@ -12,7 +12,7 @@ from opentelemetry.trace import StatusCode
 from retryscope import CleanupResult, RetryPolicy, cleanup, deadline, request_cancel, retry, settle, step
 from retryscope.cleanup import ABANDON_AFTER
 from retryscope.cleanup import _running as strong_references
-from tests.support.clock import VirtualLoop, run
+from tests.support.clock import pass_time, run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, STOCK, Script, attribute, failer, named, sleeper, value_of
 
@@ -143,8 +143,7 @@ def test_a_loop_that_stood_still_is_no_cleanup_that_ignores_its_cancellation(
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
-        loop.call_later(2, loop.pass_time, 60)
+        loop.call_later(2, pass_time, 60)
         running, _ = await cancelled_at(sleeper(90), 1, limit=5)
         assert running.cancelled()
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -69,6 +69,7 @@ class Leaf:
     raises: type[Exception] | None
 
     swallows_cancels = False
+    kinds: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def may_fail(self) -> bool:
@@ -93,6 +94,10 @@ class Node:
     @property
     def may_fail(self) -> bool:
         return self.kind in LIMITS or any(each.may_fail for each in self.inside)
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset((self.kind,)).union(*(each.kinds for each in self.inside))
 
     @property
     def swallows_cancels(self) -> bool:
@@ -250,9 +255,10 @@ def test_whatever_is_around_and_inside(tree: Any, cancel_at: list[float]) -> Non
     with recording() as recorded:
         reached, cancelled = run(drive(tree, cancel_at))
         spans = recorded.spans()  # fails unless every started span ended exactly once
-    if not reached:
+    if not reached and not {"careless", "group"} <= tree.kinds:
+        # A group of Python 3.13 cancels its task anew where somebody has left the count raised.
         assert not cancelled, "a cancel was invented"
-    elif not tree.swallows_cancels:
+    if reached and not tree.swallows_cancels:
         assert cancelled, "a cancel was lost"
     assert value_of(recorded, "resilience_operations_in_flight") == 0
     assert value_of(recorded, "resilience_workflows_in_flight") == 0

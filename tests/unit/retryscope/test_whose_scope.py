@@ -11,7 +11,7 @@ import pytest
 
 from retryscope import RetryPolicy, deadline, retry, settle, step, timeout, without_spans, workflow
 from retryscope._core.scope import inherited_deadline, workflow_here
-from tests.support.clock import run
+from tests.support.clock import pass_time, run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, STOCK, Script, attribute, sleeper, value_of
 
@@ -225,8 +225,7 @@ def test_no_time_left_is_no_attempt(recorded: Recorded) -> None:
 
     async def main() -> None:
         async with deadline(3):
-            loop = asyncio.get_running_loop()
-            loop.pass_time(5)  # type: ignore[attr-defined]
+            pass_time(5)
             await retry(PRICE).call(script)
 
     with pytest.raises(TimeoutError, match=r"^no time is left for price: its deadline has passed$"):
@@ -241,8 +240,7 @@ def test_no_time_left_is_no_attempt(recorded: Recorded) -> None:
 def test_no_time_left_is_no_body(recorded: Recorded) -> None:
     async def main() -> None:
         async with deadline(3):
-            loop = asyncio.get_running_loop()
-            loop.pass_time(5)  # type: ignore[attr-defined]
+            pass_time(5)
             async with timeout(PRICE, 5):
                 pytest.fail("it began")
 

@@ -14,6 +14,7 @@ from retryscope import CancelRequest, cancel_on_exit, cancellable, gather, reque
 from retryscope import task_factory as signing_tasks
 from retryscope.printable import MAX_TEXT
 from retryscope_service.traces.otlp_json import to_otlp_json
+from tests.support import clock
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
 from tests.support.texts import TEXTS
@@ -279,7 +280,8 @@ def test_a_signal_that_cancels_has_a_place_too(recorded: Recorded) -> None:
         await asyncio.wait([running])
 
     run(main())
-    assert who(recorded) == {"cause": "request", "location": "asyncio.events.Handle._run"}
+    place = "asyncio.runners.Runner.run" if clock.on_uvloop else "asyncio.events.Handle._run"
+    assert who(recorded) == {"cause": "request", "location": place}
 
 
 def test_code_far_below_its_module_is_cut_and_keeps_its_line(recorded: Recorded) -> None:

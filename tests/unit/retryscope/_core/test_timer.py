@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from retryscope import deadline, task_factory, timeout
 from retryscope._core.scope import inherited_deadline
 from retryscope._core.timer import Timer, running_task
-from tests.support.clock import run
+from tests.support.clock import pass_time, run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE
 
@@ -96,7 +96,7 @@ def test_it_ends_as_asyncios_does_where_that_is_right(
     """Cancels in any turn, several timers in one; the same where others have left the count raised."""
 
     async def sleep() -> None:
-        asyncio.get_running_loop().pass_time(busy)  # type: ignore[attr-defined]
+        pass_time(busy)
         try:
             await asyncio.sleep(2)
         except asyncio.CancelledError:
