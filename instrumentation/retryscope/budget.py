@@ -6,6 +6,8 @@ import sys
 import threading
 from typing import Self
 
+from retryscope.printable import described
+
 
 class RetryBudget:
     """Tokens that retries cost and successes earn back. Share one per dependency.
@@ -33,9 +35,11 @@ class RetryBudget:
 
     def __init__(self, capacity: float = 10.0, earn_per_success: float = 0.1) -> None:
         if not 1 <= capacity <= sys.float_info.max:
-            raise ValueError(f"RetryBudget capacity must be finite and >= 1, got {capacity!r}")
+            raise ValueError(f"RetryBudget capacity must be finite and >= 1, got {described(capacity)}")
         if not 0 < earn_per_success <= 1:
-            raise ValueError(f"RetryBudget earn_per_success must be in (0, 1], got {earn_per_success!r}")
+            raise ValueError(
+                f"RetryBudget earn_per_success must be in (0, 1], got {described(earn_per_success)}"
+            )
         self._capacity = float(capacity)
         self._earn = float(earn_per_success)
         self._tokens = self._capacity

@@ -24,6 +24,7 @@ from retryscope._recording.recorder import OpenSpan
 from retryscope._recording.telemetry import active
 from retryscope.operation import Operation, require_operation
 from retryscope.outcome import CleanupOutcome, Outcome, message_of
+from retryscope.printable import described
 from retryscope.timeout import require_seconds
 
 DEFAULT_CLEANUP_TIMEOUT: Final = 5.0
@@ -104,7 +105,7 @@ async def cleanup(
         report.cleanup_seconds += result.seconds
         report.cleanup_outcome = result.outcome
     if cancel is not None and result.outcome != "completed":
-        reason = "" if result.error is None else f": {result.error!r}"
+        reason = "" if result.error is None else f": {described(result.error)}"
         add_note(cancel, f"cleanup of {operation.name} {result.outcome}{reason}")
     try:
         if absorbed is not None:

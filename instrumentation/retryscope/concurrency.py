@@ -18,6 +18,7 @@ from retryscope._core.scope import current_scope
 from retryscope._recording.telemetry import active
 from retryscope.cancellation import cancel_and_wait, count_if_never_started
 from retryscope.operation import Operation, require_operation
+from retryscope.printable import described
 from retryscope.report import Report
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ async def gather(
     require_operation("gather", operation)
     calls = _checked(calls)
     if reports is not None and not isinstance(reports, list):
-        raise TypeError(f"gather fills a list of reports, got {reports!r}")
+        raise TypeError(f"gather fills a list of reports, got {described(reports)}")
     children = [Report[T](name) for name in calls]
     if reports is not None:
         reports += children
@@ -84,11 +85,11 @@ def _checked(calls: Mapping[str, Callable[[], Awaitable[T]]]) -> dict[str, Calla
     if not isinstance(given, Mapping):
         raise TypeError(
             "gather takes a mapping of names to async functions, as {'a': fetch_a, 'b': fetch_b},"
-            f" got {type(given).__name__} {given!r}"
+            f" got {type(given).__name__} {described(given)}"
         )
     for name, call in calls.items():
         if not isinstance(name, str):
-            raise TypeError(f"gather takes names that are str, got {name!r}")
+            raise TypeError(f"gather takes names that are str, got {described(name)}")
         require_async_callable(call, "gather")
     return dict(calls)
 
@@ -111,7 +112,7 @@ async def _run_all(
     except asyncio.CancelledError as cancel:
         await cancel_and_wait(tasks, cancel_request(cancel, current_scope()))
         for name, error in _errors(reports):  # TaskGroup would raise these and mask the cancel
-            add_note(cancel, f"{name} failed meanwhile: {error!r}")
+            add_note(cancel, f"{name} failed meanwhile: {described(error)}")
         raise
     for task in tasks:
         if not task.cancelled() and task.exception() is not None:  # outside of Exception: no report keeps it

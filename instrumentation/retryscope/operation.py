@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from retryscope import semconv
-from retryscope.printable import encodable, shown
+from retryscope.printable import described, encodable, shown
 
 _declared: dict[tuple[str | None, str], Operation] = {}
 _on_declare: list[Callable[[Operation], None]] = []
@@ -110,9 +110,9 @@ def require_name(what: str, name: str) -> str:
         ValueError: It is empty or longer than 100 characters, or has lone halves of characters in it.
     """
     if not name or len(name) > 100:
-        raise ValueError(f"{what} must have 1 to 100 characters, got {name!r}")
+        raise ValueError(f"{what} must have 1 to 100 characters, got {described(name)}")
     if encodable(name) != name:
-        raise ValueError(f"{what} must be text that UTF-8 can write, got {name!r}")
+        raise ValueError(f"{what} must be text that UTF-8 can write, got {described(name)}")
     return name
 
 
@@ -124,8 +124,8 @@ def require_operation(what: str, operation: object) -> Operation:
     """
     if isinstance(operation, Operation):
         return operation
-    hint = f": declare it once, Operation({operation!r})" if isinstance(operation, str) else ""
-    raise TypeError(f"{what} takes an Operation first, got {operation!r}{hint}")
+    hint = f": declare it once, Operation({described(operation)})" if isinstance(operation, str) else ""
+    raise TypeError(f"{what} takes an Operation first, got {described(operation)}{hint}")
 
 
 def require_task_name(what: str, name: object) -> str | None:
@@ -136,7 +136,7 @@ def require_task_name(what: str, name: object) -> str | None:
     """
     if name is None or isinstance(name, str):
         return name
-    raise TypeError(f"{what} name must be a str, got {name!r}")
+    raise TypeError(f"{what} name must be a str, got {described(name)}")
 
 
 def is_declared(name: str, workflow: str) -> bool:

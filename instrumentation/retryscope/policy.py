@@ -10,6 +10,7 @@ from typing import Final, get_args
 
 from retryscope._core.awaitables import is_async
 from retryscope.backoff import Jitter
+from retryscope.printable import described
 
 MAX_ATTEMPTS: Final = 10_000
 MAX_SECONDS: Final = 31_536_000.0
@@ -61,7 +62,9 @@ class RetryPolicy:
 
     def __post_init__(self) -> None:
         if isinstance(self.max_attempts, bool) or not isinstance(self.max_attempts, int):
-            raise TypeError(f"RetryPolicy.max_attempts must be an integer, got {self.max_attempts!r}")
+            raise TypeError(
+                f"RetryPolicy.max_attempts must be an integer, got {described(self.max_attempts)}"
+            )
         if not 1 <= self.max_attempts <= MAX_ATTEMPTS:
             raise ValueError(
                 f"RetryPolicy.max_attempts must be between 1 and {MAX_ATTEMPTS}, got {self.max_attempts}"
@@ -75,29 +78,30 @@ class RetryPolicy:
             if value is not None:
                 self._check(name, value, 0.0, MAX_SECONDS, " seconds")
                 if value == 0:
-                    raise ValueError(f"RetryPolicy.{name} must be > 0 seconds, got {value!r}")
+                    raise ValueError(f"RetryPolicy.{name} must be > 0 seconds, got {described(value)}")
         if self.jitter not in get_args(Jitter):
-            raise ValueError(f"RetryPolicy.jitter must be 'full' or 'none', got {self.jitter!r}")
+            raise ValueError(f"RetryPolicy.jitter must be 'full' or 'none', got {described(self.jitter)}")
         self._check_retry_on()
 
     @staticmethod
     def _check(name: str, value: object, low: float, high: float, unit: str) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"RetryPolicy.{name} must be a number, got {value!r}")
+            raise TypeError(f"RetryPolicy.{name} must be a number, got {described(value)}")
         if not low <= value <= high:  # also where it is NaN
             raise ValueError(
-                f"RetryPolicy.{name} must be between {low:g} and {high:.0f}{unit}, got {value!r}"
+                f"RetryPolicy.{name} must be between {low:g} and {high:.0f}{unit}, got {described(value)}"
             )
 
     def _check_retry_on(self) -> None:
         if not isinstance(self.retry_on, tuple):
             given: object = self.retry_on
             if isinstance(given, type) or not callable(given):
-                raise TypeError(
-                    f"RetryPolicy.retry_on must be a tuple of exception classes or a function, got {given!r}"
-                )
+                wanted = "a tuple of exception classes or a function"
+                raise TypeError(f"RetryPolicy.retry_on must be {wanted}, got {described(given)}")
             if is_async(given):
-                raise TypeError(f"RetryPolicy.retry_on must be a plain function, not an async one: {given!r}")
+                raise TypeError(
+                    f"RetryPolicy.retry_on must be a plain function, not an async one: {described(given)}"
+                )
             return
         for kind in self.retry_on:
             if not _is_exception_class(kind):
@@ -106,7 +110,9 @@ class RetryPolicy:
                     if kind in (BaseException, asyncio.CancelledError, KeyboardInterrupt, SystemExit)
                     else ""
                 )
-                raise TypeError(f"RetryPolicy.retry_on takes subclasses of Exception, got {kind!r}{why}")
+                raise TypeError(
+                    f"RetryPolicy.retry_on takes subclasses of Exception, got {described(kind)}{why}"
+                )
 
     def retries(self, error: Exception) -> bool:
         """Whether this error is worth another attempt.
@@ -120,7 +126,9 @@ class RetryPolicy:
         if inspect.isawaitable(answer):
             if inspect.iscoroutine(answer):
                 answer.close()  # or Python warns that it was never awaited
-            raise TypeError(f"RetryPolicy.retry_on must be a plain function: {self.retry_on!r} is async")
+            raise TypeError(
+                f"RetryPolicy.retry_on must be a plain function: {described(self.retry_on)} is async"
+            )
         return bool(answer)
 
 

@@ -23,6 +23,23 @@ def shown(text: str) -> str:
     return capped(text, MAX_TEXT)
 
 
+def described(value: object) -> str:
+    r"""``repr(value)`` for a message: short, on one line, and also where its own ``__repr__`` fails.
+
+    >>> described("5 s\n")
+    "'5 s\\n'"
+    >>> class Odd:
+    ...     def __repr__(self):
+    ...         raise ValueError("not ready")
+    >>> described(Odd())
+    "<Odd that can't be shown>"
+    """
+    try:
+        return shown(repr(value))
+    except Exception:
+        return f"<{type(value).__qualname__} that can't be shown>"
+
+
 def capped(text: str, limit: int) -> str:
     """The text, or as much of its beginning as the limit allows, with a sign that it goes on.
 

@@ -9,6 +9,7 @@ from typing import Generic, ParamSpec, TypeVar
 
 from opentelemetry.trace import SpanContext
 
+from retryscope._core.foreign import peek
 from retryscope._core.marks import outcome_of, recorded_since, unmark
 from retryscope._core.scope import Scope, enclosing
 from retryscope.outcome import CleanupOutcome, Outcome
@@ -120,7 +121,8 @@ async def settle(fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kw
     >>> report.outcome, report.error
     ('error', ValueError('no'))
     """
-    report: Report[T] = Report(getattr(fn, "__name__", type(fn).__name__))
+    name = peek(fn, "__name__")  # which may be of any type where a class answers for every name
+    report: Report[T] = Report(name if isinstance(name, str) else type(fn).__name__)
     try:
         await report.run(fn, *args, **kwargs)
         return report

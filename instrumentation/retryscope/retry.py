@@ -27,6 +27,7 @@ from retryscope.budget import RetryBudget
 from retryscope.operation import Operation, require_operation
 from retryscope.outcome import GiveUpReason
 from retryscope.policy import RetryPolicy
+from retryscope.printable import described
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,9 +79,9 @@ class retry:  # noqa: N801  (used as a decorator)
     ) -> None:
         self.operation = _of_decorator(operation)
         if not isinstance(policy, RetryPolicy):
-            raise TypeError(f"retry takes a RetryPolicy second, got {policy!r}")
+            raise TypeError(f"retry takes a RetryPolicy second, got {described(policy)}")
         if budget is not None and not isinstance(budget, RetryBudget):
-            raise TypeError(f"retry takes a RetryBudget as its budget, got {budget!r}")
+            raise TypeError(f"retry takes a RetryBudget as its budget, got {described(budget)}")
         self.policy = policy
         self.budget = budget
         self.rng = rng

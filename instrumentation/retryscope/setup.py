@@ -33,7 +33,7 @@ from retryscope._recording.sdk import TracerRecorder
 from retryscope._recording.telemetry import AttemptsAs, Telemetry, install, tracing_failure_counter
 from retryscope.metrics import SERIES_PER_OPERATION, Metrics, metrics_for
 from retryscope.outcome import Outcome, status_rule
-from retryscope.printable import encodable
+from retryscope.printable import described, encodable
 
 _log = logging.getLogger("retryscope")
 _EXPORTER: Final = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
@@ -93,7 +93,7 @@ def setup(
     """
     global _installed
     if attempts not in get_args(AttemptsAs):
-        raise ValueError(f"attempts must be 'spans' or 'events', got {attempts!r}")
+        raise ValueError(f"attempts must be 'spans' or 'events', got {described(attempts)}")
     if _installed is not None:
         raise RuntimeError("retryscope.setup() was called before; call shutdown() first")
     disabled = is_disabled()
@@ -126,7 +126,9 @@ def _provider(
         return _own_provider(service_name, processors, metrics)
     for processor in processors:
         if not isinstance(found, TracerProvider):
-            raise TypeError(f"span_processors need an OpenTelemetry SDK TracerProvider, got {found!r}")
+            raise TypeError(
+                f"span_processors need an OpenTelemetry SDK TracerProvider, got {described(found)}"
+            )
         found.add_span_processor(processor)
     return found, _Installed(None, None)
 

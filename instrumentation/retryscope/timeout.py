@@ -17,7 +17,7 @@ from retryscope._core.execution import OperationExecution, as_run_here
 from retryscope._core.scope import Scope, current_scope, deadline_in_force
 from retryscope._core.timer import Timer, running_task
 from retryscope.operation import Operation, require_operation, require_task_name
-from retryscope.printable import shown
+from retryscope.printable import described, shown
 
 
 def require_seconds(what: str, value: float, *, zero: bool = False) -> float:
@@ -28,10 +28,10 @@ def require_seconds(what: str, value: float, *, zero: bool = False) -> float:
         ValueError: It is NaN, infinite, negative, or zero where zero makes no sense.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{what} must be a number of seconds, got {value!r}")
+        raise TypeError(f"{what} must be a number of seconds, got {described(value)}")
     if not 0 <= value <= sys.float_info.max or (value == 0 and not zero):  # also where it is NaN
         bound = ">= 0" if zero else "> 0"
-        raise ValueError(f"{what} must be finite and {bound} seconds, got {value!r}")
+        raise ValueError(f"{what} must be finite and {bound} seconds, got {described(value)}")
     return float(value)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Awaitable
 from types import CoroutineType
 from typing import Any, TypeVar
 
+from retryscope.printable import described
+
 T = TypeVar("T")
 
 
@@ -29,7 +31,7 @@ def require_async_callable(fn: object, what: str) -> None:
             f" pass the function and its arguments, a coroutine can be awaited only once"
         )
     if not callable(fn):
-        raise TypeError(f"{what} takes an async function, got {fn!r}")
+        raise TypeError(f"{what} takes an async function, got {described(fn)}")
     called = _called(fn)
     if inspect.isasyncgenfunction(called) or _is_generator(called):
         raise TypeError(
@@ -67,7 +69,9 @@ def require_awaitable(fn: object, result: Awaitable[T]) -> Awaitable[T]:
         NotAwaitableError: It can't be awaited.
     """
     if type(result) is not CoroutineType and not inspect.isawaitable(result):
-        raise NotAwaitableError(f"an async function is needed, but {_described(fn)} returned {result!r}")
+        raise NotAwaitableError(
+            f"an async function is needed, but {_described(fn)} returned {described(result)}"
+        )
     return result
 
 
@@ -98,5 +102,5 @@ def _described(fn: object) -> str:
     called = _called(fn)
     code = getattr(called, "__code__", None)
     if code is None:
-        return repr(fn)
+        return described(fn)
     return f"{called.__qualname__} ({code.co_filename}:{code.co_firstlineno})"

@@ -62,7 +62,7 @@ def test_tokens_stay_between_0_and_the_capacity(spends: list[bool], capacity: fl
 def test_arguments_out_of_bounds_are_refused_with_name_and_value(bad: dict[str, Any]) -> None:
     """The error says which argument and what it was."""
     ((name, value),) = bad.items()
-    with pytest.raises(ValueError, match=rf"{name} must be .*{value!r}"):
+    with pytest.raises(ValueError, match=rf"{name} must be .*{repr(value)[:100]}"):
         RetryBudget(**bad)
 
 

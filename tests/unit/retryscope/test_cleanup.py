@@ -13,6 +13,7 @@ from retryscope import CleanupResult, RetryPolicy, cleanup, deadline, request_ca
 from retryscope.cleanup import ABANDON_AFTER
 from retryscope.cleanup import _running as strong_references
 from tests.support.clock import pass_time, run
+from tests.support.odd_exceptions import SilentError
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, STOCK, Script, attribute, failer, named, sleeper, value_of
 
@@ -203,6 +204,16 @@ def test_an_error_of_the_cleanup_is_reported_and_never_masks_the_cancel(
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("ERROR", f"cleanup of price failed: {error}")
     ]
+
+
+def test_an_error_of_the_cleanup_that_cannot_be_shown_does_not_mask_it_either(recorded: Recorded) -> None:
+    async def main() -> None:
+        running, _ = await cancelled_at(failer(SilentError()), 1)
+        await running
+
+    with pytest.raises(asyncio.CancelledError) as raised:
+        run(main())
+    assert raised.value.__notes__ == ["cleanup of price failed: <SilentError that can't be shown>"]
 
 
 def test_a_cleanup_outside_of_a_cancel_returns_its_result(recorded: Recorded) -> None:

@@ -10,6 +10,7 @@ from opentelemetry.trace import StatusCode
 from retryscope import RetryPolicy, cleanup, deadline, gather, request_cancel, retry, settle, step, timeout
 from retryscope.report import Report
 from tests.support.clock import EPOCH_NS, run, virtual_loop
+from tests.support.odd_exceptions import SilentError
 from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import PRICE, STOCK, Script, attribute, failer, named, sleeper, value_of
 
@@ -291,6 +292,24 @@ def test_an_outer_cancel_is_not_masked_by_a_childs_error_in_its_cleanup(recorded
     assert span.status.status_code is StatusCode.UNSET
     assert attribute(recorded, "gather price", "resilience.cancel.cause") == "shutdown"
     assert [event.name for event in span.events] == ["exception", "resilience.cancel.requested"]
+
+
+def test_an_outer_cancel_is_not_masked_by_a_childs_error_that_cannot_be_shown(recorded: Recorded) -> None:
+    async def fails_when_cancelled() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise SilentError from None
+
+    async def main() -> None:
+        running = asyncio.create_task(gather(PRICE, {"silent": fails_when_cancelled}))
+        await asyncio.sleep(1)
+        running.cancel()
+        await running
+
+    with pytest.raises(asyncio.CancelledError) as raised:
+        run(main())
+    assert raised.value.__notes__ == ["silent failed meanwhile: <SilentError that can't be shown>"]
 
 
 def test_children_of_a_cancelled_gather_get_its_cause(recorded: Recorded) -> None:

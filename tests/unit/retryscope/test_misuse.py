@@ -43,6 +43,11 @@ def plain() -> int:
     raise AssertionError("it was called")
 
 
+class Unshowable:
+    def __repr__(self) -> str:
+        raise AttributeError("not connected")
+
+
 class Client:
     async def get(self) -> int:
         return 1
@@ -64,6 +69,7 @@ SLIPS: dict[str, tuple[Callable[[], Any], str]] = {
     "step": (lambda: step(None), "step takes an Operation first, got None"),  # type: ignore[arg-type]
     "a generator": (lambda: retry(PRICE)(pages), r"the generator pages \(.*test_misuse.py:\d+\)"),
     "a sync generator": (lambda: retry(PRICE)(lines), r"the generator lines"),
+    "what cannot be shown": (lambda: timeout(PRICE, Unshowable()), "got <Unshowable that can't be shown>"),  # type: ignore[arg-type]
     "a plain function": (lambda: retry(PRICE)(plain), r"plain \(.*test_misuse.py:\d+\) is not one"),  # type: ignore[arg-type]
     "a plain method": (lambda: retry(PRICE)(Client().parse), r"Client.parse \(.*:\d+\) is not one"),  # type: ignore[arg-type]
     "a partial of one": (lambda: retry(PRICE)(functools.partial(plain)), r"plain \(.*:\d+\) is not one"),  # type: ignore[arg-type]

@@ -40,7 +40,7 @@ def test_nan_infinite_negative_and_huge_values_are_refused_when_the_policy_is_bu
     """asyncio.md 17: no overflow later; the error names the field, the bound and the value."""
     bounds = "between 1 and 1000" if name == "backoff_factor" else "between 0 and 31536000 seconds"
     with pytest.raises(
-        ValueError, match=f"RetryPolicy.{name} must be {bounds}, got {re.escape(repr(value))}"
+        ValueError, match=f"RetryPolicy.{name} must be {bounds}, got {re.escape(repr(value)[:100])}"
     ):
         RetryPolicy(**{name: value})  # type: ignore[arg-type]
 
@@ -57,7 +57,9 @@ def test_a_limit_of_zero_makes_no_sense(name: str) -> None:
 @pytest.mark.parametrize("value", ["1", True, [1]])
 def test_only_numbers_are_numbers(name: str, value: Any) -> None:
     """A string from a configuration file, or a flag, fails here and not in the middle of a retry."""
-    with pytest.raises(TypeError, match=f"RetryPolicy.{name} must be a number, got {re.escape(repr(value))}"):
+    with pytest.raises(
+        TypeError, match=f"RetryPolicy.{name} must be a number, got {re.escape(repr(value)[:100])}"
+    ):
         RetryPolicy(**{name: value})
 
 
