@@ -32,6 +32,10 @@ class VirtualLoop(looptime.LoopTimeEventLoop, asyncio.SelectorEventLoop, Virtual
     def pass_time(self, seconds: float) -> None:
         self.setup_looptime(start=self.time() + seconds)
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        # From Python 3.12 on, `asyncio.Runner` gives threads 300 s to end; here those pass in no time.
+        await super().shutdown_default_executor()
+
 
 _Uvloop: Any = uvloop.Loop
 """What it says of its types fits neither asyncio's nor a subclass."""
