@@ -9,7 +9,7 @@ from typing import Self
 from opentelemetry.trace import SpanContext
 
 from retryscope import semconv
-from retryscope._core.foreign import CAUSE, CONTEXT
+from retryscope._core.foreign import CAUSE, CONTEXT, TRACEBACK
 from retryscope._core.marks import marks_of
 from retryscope._core.scope import Scope, enclosing
 from retryscope._recording.telemetry import active
@@ -143,8 +143,9 @@ def _first_seen(error: BaseException) -> int:
 def comes_of_cancel(error: BaseException) -> bool:
     """Whether a cancellation is what led to an error, by its causes and contexts, also those not shown.
 
-    Not where a timer, anybody's, has made a ``TimeoutError`` of a cancel of its own, or a ``TaskGroup`` has
-    made a group of its children's errors.
+    Not where a timer, anybody's, has made a ``TimeoutError`` of a cancel of its own, or says by one that was
+    never raised what it was (``raise ConnectionError from TimeoutError()``), or a ``TaskGroup`` has made a
+    group of its children's errors.
     """
     seen: set[int] = set()
     links: list[BaseException | None] = [error]
@@ -155,5 +156,8 @@ def comes_of_cancel(error: BaseException) -> bool:
         if isinstance(link, asyncio.CancelledError):
             return True
         seen.add(id(link))
-        links += (CAUSE(link), CONTEXT(link))
+        cause = CAUSE(link)
+        links.append(cause)
+        if not isinstance(cause, TimeoutError) or TRACEBACK(cause) is not None:
+            links.append(CONTEXT(link))
     return False

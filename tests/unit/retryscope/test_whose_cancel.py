@@ -56,12 +56,23 @@ async def careless_timeout_seen_as_something_else() -> None:
         raise ConnectionError("no answer") from error
 
 
+async def careless_timeout_that_raises_something_else() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().call_later(1, task.cancel)
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        raise ConnectionError("no answer") from TimeoutError()
+
+
 LEAVE_THE_COUNT_RAISED: list[Callable[[], Awaitable[None]]] = [
     child_fails_while_the_group_waits,
     child_fails_while_the_body_awaits,
     groups_in_groups,
     careless_timeout,
     careless_timeout_seen_as_something_else,
+    careless_timeout_that_raises_something_else,
 ]
 RESIDUE = pytest.mark.parametrize("fails", LEAVE_THE_COUNT_RAISED, ids=lambda fn: fn.__name__)
 
@@ -123,6 +134,29 @@ def test_a_cancel_that_was_made_an_error_of_is_a_cancel(shown: bool, recorded: R
             await asyncio.sleep(60)
         except asyncio.CancelledError as cancel:
             raise ConnectionError("closed") from (cancel if shown else None)
+
+    async def main() -> bool:
+        running = asyncio.create_task(retry(PRICE, QUICK).call(swallows))
+        await asyncio.sleep(5)
+        running.cancel()
+        await asyncio.wait([running])
+        return running.cancelled()
+
+    assert run(main())
+
+
+def test_a_cancel_after_a_timeout_is_a_cancel_also_where_the_timeout_is_told(recorded: Recorded) -> None:
+    """The ``TimeoutError`` was raised before, and is not what became of the cancel."""
+
+    async def swallows() -> None:
+        try:
+            async with asyncio.timeout(1):
+                await asyncio.sleep(60)
+        except TimeoutError as first:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                raise ConnectionError("no replica answers either") from first
 
     async def main() -> bool:
         running = asyncio.create_task(retry(PRICE, QUICK).call(swallows))
