@@ -76,7 +76,7 @@ tools: ## Fetch what some tests use: Docker Compose 2, promtool 3, kubectl, and 
 
 peer-suites: ## Run the tests that CPython has of timeouts and task groups through the library
 	@scripts/environment dev
-	@.venv/bin/python scripts/peer_suites.py
+	@.venv/bin/python -m scripts.peer_suites
 
 bench: ## Measure what tracing costs, with tenacity, stamina and backoff as peers
 	@scripts/environment dev
