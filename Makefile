@@ -74,7 +74,7 @@ tools: ## Fetch what some tests use: Docker Compose 2, promtool 3, kubectl, and 
 	@scripts/environment dev
 	@.venv/bin/python scripts/build_page.py preview
 
-peer-suites: ## Run the tests that CPython has of timeouts and task groups through the library
+peer-suites: ## Run the tests that CPython, tenacity and stamina have of asyncio through the library
 	@scripts/environment dev
 	@.venv/bin/python -m scripts.peer_suites
 

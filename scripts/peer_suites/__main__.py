@@ -7,9 +7,12 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib.util import find_spec
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from . import cpython
+from . import cpython, stamina, tenacity
 from .result import Result
+from .sdists import FetchError, fetch_tests
 
 Suite = Callable[[], Result]
 
@@ -20,6 +23,20 @@ def of_cpython() -> list[Suite]:
         cpython.by_our_timer,
         *(partial(cpython.inside_all, module, tasks=tasks) for module, tasks in inside),
     ]
+
+
+def of_peers(folder: Path) -> list[Suite]:
+    """Fetch them, and say of which versions they are.
+
+    Raises:
+        FetchError: They can't be had.
+    """
+    suites: list[Suite] = []
+    for peer in (tenacity, stamina):
+        name = peer.__name__.rpartition(".")[2]
+        print(f"fetched: the tests of {name} {fetch_tests(name, folder / name)}", flush=True)
+        suites += [partial(peer.by_ours, folder / name), partial(peer.inside_all, folder / name)]
+    return suites
 
 
 def results(suites: Sequence[Suite]) -> Iterator[Result]:
@@ -35,9 +52,14 @@ def main() -> int:
         print("this Python has no package `test`: for Debian's it is libpython3-testsuite", file=sys.stderr)
         return 2
     good = True
-    for result in results(of_cpython()):
-        result.show()
-        good = good and result.good
+    try:
+        with TemporaryDirectory() as folder:
+            for result in results([*of_cpython(), *of_peers(Path(folder))]):
+                result.show()
+                good = good and result.good
+    except FetchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     return 0 if good else 1
 
 
