@@ -18,7 +18,7 @@ from retryscope._core.awaitables import (
     require_async_function,
     require_awaitable,
 )
-from retryscope._core.cancel_request import comes_of_cancel
+from retryscope._core.cancel_request import cancel_behind
 from retryscope._core.retrying import Retrying, RetrySpans
 from retryscope._core.scope import deadline_in_force
 from retryscope._core.timer import Timer, running_task
@@ -267,6 +267,6 @@ class _Run:
         """
         requests = self._task.cancelling()
         if requests > self._cancels_before:
-            if comes_of_cancel(error):
+            if cancel_behind(error) is not None:
                 raise asyncio.CancelledError
             self._cancels_before = requests

@@ -140,12 +140,18 @@ def _first_seen(error: BaseException) -> int:
     return marks.seen_ns
 
 
-def comes_of_cancel(error: BaseException) -> bool:
-    """Whether a cancellation is what led to an error, by its causes and contexts, also those not shown.
+def cancel_behind(
+    error: BaseException | None, *, but: Signature | None = None
+) -> asyncio.CancelledError | None:
+    """The cancellation that led to an error, by its causes and contexts, also those not shown.
 
     Not where a timer, anybody's, has made a ``TimeoutError`` of a cancel of its own, or says by one that was
     never raised what it was (``raise ConnectionError from TimeoutError()``), or a ``TaskGroup`` has made a
     group of its children's errors.
+
+    Args:
+        error: What came out, or what was being handled then.
+        but: What a timer knows its own cancel by, which is not meant.
     """
     seen: set[int] = set()
     links: list[BaseException | None] = [error]
@@ -153,11 +159,17 @@ def comes_of_cancel(error: BaseException) -> bool:
         link = links.pop()
         if link is None or id(link) in seen or isinstance(link, (TimeoutError, BaseExceptionGroup)):
             continue
-        if isinstance(link, asyncio.CancelledError):
-            return True
+        if isinstance(link, asyncio.CancelledError) and (but is None or signature_of(link) is not but):
+            return link
         seen.add(id(link))
         cause = CAUSE(link)
         links.append(cause)
         if not isinstance(cause, TimeoutError) or TRACEBACK(cause) is not None:
             links.append(CONTEXT(link))
-    return False
+    return None
+
+
+def signature_of(error: asyncio.CancelledError) -> Signature | None:
+    """What a timer has signed a cancel with."""
+    message = error.args[0] if error.args else None
+    return message.signature if isinstance(message, CancelRequest) else None

@@ -15,7 +15,8 @@ from typing import Final
 
 from opentelemetry.trace import SpanContext
 
-from retryscope._core.cancel_request import CancelRequest, Signature
+from retryscope._core.cancel_request import CancelRequest, Signature, cancel_behind, signature_of
+from retryscope._core.foreign import CONTEXT
 from retryscope._core.scope import Scope, deadline_in_force
 from retryscope._recording.telemetry import active
 
@@ -128,16 +129,20 @@ class Timer:
         left = task.uncancel() - others
         if not isinstance(error, asyncio.CancelledError):
             return False  # the block made something else of it
-        message = error.args[0] if error.args else None
-        signature = message.signature if isinstance(message, CancelRequest) else None
+        signature = signature_of(error)
         if left > self._asked_at:  # somebody has asked since
             if signature is not None:
                 signature.overruled = True
             return False
         if others:  # the limit of a block around this one is over as well, and it will say so
             return False
-        # Nobody else had asked before; or what arrived was ours, so that theirs was no cancel.
-        return self._asked_at == self._before or (signature is not None and not signature.overruled)
+        # Nobody else had asked before; or what arrived was ours, so that theirs was no cancel: unless the block
+        # was still handling theirs.
+        return self._asked_at == self._before or (
+            signature is not None
+            and not signature.overruled
+            and cancel_behind(CONTEXT(error), but=self._signature) is None
+        )
 
 
 _expired: Final[weakref.WeakKeyDictionary[asyncio.Task[object], int]] = weakref.WeakKeyDictionary()

@@ -199,3 +199,57 @@ def test_what_is_given_up(recorded: Recorded) -> None:
         return await running
 
     assert run(main()) == 2
+
+
+async def cleaned_up_late() -> None:
+    """Its cleanup takes longer than any limit around it."""
+    try:
+        await asyncio.sleep(60)
+    except asyncio.CancelledError:
+        await asyncio.sleep(60)
+        raise
+
+
+LIMITS: dict[str, Callable[[], Any]] = {
+    "timeout": lambda: timeout(PRICE, 5),
+    "deadline": lambda: deadline(5),
+    "workflow": lambda: workflow("checkout", deadline=5),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_that_is_reached_in_the_cleanup_after_a_cancel_is_no_timeout(
+    limit: str, recorded: Recorded
+) -> None:
+    """The cancel came first, and goes on, as with ``asyncio.timeout``."""
+
+    async def work() -> None:
+        async with LIMITS[limit]():
+            await cleaned_up_late()
+
+    async def main() -> bool:
+        working = asyncio.create_task(work())
+        await asyncio.sleep(1)
+        working.cancel()
+        await asyncio.wait([working])
+        return working.cancelled()
+
+    assert run(main())
+
+
+def test_an_attempt_whose_limit_is_reached_in_the_cleanup_after_a_cancel_is_the_last(recorded: Recorded) -> None:
+    calls = 0
+
+    async def call() -> None:
+        nonlocal calls
+        calls += 1
+        await cleaned_up_late()
+
+    async def main() -> bool:
+        trying = asyncio.create_task(retry(PRICE, RetryPolicy(attempt_timeout=5)).call(call))
+        await asyncio.sleep(1)
+        trying.cancel()
+        await asyncio.wait([trying])
+        return trying.cancelled()
+
+    assert (run(main()), calls) == (True, 1)
