@@ -267,6 +267,10 @@ class _Run:
         """
         requests = self._task.cancelling()
         if requests > self._cancels_before:
-            if cancel_behind(error) is not None:
-                raise asyncio.CancelledError
+            swallowed = cancel_behind(error)
+            if swallowed is not None:
+                try:
+                    raise asyncio.CancelledError(*swallowed.args)  # who asked, and why
+                finally:
+                    del swallowed  # what is raised knows this frame, and would be known by it
             self._cancels_before = requests

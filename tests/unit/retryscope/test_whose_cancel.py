@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from retryscope import RetryPolicy, deadline, retry, timeout, workflow
+from retryscope import RetryPolicy, deadline, request_cancel, retry, timeout, workflow
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, attribute, value_of
@@ -208,6 +208,43 @@ async def cleaned_up_late() -> None:
     except asyncio.CancelledError:
         await asyncio.sleep(60)
         raise
+
+
+def test_it_says_what_the_swallowed_one_said(recorded: Recorded) -> None:
+    """Whoever looks at the causes of cancels sees the one that was asked for."""
+
+    async def call() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError as cancel:
+            raise ConnectionError("closed") from cancel
+
+    async def main() -> None:
+        trying = asyncio.create_task(retry(PRICE, QUICK).call(call))
+        await asyncio.sleep(0)
+        request_cancel(trying, "shutdown", reason="a new version")
+        with pytest.raises(asyncio.CancelledError, match=r"shutdown \(a new version\)"):
+            await trying
+
+    run(main())
+    assert value_of(recorded, "resilience_cancellations_total", operation="price", cause="shutdown") == 1
+
+
+def test_a_deadlines_cancel_that_was_swallowed_after_a_residue_is_the_deadlines(recorded: Recorded) -> None:
+    async def call() -> None:
+        with suppress(ExceptionGroup):
+            await child_fails_while_the_group_waits()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError as cancel:
+            raise ConnectionError("closed") from cancel
+
+    async def main() -> None:
+        async with deadline(5):
+            await retry(PRICE, QUICK).call(call)
+
+    with pytest.raises(TimeoutError):
+        run(main())
 
 
 LIMITS: dict[str, Callable[[], Any]] = {
