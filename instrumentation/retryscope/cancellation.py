@@ -44,7 +44,13 @@ def request_cancel(
 
     Returns:
         False if the task had already ended.
+
+    Raises:
+        TypeError: ``target`` is no task, or another argument has the wrong type.
+        ValueError: ``cause`` is none of the known ones.
     """
+    if not asyncio.isfuture(target):
+        raise TypeError(f"request_cancel takes an asyncio task, got {target!r}")
     return target.cancel(_request(cause, by, reason))
 
 
@@ -261,4 +267,6 @@ def _request(cause: CancelCause, by: SpanContext | None = None, reason: str | No
     telemetry = active()
     if by is None:
         by = telemetry.recorder.current()
-    return CancelRequest(cause, by if by.is_valid else None, telemetry.time_ns(), reason or None)
+    if isinstance(by, SpanContext) and not by.is_valid:
+        by = None
+    return CancelRequest(cause, by, telemetry.time_ns(), reason or None)

@@ -13,7 +13,7 @@ from retryscope._core.foreign import CAUSE, CONTEXT, TRACEBACK
 from retryscope._core.marks import marks_of
 from retryscope._core.scope import Scope, enclosing
 from retryscope._recording.telemetry import active
-from retryscope.outcome import CancelCause
+from retryscope.outcome import CANCEL_CAUSES, CancelCause
 from retryscope.printable import shown
 
 
@@ -43,6 +43,10 @@ class CancelRequest:
         location: Where in the code, as ``module.function:line``; None where it is not known.
         signature: What a timer knows its own cancel by.
 
+    Raises:
+        TypeError: A value has the wrong type.
+        ValueError: ``cause`` is none of the known ones.
+
     >>> str(CancelRequest("shutdown", reason="a new version", task="main"))
     'cancelled: shutdown (a new version), by task main'
     """
@@ -54,6 +58,20 @@ class CancelRequest:
     task: str | None = None
     location: str | None = None
     signature: Signature | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        # Here, or whoever is cancelled would get an error of the telemetry's instead.
+        if self.cause not in CANCEL_CAUSES:
+            raise ValueError(
+                f"the cause of a cancel must be one of {', '.join(CANCEL_CAUSES)}, got {self.cause!r};"
+                " what is variable goes into its reason"
+            )
+        if self.by is not None and not isinstance(self.by, SpanContext):
+            raise TypeError(f"a cancel is by the SpanContext of a span, got {self.by!r}")
+        for what in ("reason", "task", "location"):
+            text = getattr(self, what)
+            if text is not None and not isinstance(text, str):
+                raise TypeError(f"the {what} of a cancel must be a str, got {text!r}")
 
     @property
     def attributes(self) -> dict[str, str]:

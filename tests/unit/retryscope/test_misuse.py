@@ -11,12 +11,14 @@ from unittest.mock import AsyncMock
 import pytest
 
 from retryscope import (
+    CancelRequest,
     Operation,
     RetryBudget,
     RetryPolicy,
     cancellable,
     cleanup,
     gather,
+    request_cancel,
     retry,
     step,
     timeout,
@@ -24,7 +26,7 @@ from retryscope import (
 from retryscope._core.awaitables import NotAwaitableError
 from tests.support.clock import run
 from tests.support.recorded import Recorded
-from tests.unit.retryscope.helpers import PRICE
+from tests.unit.retryscope.helpers import PRICE, value_of
 
 
 async def fetch() -> int:
@@ -205,3 +207,30 @@ def test_a_copied_retry_works_as_this_one(duplicate: Callable[[Any], Any], recor
     assert (copied.budget is budget) == (duplicate is not pickled)
     assert copied.budget.tokens == 3
     assert run(copied.call(fetch)) == 1
+
+
+CANCELS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "a message for a cause": (lambda running: running.cancel("too slow"), "one of request, .* got 'too slow'"),
+    "an error for a reason": (lambda running: running.cancel(reason=OSError()), "reason .* must be a str"),
+    "no span": (lambda running: request_cancel(running.task, by="span"), "SpanContext of a span, got 'span'"),  # type: ignore[arg-type]
+    "a handle": (lambda running: request_cancel(running), "takes an asyncio task, got <.*CancellableTask"),
+    "one of one's own": (lambda running: running.task.cancel(CancelRequest("bored")), "got 'bored'"),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("slip", CANCELS)
+def test_a_cancel_that_nobody_could_count_is_refused_where_it_is_asked_for(slip: str, recorded: Recorded) -> None:
+    """Else whoever is cancelled would end by an error of the telemetry's, and stay in flight for ever."""
+    cancel, says = CANCELS[slip]
+
+    async def main() -> bool:
+        running = cancellable(PRICE, asyncio.sleep, 60)
+        await asyncio.sleep(0)
+        with pytest.raises((TypeError, ValueError), match=says):
+            cancel(running)
+        running.cancel()
+        await asyncio.wait([running.task])
+        return running.task.cancelled()
+
+    assert run(main())
+    assert value_of(recorded, "resilience_operations_in_flight", operation="price") == 0
