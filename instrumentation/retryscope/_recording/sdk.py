@@ -13,6 +13,7 @@ from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import (
     INVALID_SPAN,
     Link,
+    NonRecordingSpan,
     Span,
     SpanContext,
     SpanKind,
@@ -95,10 +96,15 @@ def _settle() -> _TracerSpan | None:
         return innermost
     innermost._forget_ended()
     current = get_current_span()
-    if innermost.before is not None and (current is innermost.span or not current.is_recording()):
+    if innermost.before is not None and (current is innermost.span or _has_ended(current)):
         attach(innermost.before)
     _innermost.set(innermost.around)
     return innermost.around
+
+
+def _has_ended(span: Span) -> bool:
+    """Whether it was recorded once: one that comes from elsewhere, was not sampled or is none never was."""
+    return not span.is_recording() and not isinstance(span, NonRecordingSpan)
 
 
 class TracerRecorder:

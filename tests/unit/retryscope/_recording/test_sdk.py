@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.context import Context
+from opentelemetry.context import Context, attach
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
 
 import retryscope
+import retryscope.propagation
 from retryscope import (
     RetryPolicy,
     cancellable,
@@ -318,3 +319,38 @@ def test_a_cancel_links_to_who_asked_at_the_start_or_later(recorded: Recorded) -
         (2, {"resilience.link.kind": "cancelled_by"}),
         (2, {"resilience.link.kind": "redelivery_of"}),
     ]
+
+
+REMOTE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize(
+    ("carrier", "trace_id"),
+    [({"traceparent": REMOTE}, REMOTE[3:35]), ({"traceparent": f"{REMOTE[:-2]}00"}, None), (None, "")],
+    ids=["remote", "not sampled", "none"],
+)
+def test_what_is_attached_after_an_ended_span_is_the_parent(
+    carrier: dict[str, str] | None, trace_id: str | None, recorded: Recorded
+) -> None:
+    """A consumer or a server that was started inside a step: each message brings a context of its own."""
+
+    async def consumer() -> None:
+        await asyncio.sleep(1)
+        attach(Context() if carrier is None else retryscope.propagation.extract(carrier))
+        async with step(PRICE):
+            pass
+
+    async def main() -> None:
+        async with workflow("checkout"):
+            async with step(STOCK):
+                consuming = asyncio.create_task(consumer())
+            await consuming
+
+    run(main())
+    found = spans_named(recorded, "task price")
+    if trace_id is None:
+        assert found == []
+    elif trace_id:
+        assert [f"{span.context.trace_id:032x}" for span in found if span.context] == [trace_id]
+    else:
+        assert [span.parent for span in found] == [None]
