@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 import weakref
+from contextlib import suppress
 from typing import Final
 
 from opentelemetry.trace import SpanContext
@@ -101,10 +102,17 @@ class Timer:
 
     def rearm(self) -> None:
         """The deadline around that it watched is in force no more."""
-        if asyncio.get_running_loop() is self._loop:
+        if self._loop.is_closed():  # and what waited there is being torn down
+            return
+        try:
+            here = asyncio.get_running_loop() is self._loop
+        except RuntimeError:  # none runs here: the block is torn down
+            here = False
+        if here:
             self._replan()
         else:
-            self._loop.call_soon_threadsafe(self._replan)
+            with suppress(RuntimeError):  # closed meanwhile
+                self._loop.call_soon_threadsafe(self._replan)
 
     def _replan(self) -> None:
         self._watched = None

@@ -252,3 +252,32 @@ def test_no_time_left_is_no_body(recorded: Recorded) -> None:
 async def within(limit: float, seconds: float) -> None:
     async with timeout(PRICE, limit):
         await sleeper(seconds)()
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_block_whose_loop_has_stopped_is_torn_down_quietly(closed: bool) -> None:
+    """A task that it had started is bound by its deadline still, and nothing runs any more."""
+    loop = asyncio.new_event_loop()
+    running: list[asyncio.Task[None]] = []
+
+    async def keeper() -> None:
+        async with timeout(PRICE, 60):
+            await asyncio.sleep(3600)
+
+    async def main() -> None:
+        async with deadline(5):
+            running.append(asyncio.create_task(keeper()))
+            await asyncio.sleep(3600)
+
+    block = main()
+    running.append(loop.create_task(block))
+    loop.call_later(0.01, loop.stop)
+    loop.run_forever()
+    if closed:
+        loop.close()
+    block.close()
+    if not closed:
+        for each in running:
+            each.cancel()
+        loop.run_until_complete(asyncio.wait(running))
+        loop.close()
