@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from types import TracebackType
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, get_current, set_value
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, attach, get_current, set_value
+
+from retryscope._core.entry import first_entry
 
 
 class without_spans:  # noqa: N801  (reads like a function)
     """Record no spans inside the block; metrics and logs go on.
 
     It is OpenTelemetry's own switch, so other instrumentations keep quiet as well.
+
+    Raises:
+        RuntimeError: It was entered before.
 
     >>> with without_spans():
     ...     suppressed()
@@ -22,7 +27,11 @@ class without_spans:  # noqa: N801  (reads like a function)
     # No generator: contextlib sets the traceback of what the block raises, which its class may refuse.
     __slots__ = ("_before", "_was_suppressed")
 
+    def __init__(self) -> None:
+        self._before: Context | None = None
+
     def __enter__(self) -> None:
+        first_entry(self._before, "without_spans")
         self._before = get_current()
         self._was_suppressed = suppressed()
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
@@ -31,7 +40,7 @@ class without_spans:  # noqa: N801  (reads like a function)
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         # Not where the block ends in another context than the one it began in, as a fixture may.
-        if suppressed() and not self._was_suppressed:
+        if self._before is not None and suppressed() and not self._was_suppressed:
             attach(self._before)
 
 

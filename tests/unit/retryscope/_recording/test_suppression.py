@@ -77,3 +77,13 @@ def test_a_cancel_inside_goes_through(recorded: Recorded) -> None:
     assert recorded.spans() == []
     assert value_of(recorded, "resilience_cancellations_total") == 1
     assert value_of(recorded, "resilience_telemetry_failures_total") == 0
+
+
+def test_one_that_is_shared_is_refused_at_its_second_use(recorded: Recorded) -> None:
+    """Else spans would stay switched off, or a task get another one's context."""
+    quiet = without_spans()
+    with quiet:
+        with pytest.raises(RuntimeError, match="without_spans has already been entered"), quiet:
+            raise AssertionError
+        assert suppressed()
+    assert not suppressed()
