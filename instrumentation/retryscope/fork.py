@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from typing import Final, Protocol
 
@@ -20,6 +21,24 @@ _known: Final[weakref.WeakSet[Forked]] = weakref.WeakSet()
 def tell_after_fork(each: Forked) -> None:
     """Call its ``after_fork`` in every process that is forked from this one, while it lives."""
     _known.add(each)
+
+
+class ForkedLock:
+    """A lock that is free in a forked process: the thread that held it is not there to release it."""
+
+    def __init__(self) -> None:
+        self.after_fork()
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Begin anew."""
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def _tell_all() -> None:

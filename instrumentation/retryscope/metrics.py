@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.samples import Sample
 
 from retryscope import semconv
+from retryscope.fork import ForkedLock
 from retryscope.names import Metric
 from retryscope.operation import Operation, is_declared
 from retryscope.outcome import (
@@ -288,12 +289,15 @@ class WorkflowMetrics:
         self._durations[outcome].observe(seconds, exemplar)
 
 
+_making: Final = ForkedLock()
+"""Threads may use the library for the first time together."""
 _by_registry: WeakKeyDictionary[CollectorRegistry, Metrics] = WeakKeyDictionary()
 
 
 def metrics_for(registry: CollectorRegistry) -> Metrics:
     """The metrics of a registry: a family can be registered only once, so set-up may run again."""
-    metrics = _by_registry.get(registry)
-    if metrics is None:
-        metrics = _by_registry[registry] = Metrics(registry)
-    return metrics
+    with _making:
+        metrics = _by_registry.get(registry)
+        if metrics is None:
+            metrics = _by_registry[registry] = Metrics(registry)
+        return metrics
