@@ -6,6 +6,7 @@ import sys
 import threading
 from typing import Self
 
+from retryscope.fork import tell_after_fork
 from retryscope.printable import described
 
 
@@ -31,7 +32,7 @@ class RetryBudget:
     True
     """
 
-    __slots__ = ("_capacity", "_earn", "_lock", "_tokens")
+    __slots__ = ("__weakref__", "_capacity", "_earn", "_lock", "_tokens")
 
     def __init__(self, capacity: float = 10.0, earn_per_success: float = 0.1) -> None:
         if not 1 <= capacity <= sys.float_info.max:
@@ -44,6 +45,11 @@ class RetryBudget:
         self._earn = float(earn_per_success)
         self._tokens = self._capacity
         self._lock = threading.Lock()  # whoever shares it may run on several event loops
+        tell_after_fork(self)
+
+    def after_fork(self) -> None:
+        """Another thread may have held the lock, which is not here to release it."""
+        self._lock = threading.Lock()
 
     @property
     def tokens(self) -> float:

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from textwrap import dedent
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from retryscope import Operation, RetryBudget, RetryPolicy, retry
+from retryscope.metrics import metrics_for
 from retryscope.operation import declared
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.recorded import Recorded
@@ -174,3 +176,17 @@ def test_threads_that_declare_an_operation_get_the_same_one() -> None:
     in_threads(8, lambda: found.add(id(Operation("declared by threads", workflow="checkout"))))
     assert len(found) == 1
     assert [each.name for each in declared()].count("declared by threads") == 1
+
+
+def test_a_budget_that_another_thread_held_is_free_in_a_forked_process() -> None:
+    budget = RetryBudget()
+    with budget._lock:
+        assert in_child(lambda: (budget._lock.acquire(timeout=1), budget.tokens)) == "(True, 10.0)"
+
+
+def test_threads_that_use_a_registry_for_the_first_time_share_its_metrics() -> None:
+    """A family can be registered only once."""
+    for _ in range(5):
+        registry, found = CollectorRegistry(), set()
+        in_threads(8, lambda registry=registry, found=found: found.add(id(metrics_for(registry))))  # type: ignore[misc]
+        assert len(found) == 1
