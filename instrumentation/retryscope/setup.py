@@ -27,10 +27,12 @@ from retryscope._recording.export import (
     SCHEDULE_DELAY_MILLIS,
     ExportProcessor,
 )
+from retryscope._recording.ids import OwnIds
 from retryscope._recording.recorder import NullRecorder, Recorder
 from retryscope._recording.resource import HashedOnce, service_name_of_environment
 from retryscope._recording.sdk import TracerRecorder
 from retryscope._recording.telemetry import AttemptsAs, Telemetry, install, tracing_failure_counter
+from retryscope.fork import ForkedLock
 from retryscope.metrics import SERIES_PER_OPERATION, Metrics, metrics_for
 from retryscope.outcome import Outcome, status_rule
 from retryscope.printable import described, encodable
@@ -45,6 +47,7 @@ class _Installed:
     exporter: ExportProcessor | None
 
 
+_setting_up: Final = ForkedLock()
 _installed: _Installed | None = None
 _made_global: TracerProvider | None = None
 """Our first provider: the API lets nobody replace a global one, so it stays there after its shutdown."""
@@ -88,16 +91,59 @@ def setup(
 
     Raises:
         RuntimeError: It was called before, without :func:`shutdown`.
-        TypeError: ``span_processors`` are given for a provider that takes none.
+        TypeError: An argument is of another class, or ``span_processors`` are given for a provider that takes
+            none.
         ValueError: A variable, or ``attempts``, has a value that can't be used.
     """
-    global _installed
     if attempts not in get_args(AttemptsAs):
         raise ValueError(f"attempts must be 'spans' or 'events', got {described(attempts)}")
+    processors = _checked(service_name, registry, tracer_provider, span_processors, is_failure, time_ns)
+    with _setting_up:
+        _set_up(service_name, registry, tracer_provider, processors, is_failure, attempts, time_ns)
+
+
+def _checked(
+    service_name: object,
+    registry: object,
+    tracer_provider: object,
+    span_processors: Iterable[SpanProcessor],
+    is_failure: object,
+    time_ns: object,
+) -> tuple[SpanProcessor, ...]:
+    """Refuse what would fail later, where nobody could tell why; the processors."""
+    if service_name is not None and not isinstance(service_name, str):
+        raise TypeError(f"setup takes a service_name that is a str, got {described(service_name)}")
+    if not isinstance(registry, CollectorRegistry):
+        raise TypeError(f"setup takes a prometheus_client.CollectorRegistry as its registry, got {described(registry)}")
+    if tracer_provider is not None and not isinstance(tracer_provider, trace.TracerProvider):
+        raise TypeError(f"setup takes an OpenTelemetry TracerProvider, got {described(tracer_provider)}")
+    for what, function in (("is_failure", is_failure), ("time_ns", time_ns)):
+        if not callable(function):
+            raise TypeError(f"setup takes a function as its {what}, got {described(function)}")
+    if not isinstance(span_processors, Iterable):
+        raise TypeError(f"setup takes a list of span_processors, got {described(span_processors)}")
+    processors = tuple(span_processors)
+    for each in processors:
+        if not isinstance(each, SpanProcessor):
+            raise TypeError(f"setup takes span_processors that are SpanProcessors, got {described(each)}")
+    return processors
+
+
+def _set_up(
+    service_name: str | None,
+    registry: CollectorRegistry,
+    tracer_provider: trace.TracerProvider | None,
+    span_processors: tuple[SpanProcessor, ...],
+    is_failure: Callable[[Outcome], bool],
+    attempts: AttemptsAs,
+    time_ns: Callable[[], int],
+) -> None:
+    global _installed
     if _installed is not None:
         raise RuntimeError("retryscope.setup() was called before; call shutdown() first")
     disabled = is_disabled()
     metrics = metrics_for(registry)
+    failed = tracing_failure_counter(metrics)
     recorder: Recorder
     if disabled:
         recorder = NullRecorder()
@@ -105,14 +151,29 @@ def setup(
     else:
         provider, _installed = _provider(tracer_provider, service_name, span_processors, metrics)
         tracer = provider.get_tracer(semconv.SCOPE_NAME)
-        recorder = TracerRecorder(tracer, time_ns, tracing_failure_counter(metrics))
-    install(Telemetry(recorder, metrics, time_ns, is_failure, attempts))
+        recorder = TracerRecorder(tracer, time_ns, failed)
+    install(Telemetry(recorder, metrics, time_ns, _never_raising(is_failure, failed), attempts))
     atexit.register(shutdown)  # also where an exception ends the program: its spans are those to look at
     _log.info(
         "telemetry is set up; the declared operations have at most %d series, %d each",
         metrics.series_bound(),
         SERIES_PER_OPERATION,
     )
+
+
+def _never_raising(
+    is_failure: Callable[[Outcome], bool], failed: Callable[[Exception], None]
+) -> Callable[[Outcome], bool]:
+    """The status rule; where it raises, which would take the place of the caller's exception, our own."""
+
+    def rule(outcome: Outcome) -> bool:
+        try:
+            return is_failure(outcome)
+        except Exception as failure:
+            failed(failure)
+            return status_rule(outcome)
+
+    return rule
 
 
 def _provider(
@@ -140,9 +201,10 @@ def _own_provider(
     check_resource()
     given = service_name is not None and not service_name_of_environment()
     named = {SERVICE_NAME: encodable(service_name)} if given and service_name else {}
-    exporter = _otlp_export(metrics)
+    sampled, resource = sampler(), HashedOnce(Resource.create(named))
+    exporter = _otlp_export(metrics)  # last: what raises leaves no thread behind
     provider = TracerProvider(
-        sampler=sampler(), resource=HashedOnce(Resource.create(named)), shutdown_on_exit=False
+        sampler=sampled, resource=resource, shutdown_on_exit=False, id_generator=OwnIds()
     )
     for processor in (ResendCount(), *processors):
         provider.add_span_processor(processor)
@@ -168,9 +230,6 @@ def _otlp_export(metrics: Metrics) -> ExportProcessor | None:
             f" got {batch_size}"
         )
     delay = positive_int("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MILLIS)
-    # On the very logger: a filter is not asked about the records of the loggers below its own.
-    _each_message_once.forget()
-    logging.getLogger(_EXPORTER).addFilter(_each_message_once)
     session = CollectorSession()
     processor = ExportProcessor(
         OTLPSpanExporter(session=session, **options),
@@ -179,6 +238,9 @@ def _otlp_export(metrics: Metrics) -> ExportProcessor | None:
         batch_size=batch_size,
         schedule_delay_millis=delay,
     )
+    # On the very logger: a filter is not asked about the records of the loggers below its own.
+    _each_message_once.forget()
+    logging.getLogger(_EXPORTER).addFilter(_each_message_once)
     session.on_rejected = partial(processor.drop, "rejected")
     return processor
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -190,3 +191,20 @@ def test_threads_that_use_a_registry_for_the_first_time_share_its_metrics() -> N
         registry, found = CollectorRegistry(), set()
         in_threads(8, lambda registry=registry, found=found: found.add(id(metrics_for(registry))))  # type: ignore[misc]
         assert len(found) == 1
+
+
+def test_a_seed_of_the_users_determines_no_ids_and_is_not_drawn_from() -> None:
+    seeded = """
+        import random
+
+        random.seed(1)
+        try:
+            run()
+        except ValueError:
+            pass
+        print(random.random())
+    """
+    with otlp_receiver() as receiver:
+        drawn = {program(seeded, receiver.url).stdout for _ in range(2)}
+        assert len({span.trace_id for span in receiver.spans()}) == 2
+    assert drawn == {f"{random.Random(1).random()}\n"}

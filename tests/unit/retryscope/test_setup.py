@@ -463,3 +463,67 @@ def test_after_shutdown_nothing_of_setup_is_left(monkeypatch: pytest.MonkeyPatch
         assert len(logger.filters) == len(before) + 1
         shutdown()
     assert logger.filters == before
+
+
+SLIPS: dict[str, tuple[dict[str, Any], str]] = {
+    "service_name": ({"service_name": 5}, "service_name that is a str, got 5"),
+    "registry": ({"registry": None}, "CollectorRegistry as its registry, got None"),
+    "tracer_provider": ({"tracer_provider": "sdk"}, "TracerProvider, got 'sdk'"),
+    "is_failure": ({"is_failure": "error"}, "a function as its is_failure, got 'error'"),
+    "time_ns": ({"time_ns": 5}, "a function as its time_ns, got 5"),
+    "one processor": ({"span_processors": SpanLog()}, "a list of span_processors"),
+    "no processor": ({"span_processors": ["log"]}, "that are SpanProcessors, got 'log'"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_an_argument_of_another_class_is_refused_before_anything_is_made(
+    slip: str, api: Global, otlp: list[FakeOtlp]
+) -> None:
+    options, says = SLIPS[slip]
+    with pytest.raises(TypeError, match=says):
+        setup(**options)
+    assert (otlp, isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)) == ([], True)
+
+
+def test_what_raises_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, otlp: list[FakeOtlp]) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "sometimes")
+    threads, filters = threading.active_count(), list(logging.getLogger(SETUP._EXPORTER).filters)
+    with pytest.raises(ValueError, match="sometimes"):
+        setup(registry=CollectorRegistry())
+    assert (threading.active_count(), logging.getLogger(SETUP._EXPORTER).filters, otlp) == (threads, filters, [])
+
+
+def test_of_threads_that_call_it_together_one_has_and_the_others_are_told(api: Global) -> None:
+    registry, together, told = CollectorRegistry(), threading.Barrier(4), []
+
+    def call() -> None:
+        together.wait()
+        try:
+            setup(registry=registry)
+        except RuntimeError as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told == ["retryscope.setup() was called before; call shutdown() first"] * 3
+
+
+def test_a_status_rule_that_raises_does_not_take_the_place_of_the_callers_error(api: Global) -> None:
+    """Ours is used, and it is counted."""
+    registry, log = CollectorRegistry(), SpanLog()
+    setup(registry=registry, span_processors=[log], is_failure={"success": False}.__getitem__)
+
+    async def main() -> None:
+        async with step(PRICE):
+            raise OSError("mine")
+
+    with pytest.raises(OSError, match="mine"):
+        run(main())
+    assert [span.status.status_code for span in log.ended] == [trace.StatusCode.ERROR]
+    in_flight = {"workflow": "checkout", "operation": "price"}
+    assert registry.get_sample_value("resilience_operations_in_flight", in_flight) == 0
+    assert registry.get_sample_value("resilience_telemetry_failures_total", {"part": "tracing"}) == 1
