@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -70,7 +71,9 @@ def parse_retry_after(value: str, now: float) -> float | None:
         return None
 
 
-def retry_after_of(error: BaseException, now: float) -> float | None:
+def retry_after_of(
+    error: BaseException, now: float, *, handling: BaseException | None = None
+) -> float | None:
     """Seconds that the failed server asked to wait, where the exception carries its response headers.
 
     Understands what the usual clients raise: a ``headers`` mapping or list of pairs, in any case, on the
@@ -81,6 +84,8 @@ def retry_after_of(error: BaseException, now: float) -> float | None:
     Args:
         error: What the attempt raised.
         now: Wall clock, in seconds since the epoch.
+        handling: What was being handled before the call that failed: it is the context of whatever is raised
+            then, and no reason.
 
     >>> class Busy(Exception):
     ...     headers = {"RETRY-AFTER": "7"}
@@ -95,6 +100,8 @@ def retry_after_of(error: BaseException, now: float) -> float | None:
             if (seconds := _seconds(value, now)) is not None:
                 return seconds
         link = cause_of(link)
+        if link is handling:
+            return None
     return None
 
 
@@ -114,7 +121,10 @@ def _of_headers(headers: object) -> Iterator[object]:
     """Values of the header, whatever the headers are kept in."""
     try:
         pairs = headers if isinstance(headers, (list, tuple)) else headers.items()  # type: ignore[attr-defined]
-        found = [value for name, value in pairs if _text(name).lower() == "retry-after"]
+        found: list[object] = []
+        for name, value in pairs:
+            if _text(name).lower() == "retry-after":
+                found += value if isinstance(value, (list, tuple)) else (value,)
     except Exception:  # somebody else's class, or no pairs
         return
     yield from found
@@ -126,5 +136,5 @@ def _text(value: object) -> str:
 
 def _seconds(value: object, now: float) -> float | None:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value) if 0 <= value < math.inf else None
+        return float(value) if 0 <= value <= sys.float_info.max else None
     return parse_retry_after(_text(value), now) if isinstance(value, (str, bytes)) else None

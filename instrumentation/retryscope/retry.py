@@ -8,6 +8,7 @@ import inspect
 import math
 import os
 import random
+import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
@@ -82,6 +83,8 @@ class retry:  # noqa: N801  (used as a decorator)
             raise TypeError(f"retry takes a RetryPolicy second, got {described(policy)}")
         if budget is not None and not isinstance(budget, RetryBudget):
             raise TypeError(f"retry takes a RetryBudget as its budget, got {described(budget)}")
+        if not isinstance(rng, random.Random) and not callable(getattr(rng, "uniform", None)):
+            raise TypeError(f"retry takes a random.Random as its rng, got {described(rng)}")
         self.policy = policy
         self.budget = budget
         self.rng = rng
@@ -156,6 +159,7 @@ class _Run:
         "_attempt_timed_out",
         "_cancels_before",
         "_delay",
+        "_handling",
         "_loop",
         "_retry",
         "_task",
@@ -170,6 +174,7 @@ class _Run:
         self._cancels_before = self._task.cancelling()
         self._delay = min(policy.max_delay, policy.base_delay)
         self._attempt_timed_out = False
+        self._handling = sys.exception()
         self.recording = Retrying(spans, limit=policy.deadline, clock=self._loop.time)
 
     async def attempt(
@@ -178,7 +183,8 @@ class _Run:
         """Try once; the attempt is closed when it returns or raises."""
         limit = self._retry.policy.attempt_timeout
         now = self._loop.time()
-        own = math.inf if limit is None else now + limit
+        # A limit below the clock's resolution is one all the same: it passes in the attempt, which counts.
+        own = math.inf if limit is None else max(now + limit, math.nextafter(now, math.inf))
         timer = Timer(self._task, own, self.recording.scope)
         if timer.when <= now:
             raise self._out_of_time()
@@ -213,7 +219,8 @@ class _Run:
         policy = self._retry.policy
         delay = jittered(self._delay, policy.jitter, self._retry.rng)
         self._delay = next_delay(self._delay, policy.backoff_factor, policy.max_delay)
-        asked = retry_after_of(error, self.recording.telemetry.time_ns() / 1e9)
+        now = self.recording.telemetry.time_ns() / 1e9
+        asked = retry_after_of(error, now, handling=self._handling)
         if asked is not None:
             asked = min(asked, policy.max_retry_after)
             if asked > delay:
@@ -257,7 +264,7 @@ class _Run:
 
     def leave(self) -> None:
         """Let the task go: it may end by what was raised, which knows the frames that know this."""
-        del self._task
+        del self._task, self._handling
 
     def _raise_swallowed_cancel(self, error: Exception) -> None:
         """Stop if a cancel arrived that the called code has turned into its own error.

@@ -80,7 +80,8 @@ class timeout:  # noqa: N801  (named as asyncio.timeout is)
         task = running_task("timeout")
         now = task.get_loop().time()
         around = current_scope()
-        own = now + self._limit
+        # A limit below the clock's resolution is one all the same, and no deadline that has passed.
+        own = max(now + self._limit, math.nextafter(now, math.inf))
         timer = Timer(task, own, around)
         operation = as_run_here(self._operation)
         attributes: dict[str, str | float] = {

@@ -127,6 +127,8 @@ class _ResponseError(Exception):
         (_ResponseError(_HeadersError({"Retry-After": "3"})), 3.0),
         (_HeadersError({}), None),
         (_HeadersError({"Retry-After": 3}), 3.0),
+        (_HeadersError({"Retry-After": ["3"]}), 3.0),
+        (_HeadersError({"Retry-After": 10**400}), None),
         (_HeadersError(None), None),
         (_ResponseError(None), None),
         (ValueError("no"), None),

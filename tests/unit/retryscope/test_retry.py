@@ -683,3 +683,33 @@ def test_a_non_retryable_error_is_not_logged_as_giving_up(
     with pytest.raises(KeyError):
         run(retry(PRICE, RetryPolicy(retry_on=(ConnectionError,))).call(Script(KeyError())))
     assert caplog.records == []
+
+
+def test_what_was_being_handled_is_no_reason_to_wait(recorded: Recorded) -> None:
+    """A fallback is called while another server's answer is being handled; it is the context of its errors."""
+
+    class Busy(Exception):
+        headers = {"Retry-After": "30"}  # noqa: RUF012
+
+    async def main() -> float:
+        try:
+            raise Busy
+        except Busy:
+            with pytest.raises(ConnectionError):
+                await retry(PRICE, RetryPolicy(max_attempts=2, base_delay=1, jitter="none")).call(
+                    failer(ConnectionError())
+                )
+        return asyncio.get_running_loop().time()
+
+    assert run(main()) == 1
+
+
+def test_an_attempt_timeout_below_the_clocks_resolution_ends(recorded: Recorded) -> None:
+    async def main() -> int:
+        asyncio.get_running_loop().pass_time(1e9)  # type: ignore[attr-defined]
+        calls = Script(takes=1)
+        with pytest.raises(TimeoutError, match="attempt 3 of price timed out"):
+            await retry(PRICE, RetryPolicy(attempt_timeout=1e-12, base_delay=0)).call(calls)
+        return calls.calls
+
+    assert run(main()) == 3
