@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Generic, ParamSpec, TypeVar
+from types import TracebackType
+from typing import Final, Generic, ParamSpec, TypeVar
 
 from opentelemetry.trace import SpanContext
 
-from retryscope._core.foreign import peek
+from retryscope._core.awaitables import require_async_callable
+from retryscope._core.foreign import TRACEBACK, peek
 from retryscope._core.marks import outcome_of, recorded_since, unmark
 from retryscope._core.scope import Scope, enclosing
 from retryscope.outcome import CleanupOutcome, Outcome
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+_WITH_TRACEBACK: Final = BaseException.with_traceback  # of the class: its own may refuse
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +49,7 @@ class Report(Generic[T]):
     cleanup_outcome: CleanupOutcome | None = None
     span: SpanContext | None = field(default=None, repr=False)
     recorded: bool = field(default=False, repr=False)
+    _traceback: TracebackType | None = field(default=None, repr=False)
     _ended: tuple[Outcome, BaseException | None] = field(default=("success", None), repr=False)
 
     async def run(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> None:
@@ -85,10 +90,15 @@ class Report(Generic[T]):
             raise asyncio.InvalidStateError(f"{self.name} has not ended: there is no result yet")
         if self.error is not None:
             try:
-                raise self.error
+                # As it was: each raise would add to it, and keep the frames of whoever asked before.
+                raise _WITH_TRACEBACK(self.error, self._traceback)
             finally:
                 del self  # as asyncio does: what is raised knows this frame, and would be known by it
         return self.value  # type: ignore[return-value]  # None only where T allows it
+
+    def __getstate__(self) -> tuple[None, dict[str, object]]:
+        """A copy, or what another process gets, has no traceback, as the error itself has none there."""
+        return None, {name: None if name == "_traceback" else getattr(self, name) for name in self.__slots__}
 
     def execution_ended(self, outcome: Outcome, error: BaseException | None) -> None:
         """Called by every execution inside; tells a timeout of the task's own from a plain error."""
@@ -102,6 +112,7 @@ class Report(Generic[T]):
 
     def _end(self, error: BaseException | None, start: float) -> None:
         self.error = error
+        self._traceback = None if error is None else TRACEBACK(error)
         outcome, ended_by = self._ended
         self.outcome = outcome if error is not None and ended_by is error else outcome_of(error, start)
         self.attempts = self.attempts or 1
@@ -112,6 +123,7 @@ async def settle(fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kw
     """Await ``fn`` and return what became of it; an error is reported instead of raised.
 
     Raises:
+        TypeError: ``fn`` is a coroutine object, a generator function or not callable.
         asyncio.CancelledError: The calling task was cancelled.
 
     >>> import asyncio
@@ -121,6 +133,7 @@ async def settle(fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kw
     >>> report.outcome, report.error
     ('error', ValueError('no'))
     """
+    require_async_callable(fn, "settle")
     name = peek(fn, "__name__")  # which may be of any type where a class answers for every name
     report: Report[T] = Report(name if isinstance(name, str) else type(fn).__name__)
     try:

@@ -1,6 +1,8 @@
 """Reports: what became of a task, instead of an exception."""
 
 import asyncio
+import pickle
+import traceback
 
 import pytest
 
@@ -170,3 +172,23 @@ def test_before_the_end_there_is_no_result(recorded: Recorded) -> None:
         return value
 
     assert run(main()) == 7
+
+
+def test_asking_for_the_result_again_adds_nothing_to_the_traceback(recorded: Recorded) -> None:
+    """As ``asyncio.Future.result``: else each would keep the frames of whoever asked before."""
+
+    def frames(error: BaseException | None) -> int:
+        assert error is not None
+        return sum(1 for _ in traceback.walk_tb(error.__traceback__))
+
+    async def main() -> Report[object]:
+        return await settle(failer(OSError("no")))
+
+    report = run(main())
+    seen = set()
+    for _ in range(3):
+        with pytest.raises(OSError, match="no"):
+            report.result()
+        seen.add(frames(report.error))
+    assert len(seen) == 1
+    assert repr(pickle.loads(pickle.dumps(report)).error) == "OSError('no')"
