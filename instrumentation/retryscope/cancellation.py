@@ -137,6 +137,7 @@ def cancellable(
                     await cleanup(operation, on_cancel, timeout=cleanup_timeout)
                 raise
 
+    asyncio.get_running_loop()  # before there is a coroutine that nobody would await
     running = asyncio.create_task(_run(report, work), name=report.name)
     _running.add(running)
     running.add_done_callback(_running.discard)
@@ -202,6 +203,7 @@ class cancel_on_exit:  # noqa: N801  (reads like asyncio.timeout)
         tasks: Made by :func:`cancellable`; those that the block adds are cancelled as well.
 
     Raises:
+        TypeError: ``tasks`` is no collection, or has something else in it.
         RuntimeError: It was entered before.
         asyncio.CancelledError: The calling task was cancelled; all tasks have ended.
 
@@ -221,7 +223,10 @@ class cancel_on_exit:  # noqa: N801  (reads like asyncio.timeout)
     __slots__ = ("_entered", "_tasks")
 
     def __init__(self, tasks: Collection[CancellableTask[Any]]) -> None:
+        if not isinstance(tasks, Collection):
+            raise TypeError(f"cancel_on_exit takes a collection of cancellable tasks, got {tasks!r}")
         self._tasks = tasks
+        self._refuse_others()
         self._entered: bool | None = None
 
     async def __aenter__(self) -> None:
@@ -235,17 +240,29 @@ class cancel_on_exit:  # noqa: N801  (reads like asyncio.timeout)
             self._look_at_errors()
             return
         cancelled = isinstance(error, asyncio.CancelledError)
-        request = cancel_request(error, current_scope()) if error and cancelled else _request("request")
+        request = _request("request")
+        if error is not None and cancelled:
+            request = cancel_request(error, current_scope())
         absorbed = await self._stop(request)
         self._look_at_errors()
+        if error is None and not absorbed:  # what the block itself raises is not to be hidden
+            self._refuse_others()
         if absorbed and not cancelled:
             raise self._cancel_of(absorbed) from error
+
+    def _refuse_others(self) -> None:
+        for each in self._tasks:
+            if not isinstance(each, CancellableTask):
+                raise TypeError(f"cancel_on_exit takes tasks made by cancellable(), got {each!r}")
+
+    def _ours(self) -> list[asyncio.Task[Any]]:
+        return [each.task for each in self._tasks if isinstance(each, CancellableTask)]
 
     async def _stop(self, request: CancelRequest) -> list[asyncio.CancelledError]:
         absorbed: list[asyncio.CancelledError] = []
         stopped: set[asyncio.Task[Any]] = set()
         # A task may start another one before it ends.
-        while running := [each.task for each in self._tasks if each.task not in stopped]:
+        while running := [each for each in self._ours() if each not in stopped]:
             cancel = await cancel_and_wait(running, request)
             stopped.update(running)
             if cancel is not None:
@@ -258,9 +275,9 @@ class cancel_on_exit:  # noqa: N801  (reads like asyncio.timeout)
         return absorbed.pop(0)
 
     def _look_at_errors(self) -> None:
-        for each in self._tasks:
-            if each.task.done() and not each.task.cancelled():
-                each.task.exception()  # it is in the report: asyncio need not warn that nobody looked at it
+        for each in self._ours():
+            if each.done() and not each.cancelled():
+                each.exception()  # it is in the report: asyncio need not warn that nobody looked at it
 
 
 def _request(cause: CancelCause, by: SpanContext | None = None, reason: str | None = None) -> CancelRequest:

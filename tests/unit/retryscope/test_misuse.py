@@ -15,11 +15,13 @@ from retryscope import (
     Operation,
     RetryBudget,
     RetryPolicy,
+    cancel_on_exit,
     cancellable,
     cleanup,
     gather,
     request_cancel,
     retry,
+    settle,
     step,
     timeout,
 )
@@ -66,6 +68,7 @@ SLIPS: dict[str, tuple[Callable[[], Any], str]] = {
     "retry('price')": (lambda: retry("price"), r"Operation first, got 'price': .* Operation\('price'\)"),  # type: ignore[arg-type]
     "retry(PRICE, 5)": (lambda: retry(PRICE, 5), "a RetryPolicy second, got 5"),  # type: ignore[arg-type]
     "budget": (lambda: retry(PRICE, budget=3), "a RetryBudget as its budget, got 3"),  # type: ignore[arg-type]
+    "a seed for a source": (lambda: retry(PRICE, rng=42), "a random.Random as its rng, got 42"),  # type: ignore[arg-type]
     "timeout": (lambda: timeout("price", 5), "timeout takes an Operation first"),  # type: ignore[arg-type]
     "timeout's name": (lambda: timeout(PRICE, 5, name=7), "timeout name must be a str, got 7"),  # type: ignore[arg-type]
     "step": (lambda: step(None), "step takes an Operation first, got None"),  # type: ignore[arg-type]
@@ -234,3 +237,76 @@ def test_a_cancel_that_nobody_could_count_is_refused_where_it_is_asked_for(slip:
 
     assert run(main())
     assert value_of(recorded, "resilience_operations_in_flight", operation="price") == 0
+
+
+COROUTINES: dict[str, Callable[[], Any]] = {
+    "settle": lambda: settle(fetch()),  # type: ignore[arg-type]
+    "gather": lambda: gather(PRICE, {"a": fetch(), "b": fetch()}),  # type: ignore[dict-item]
+    "gather, the second": lambda: gather(PRICE, {"a": fetch, "b": fetch()}),  # type: ignore[dict-item]
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("slip", COROUTINES)
+def test_coroutine_objects_are_refused_and_closed(slip: str, recorded: Recorded) -> None:
+    """Not awaited, they would warn, each, above the line that is wrong."""
+
+    async def main() -> None:
+        await COROUTINES[slip]()
+
+    with pytest.raises(TypeError, match="not the coroutine object fetch"):
+        run(main())
+
+
+@pytest.mark.parametrize("fn", [5, None, "fetch", pages], ids=repr)
+def test_settle_reports_no_slip_of_its_caller(fn: Any, recorded: Recorded) -> None:
+    async def main() -> None:
+        await settle(fn)
+
+    with pytest.raises(TypeError, match="settle takes an async function"):
+        run(main())
+
+
+@pytest.mark.filterwarnings("error")
+def test_cancellable_needs_a_running_loop() -> None:
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        cancellable(PRICE, fetch)
+
+
+@pytest.mark.parametrize("what", ["a task", "a handle", "a generator", "nothing"])
+def test_cancel_on_exit_refuses_other_tasks_before_the_block(what: str, recorded: Recorded) -> None:
+    async def main() -> None:
+        handle = cancellable(PRICE, asyncio.sleep, 60)
+        tasks: dict[str, Any] = {
+            "a task": [handle.task],
+            "a handle": handle,
+            "a generator": (each for each in [handle]),
+            "nothing": None,
+        }
+        with pytest.raises(TypeError, match="^cancel_on_exit takes"):
+            cancel_on_exit(tasks[what])
+        handle.cancel()
+
+    run(main())
+
+
+@pytest.mark.parametrize("error", [None, OSError("the block's")])
+def test_one_that_the_block_adds_is_told_at_its_end_once_the_others_are_stopped(
+    error: Exception | None, recorded: Recorded
+) -> None:
+    async def main() -> tuple[Any, bool]:
+        tasks: list[Any] = [cancellable(PRICE, asyncio.sleep, 60)]
+        other = asyncio.create_task(asyncio.sleep(60))
+        try:
+            async with cancel_on_exit(tasks):
+                tasks.append(other)
+                await asyncio.sleep(1)
+                if error is not None:
+                    raise error
+        except (OSError, TypeError) as raised:
+            return type(raised), tasks[0].done()
+        finally:
+            other.cancel()
+        return None, False
+
+    assert run(main()) == (TypeError if error is None else OSError, True)
