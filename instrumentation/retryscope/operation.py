@@ -29,6 +29,7 @@ class Operation:
         error_types: Qualified names of the exceptions expected, whose series are to exist from the start.
 
     Raises:
+        TypeError: A name is no text, or ``error_types`` are none.
         ValueError: A name is empty or longer than 100 characters, or has lone halves of characters in it.
 
     >>> price = Operation("price", workflow="checkout")
@@ -51,13 +52,20 @@ class Operation:
         cls, name: str, *, workflow: str | None = None, error_types: tuple[str, ...] = ()
     ) -> Operation:
         """Declare it, or return what was declared under these names before."""
+        name = require_name("Operation name", name)
+        if workflow is not None:
+            workflow = require_name("Operation workflow", workflow)
         known = _declared.get((workflow, name))
         if known is not None:
             return known
-        require_name("Operation name", name)
+        if isinstance(error_types, str) or not all(isinstance(each, str) for each in error_types):
+            raise TypeError(
+                "Operation takes error_types that are a tuple of qualified names, as ('TimeoutError',),"
+                f" got {error_types!r}"
+            )
         attributes = {semconv.OPERATION: name}
         if workflow is not None:
-            attributes[semconv.WORKFLOW] = require_name("Operation workflow", workflow)
+            attributes[semconv.WORKFLOW] = workflow
         self = super().__new__(cls)
         self.name = name
         self.workflow = workflow
@@ -103,12 +111,18 @@ def _declared_again(name: str, workflow: str | None, error_types: tuple[str, ...
     return Operation(name, workflow=workflow, error_types=error_types)
 
 
-def require_name(what: str, name: str) -> str:
-    """Check a name that becomes part of span names and a metric label.
+def require_name(what: str, name: object) -> str:
+    """A name that becomes part of span names and a metric label, checked, as plain text.
+
+    A member of an enumeration is the text that it equals: its ``str()`` may be another one.
 
     Raises:
+        TypeError: It is no text.
         ValueError: It is empty or longer than 100 characters, or has lone halves of characters in it.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"{what} must be a str, got {name!r}")
+    name = str.__str__(name)
     if not name or len(name) > 100:
         raise ValueError(f"{what} must have 1 to 100 characters, got {described(name)}")
     if encodable(name) != name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -34,6 +35,7 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
         redelivery_of: Span of an earlier try of the same work, to be linked to.
 
     Raises:
+        TypeError: ``name`` is no text, ``deadline`` no number, or ``attributes`` no mapping of names.
         ValueError: ``deadline`` is out of bounds, or ``name`` is no name.
         TimeoutError: The deadline was reached.
         RuntimeError: It was entered before, or has a deadline and is outside of a task.
@@ -60,7 +62,7 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
         self._name = require_name("workflow name", name)
         self._attributes = {
             encodable(key): encodable(value) if isinstance(value, str) else value
-            for key, value in (attributes or {}).items()
+            for key, value in _checked(attributes).items()
         }
         self._redelivery_of = redelivery_of
         self._deadline = None if deadline is None else require_seconds("workflow deadline", deadline)
@@ -119,6 +121,13 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
         self._execution.ran_out(self._deadline)
         self._execution.end(expired)
         return expired
+
+
+def _checked(attributes: Attributes | None) -> Attributes:
+    given: object = {} if attributes is None else attributes
+    if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
+        raise TypeError(f"workflow attributes must be a mapping of names to values, got {given!r}")
+    return given
 
 
 class _WorkflowExecution(Execution):

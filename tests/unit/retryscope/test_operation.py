@@ -1,7 +1,9 @@
 """Operations: declared once, bounded, never built from arguments."""
 
 import asyncio
+import enum
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from prometheus_client import generate_latest
@@ -200,3 +202,28 @@ def test_error_types_that_cannot_be_written_do_not_cost_the_scrape(recorded: Rec
 
     run(main())
     assert 'error_type="Caf\\\\udce9"' in generate_latest(recorded.registry).decode()
+
+
+class Name(str, enum.Enum):
+    PRICE = "price of an enumeration"
+
+
+def test_a_member_of_an_enumeration_is_the_text_that_it_equals() -> None:
+    """Its ``str()`` is another one: labels and spans would disagree."""
+    named = Operation(Name.PRICE, workflow="checkout")
+    assert (type(named.name), named.name) == (str, Name.PRICE.value)
+    assert Operation(Name.PRICE.value, workflow="checkout") is named
+
+
+@pytest.mark.parametrize("name", [b"price", 5, None, ("price",), ["price"], {"price"}, object()])
+def test_a_name_that_is_no_text_is_a_type_error(name: Any) -> None:
+    with pytest.raises(TypeError, match="^Operation name must be a str, got"):
+        Operation(name)
+    with pytest.raises(TypeError, match="^workflow name must be a str, got"):
+        workflow(name)
+
+
+@pytest.mark.parametrize("error_types", ["OSError", (OSError,)])
+def test_error_types_are_names(error_types: Any) -> None:
+    with pytest.raises(TypeError, match=r"tuple of qualified names, as \('TimeoutError',\)"):
+        Operation("with odd error types", workflow="checkout", error_types=error_types)

@@ -2,6 +2,7 @@
 
 import asyncio
 from textwrap import dedent
+from typing import Any
 
 import pytest
 from opentelemetry.trace import StatusCode
@@ -142,3 +143,9 @@ def test_text_of_others_is_made_valid_first(recorded: Recorded) -> None:
     run(main())
     attributes = named(recorded, "workflow checkout").attributes or {}
     assert (attributes["file\\udce9"], attributes["size"]) == ("caf\\udce9", 3)
+
+
+@pytest.mark.parametrize("attributes", [[("a", 1)], {5: "x"}, "abc", 7])
+def test_attributes_are_a_mapping_of_names(attributes: Any) -> None:
+    with pytest.raises(TypeError, match="^workflow attributes must be a mapping of names to values"):
+        workflow("checkout", attributes=attributes)
