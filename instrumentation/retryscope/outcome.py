@@ -67,11 +67,17 @@ def error_type(error: BaseException) -> str:
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    for member in group.exceptions:
-        if isinstance(member, BaseExceptionGroup):
-            yield from _leaves(member)
-        else:
-            yield member
+    # Neither by recursion nor twice: groups may be nested deeply, and share members.
+    groups, seen = [group], {id(group)}
+    while groups:
+        for member in groups.pop().exceptions:
+            if id(member) in seen:
+                continue
+            seen.add(id(member))
+            if isinstance(member, BaseExceptionGroup):
+                groups.append(member)
+            else:
+                yield member
 
 
 def message_of(error: BaseException) -> str:

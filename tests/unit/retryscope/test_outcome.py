@@ -124,3 +124,13 @@ def test_error_type_of_an_own_timeout_is_timeout(
 ) -> None:
     """And outcomes that are no failure have none."""
     assert error_type_of(outcome, error) == kind
+
+
+def test_groups_may_be_nested_deeply_and_share_members() -> None:
+    deep: Exception = OSError("no")
+    for _ in range(3000):
+        deep = ExceptionGroup("deep", [deep])
+    wide: Exception = OSError("no")
+    for _ in range(60):
+        wide = ExceptionGroup("wide", [wide, wide])
+    assert (error_type(deep), error_type(wide)) == ("OSError", "OSError")
