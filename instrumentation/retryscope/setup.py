@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.util import Finalize, register_after_fork
 from typing import Final, get_args
 
 from opentelemetry import trace
@@ -153,12 +154,19 @@ def _set_up(
         tracer = provider.get_tracer(semconv.SCOPE_NAME)
         recorder = TracerRecorder(tracer, time_ns, failed)
     install(Telemetry(recorder, metrics, time_ns, _never_raising(is_failure, failed), attempts))
+    if _installed.exporter is not None:
+        register_after_fork(_installed.exporter, _send_at_the_end_of_a_child)
     atexit.register(shutdown)  # also where an exception ends the program: its spans are those to look at
     _log.info(
         "telemetry is set up; the declared operations have at most %d series, %d each",
         metrics.series_bound(),
         SERIES_PER_OPERATION,
     )
+
+
+def _send_at_the_end_of_a_child(_: ExportProcessor) -> None:
+    """A child of :mod:`multiprocessing` forgets what was registered with :mod:`atexit`."""
+    Finalize(None, shutdown, exitpriority=0)
 
 
 def _never_raising(

@@ -208,3 +208,23 @@ def test_a_seed_of_the_users_determines_no_ids_and_is_not_drawn_from() -> None:
         drawn = {program(seeded, receiver.url).stdout for _ in range(2)}
         assert len({span.trace_id for span in receiver.spans()}) == 2
     assert drawn == {f"{random.Random(1).random()}\n"}
+
+
+def test_a_child_of_multiprocessing_sends_its_spans_when_it_ends() -> None:
+    fork = """
+        import multiprocessing
+
+        def quiet():
+            try:
+                run()
+            except ValueError:
+                pass
+
+        child = multiprocessing.get_context("fork").Process(target=quiet)
+        child.start()
+        child.join()
+    """
+    with otlp_receiver() as receiver:
+        done = program(fork, receiver.url)
+        assert (done.returncode, done.stderr.count("Traceback")) == (0, 0)
+        assert sorted(span.name for span in receiver.spans()) == ["attempt op", "retry op"]
