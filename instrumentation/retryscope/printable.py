@@ -60,16 +60,33 @@ def encodable(text: str) -> str:
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
-def printable_json(document: Any) -> str:
+def printable_json(document: dict[str, Any]) -> str:
     r"""The document as JSON on one line: the same for a parser, and harmless for the terminal that shows it.
 
-    JSON itself leaves C1 controls, line separators and what turns a line around as they are. Whatever it does
+    What JSON has no form for costs its own value at most: it is a text then. JSON itself leaves C1 controls, line separators and what turns a line around as they are. Whatever it does
     not know is written as its ``str()``.
 
     >>> printable_json({"name": "Zoë\x9b"})
     '{"name": "Zoë\\u009b"}'
     """
-    text = json.dumps(document, default=str, ensure_ascii=False)
+    try:
+        text = json.dumps(document, default=str, ensure_ascii=False, allow_nan=False)
+    except Exception:  # no number of JSON, a circle, a key that is no text, what can't be shown
+        text = json.dumps({_text(k): _value(v) for k, v in document.items()}, ensure_ascii=False)
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def _value(value: Any) -> Any:
+    try:
+        return json.loads(json.dumps(value, default=str, allow_nan=False))
+    except Exception:
+        return _text(value)
+
+
+def _text(value: object) -> str:
+    try:
+        return capped(str(value), MAX_MESSAGE)
+    except Exception:
+        return f"<{type(value).__qualname__} that can't be shown>"

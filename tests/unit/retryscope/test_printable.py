@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 
 import pytest
 from hypothesis import given
@@ -65,3 +66,24 @@ def test_an_operation_has_names_that_can_be_exported(name: str, workflow: str) -
     """As labels they would make every scrape fail."""
     with pytest.raises(ValueError, match="must be text that UTF-8 can write"):
         Operation(name, workflow=workflow)
+
+
+class _Silent:
+    def __str__(self) -> str:
+        raise ValueError
+
+
+CIRCLE: list[object] = []
+CIRCLE.append(CIRCLE)
+
+
+@pytest.mark.parametrize(
+    "value", [_Silent(), math.nan, -math.inf, CIRCLE, {(1, 2): 3}, 10**5000], ids=lambda value: type(value).__name__
+)
+def test_what_json_has_no_form_for_costs_its_own_value(value: object) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    line = json.loads(printable_json({"message": "hello", "odd": value}), parse_constant=refuse)
+    assert line["message"] == "hello"
+    assert isinstance(line["odd"], str)
