@@ -106,6 +106,10 @@ class CancelText(str):
         self.task, self.location = task, location
         return self
 
+    def __getnewargs__(self) -> tuple[str, str | None, str]:
+        """What a copy is made of, also in another process."""
+        return self[:], self.task, self.location
+
     def __str__(self) -> str:
         return f"{self[:]}{_author(self.task, self.location)}".removeprefix(", ")
 
