@@ -99,6 +99,8 @@ async def cleanup(
     absorbed = absorbed or later
     if task.cancelled():  # before its first step; otherwise it has finished by itself
         running.finish("failed", asyncio.CancelledError())
+    elif task.done():
+        task.exception()  # it is in the result: asyncio need not warn that nobody looked at it
     # Already finished, unless it ignores its cancellation too: then it is left behind.
     result = running.finish("timed_out", left_behind=True)
     if (report := report_here()) is not None:
