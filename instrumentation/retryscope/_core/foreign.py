@@ -9,6 +9,7 @@ from typing import Any, Final
 _Get = Callable[[BaseException], Any]
 CAUSE: Final[_Get] = vars(BaseException)["__cause__"].__get__
 CONTEXT: Final[_Get] = vars(BaseException)["__context__"].__get__
+ATTRIBUTES: Final[Callable[[BaseException], dict[str, Any]]] = vars(BaseException)["__dict__"].__get__
 TRACEBACK: Final[_Get] = vars(BaseException)["__traceback__"].__get__
 _SUPPRESSED: Final[_Get] = vars(BaseException)["__suppress_context__"].__get__
 

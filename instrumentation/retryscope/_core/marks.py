@@ -10,6 +10,7 @@ import asyncio
 import weakref
 from typing import Any, Final
 
+from retryscope._core.foreign import ATTRIBUTES
 from retryscope.outcome import Outcome
 
 NEVER: Final = -1.0
@@ -71,8 +72,7 @@ def _find(error: BaseException) -> Marks | None:
 
 def _attributes(error: BaseException) -> dict[str, Any]:
     # Not vars(error), nor getattr: its class may answer for every name, or raise.
-    attributes: dict[str, Any] = object.__getattribute__(error, "__dict__")
-    return attributes
+    return ATTRIBUTES(error)
 
 
 def _forget(key: int, gone: weakref.ref[BaseException]) -> None:
