@@ -22,6 +22,7 @@ class RetryBudget:
         earn_per_success: Tokens that a success earns, 0 < value <= 1.
 
     Raises:
+        TypeError: An argument is no number.
         ValueError: An argument is out of bounds.
 
     >>> budget = RetryBudget(capacity=1, earn_per_success=0.5)
@@ -35,6 +36,9 @@ class RetryBudget:
     __slots__ = ("__weakref__", "_capacity", "_earn", "_lock", "_tokens")
 
     def __init__(self, capacity: float = 10.0, earn_per_success: float = 0.1) -> None:
+        for name, value in (("capacity", capacity), ("earn_per_success", earn_per_success)):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise TypeError(f"RetryBudget {name} must be a number, got {value!r}")
         if not 1 <= capacity <= sys.float_info.max:
             raise ValueError(f"RetryBudget capacity must be finite and >= 1, got {described(capacity)}")
         if not 0 < earn_per_success <= 1:
@@ -76,6 +80,6 @@ class RetryBudget:
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def __reduce__(self) -> tuple[type[RetryBudget], tuple[float, float]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[float, float]]:
         """Another process has a budget of its own, and a full one."""
-        return RetryBudget, (self._capacity, self._earn)
+        return type(self), (self._capacity, self._earn)

@@ -32,7 +32,7 @@ class ForkedLock:
 
     def after_fork(self) -> None:
         """Begin anew."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __enter__(self) -> None:
         self._lock.acquire()

@@ -93,7 +93,7 @@ class retry:  # noqa: N801  (used as a decorator)
     def __reduce__(self) -> tuple[Callable[..., retry], tuple[object, ...]]:
         """A copy is made as this one was; the shared source of jitter stays shared."""
         rng = None if self.rng is _DEFAULT_RANDOM else self.rng
-        return _made_again, (self.operation, self.policy, self.budget, rng)
+        return _made_again, (type(self), self.operation, self.policy, self.budget, rng)
 
     def __call__(self, fn: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
         """Decorate an async function."""
@@ -139,9 +139,13 @@ class retry:  # noqa: N801  (used as a decorator)
 
 
 def _made_again(
-    operation: Operation, policy: RetryPolicy, budget: RetryBudget | None, rng: random.Random | None
+    kind: type[retry],
+    operation: Operation,
+    policy: RetryPolicy,
+    budget: RetryBudget | None,
+    rng: random.Random | None,
 ) -> retry:
-    return retry(operation, policy, budget=budget, rng=rng or _DEFAULT_RANDOM)
+    return kind(operation, policy, budget=budget, rng=rng or _DEFAULT_RANDOM)
 
 
 def _of_decorator(operation: object) -> Operation:

@@ -48,6 +48,12 @@ def require_async_function(fn: object, what: str) -> None:
     """
     require_async_callable(fn, what)
     called = _called(fn)
+    if isinstance(fn, staticmethod):
+        raise TypeError(
+            f"{what} decorates functions: write @staticmethod above @{what}(...) on {_described(called)}"
+        )
+    if inspect.isclass(fn) and not hasattr(fn, "__await__"):
+        raise TypeError(f"{what} decorates async functions, and the class {fn.__qualname__} makes no awaitables")
     if inspect.isfunction(called) and not (
         inspect.iscoroutinefunction(called) or called.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE
     ):
@@ -80,7 +86,7 @@ def _called(fn: Any) -> Any:
     while True:
         if isinstance(fn, functools.partial):
             fn = fn.func
-        elif inspect.ismethod(fn):
+        elif inspect.ismethod(fn) or isinstance(fn, staticmethod):
             fn = fn.__func__
         elif inspect.isfunction(fn):
             wrapped = getattr(fn, "__wrapped__", None)

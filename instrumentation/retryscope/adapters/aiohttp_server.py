@@ -40,8 +40,13 @@ def server_middleware(*, untraced: Collection[str] = ()) -> Callable[..., Awaita
     Args:
         untraced: Route templates that are counted but get no span: scrapes, health checks.
 
+    Raises:
+        TypeError: ``untraced`` is a single text.
+
     >>> app = web.Application(middlewares=[server_middleware(untraced={"/metrics"})])
     """
+    if isinstance(untraced, str):
+        raise TypeError(f"server_middleware takes a set of routes, as {{{untraced!r}}}, got {untraced!r}")
     untraced = frozenset(untraced)
 
     @web.middleware

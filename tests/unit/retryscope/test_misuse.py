@@ -5,6 +5,7 @@ import copy
 import functools
 import pickle
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -26,6 +27,7 @@ from retryscope import (
     timeout,
 )
 from retryscope._core.awaitables import NotAwaitableError
+from retryscope.adapters.aiohttp_server import server_middleware
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, value_of
@@ -310,3 +312,41 @@ def test_one_that_the_block_adds_is_told_at_its_end_once_the_others_are_stopped(
         return None, False
 
     assert run(main()) == (TypeError if error is None else OSError, True)
+
+
+@pytest.mark.parametrize("name", ["capacity", "earn_per_success"])
+@pytest.mark.parametrize("value", ["1", True, None, Decimal(1)])
+def test_a_budget_takes_numbers(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"^RetryBudget {name} must be a number, got"):
+        RetryBudget(**{name: value})
+
+
+@pytest.mark.parametrize("fn", [fetch, plain, pages])
+def test_a_static_method_is_refused_where_it_is_decorated(fn: Any) -> None:
+    """What is below it would get the instance as well."""
+    with pytest.raises(TypeError, match=r"write @staticmethod above @retry|the generator pages"):
+        retry(PRICE)(staticmethod(fn))
+
+
+def test_a_class_is_no_async_function() -> None:
+    with pytest.raises(TypeError, match="the class Client makes no awaitables"):
+        retry(PRICE)(Client)  # type: ignore[arg-type]
+
+
+class OwnRetry(retry):
+    pass
+
+
+class OwnBudget(RetryBudget):
+    pass
+
+
+@pytest.mark.parametrize("own", [OwnRetry(PRICE), OwnBudget()], ids=["retry", "budget"])
+@COPIES
+def test_a_copy_of_a_subclass_is_of_that_class(own: Any, duplicate: Callable[[Any], Any]) -> None:
+    assert type(duplicate(own)) is type(own)
+
+
+def test_one_untraced_route_is_not_taken_for_its_letters() -> None:
+    with pytest.raises(TypeError, match=r"a set of routes, as \{'/metrics'\}"):
+        server_middleware(untraced="/metrics")
