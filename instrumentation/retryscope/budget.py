@@ -38,7 +38,7 @@ class RetryBudget:
     def __init__(self, capacity: float = 10.0, earn_per_success: float = 0.1) -> None:
         for name, value in (("capacity", capacity), ("earn_per_success", earn_per_success)):
             if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise TypeError(f"RetryBudget {name} must be a number, got {value!r}")
+                raise TypeError(f"RetryBudget {name} must be a number, got {described(value)}")
         if not 1 <= capacity <= sys.float_info.max:
             raise ValueError(f"RetryBudget capacity must be finite and >= 1, got {described(capacity)}")
         if not 0 < earn_per_success <= 1:

@@ -11,12 +11,13 @@ from opentelemetry.trace import SpanContext
 
 from retryscope._core.awaitables import require_async_callable, require_awaitable
 from retryscope._core.cancel_request import CancelRequest, cancel_request
-from retryscope._core.entry import first_entry
 from retryscope._core.scope import current_scope
 from retryscope._recording.telemetry import active
 from retryscope.cleanup import DEFAULT_CLEANUP_TIMEOUT, cleanup
+from retryscope.entry import first_entry
 from retryscope.operation import Operation, require_operation, require_task_name
 from retryscope.outcome import CancelCause
+from retryscope.printable import described
 from retryscope.report import Report
 from retryscope.step import start_step, step
 from retryscope.timeout import require_seconds
@@ -50,7 +51,7 @@ def request_cancel(
         ValueError: ``cause`` is none of the known ones.
     """
     if not asyncio.isfuture(target):
-        raise TypeError(f"request_cancel takes an asyncio task, got {target!r}")
+        raise TypeError(f"request_cancel takes an asyncio task, got {described(target)}")
     return target.cancel(_request(cause, by, reason))
 
 
@@ -224,7 +225,7 @@ class cancel_on_exit:  # noqa: N801  (reads like asyncio.timeout)
 
     def __init__(self, tasks: Collection[CancellableTask[Any]]) -> None:
         if not isinstance(tasks, Collection):
-            raise TypeError(f"cancel_on_exit takes a collection of cancellable tasks, got {tasks!r}")
+            raise TypeError(f"cancel_on_exit takes a collection of cancellable tasks, got {described(tasks)}")
         self._tasks = tasks
         self._refuse_others()
         self._entered: bool | None = None
@@ -251,12 +252,14 @@ class cancel_on_exit:  # noqa: N801  (reads like asyncio.timeout)
             raise self._cancel_of(absorbed) from error
 
     def _refuse_others(self) -> None:
+        each: object
         for each in self._tasks:
             if not isinstance(each, CancellableTask):
-                raise TypeError(f"cancel_on_exit takes tasks made by cancellable(), got {each!r}")
+                raise TypeError(f"cancel_on_exit takes tasks made by cancellable(), got {described(each)}")
 
     def _ours(self) -> list[asyncio.Task[Any]]:
-        return [each.task for each in self._tasks if isinstance(each, CancellableTask)]
+        given: Collection[object] = self._tasks
+        return [each.task for each in given if isinstance(each, CancellableTask)]
 
     async def _stop(self, request: CancelRequest) -> list[asyncio.CancelledError]:
         absorbed: list[asyncio.CancelledError] = []
@@ -284,6 +287,7 @@ def _request(cause: CancelCause, by: SpanContext | None = None, reason: str | No
     telemetry = active()
     if by is None:
         by = telemetry.recorder.current()
-    if isinstance(by, SpanContext) and not by.is_valid:
+    given: object = by  # whatever else it is, the request refuses
+    if isinstance(given, SpanContext) and not given.is_valid:
         by = None
     return CancelRequest(cause, by, telemetry.time_ns(), reason or None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -88,17 +88,23 @@ def _checked(calls: Mapping[str, Callable[[], Awaitable[T]]]) -> dict[str, Calla
             "gather takes a mapping of names to async functions, as {'a': fetch_a, 'b': fetch_b},"
             f" got {type(given).__name__} {described(given)}"
         )
+    taken = dict(calls)
     try:
-        for name, call in calls.items():
-            if not isinstance(name, str):
-                raise TypeError(f"gather takes names that are str, got {described(name)}")
+        for name, call in taken.items():
+            _require_name(name)
             require_async_callable(call, "gather")
     except TypeError:
-        for call in calls.values():
-            if inspect.iscoroutine(call):
-                call.close()  # or Python warns that it was never awaited, which would hide the error
+        refused: Iterable[object] = taken.values()
+        for each in refused:
+            if inspect.iscoroutine(each):
+                each.close()  # or Python warns that it was never awaited, which would hide the error
         raise
-    return dict(calls)
+    return taken
+
+
+def _require_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"gather takes names that are str, got {described(name)}")
 
 
 async def _run_all(

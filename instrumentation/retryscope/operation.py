@@ -58,11 +58,7 @@ class Operation:
         known = _declared.get((workflow, name))
         if known is not None:
             return known
-        if isinstance(error_types, str) or not all(isinstance(each, str) for each in error_types):
-            raise TypeError(
-                "Operation takes error_types that are a tuple of qualified names, as ('TimeoutError',),"
-                f" got {error_types!r}"
-            )
+        _require_error_types(error_types)
         attributes = {semconv.OPERATION: name}
         if workflow is not None:
             attributes[semconv.WORKFLOW] = workflow
@@ -107,6 +103,14 @@ class Operation:
         return Operation.lookup(semconv.OTHER, workflow=workflow)
 
 
+def _require_error_types(given: object) -> None:
+    if not isinstance(given, (tuple, list)) or not all(isinstance(each, str) for each in given):
+        raise TypeError(
+            "Operation takes error_types that are a tuple of qualified names, as ('TimeoutError',),"
+            f" got {described(given)}"
+        )
+
+
 def _declared_again(name: str, workflow: str | None, error_types: tuple[str, ...]) -> Operation:
     return Operation(name, workflow=workflow, error_types=error_types)
 
@@ -121,7 +125,7 @@ def require_name(what: str, name: object) -> str:
         ValueError: It is empty or longer than 100 characters, or has lone halves of characters in it.
     """
     if not isinstance(name, str):
-        raise TypeError(f"{what} must be a str, got {name!r}")
+        raise TypeError(f"{what} must be a str, got {described(name)}")
     name = str.__str__(name)
     if not name or len(name) > 100:
         raise ValueError(f"{what} must have 1 to 100 characters, got {described(name)}")

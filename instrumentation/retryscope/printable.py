@@ -63,8 +63,8 @@ def encodable(text: str) -> str:
 def printable_json(document: dict[str, Any]) -> str:
     r"""The document as JSON on one line: the same for a parser, and harmless for the terminal that shows it.
 
-    What JSON has no form for costs its own value at most: it is a text then. JSON itself leaves C1 controls, line separators and what turns a line around as they are. Whatever it does
-    not know is written as its ``str()``.
+    JSON itself leaves C1 controls, line separators and what turns a line around as they are. Whatever it does
+    not know is written as its ``str()``, and what it has no form for costs its own value at most.
 
     >>> printable_json({"name": "Zoë\x9b"})
     '{"name": "Zoë\\u009b"}'

@@ -20,6 +20,7 @@ from retryscope._core.awaitables import (
     require_awaitable,
 )
 from retryscope._core.cancel_request import cancel_behind
+from retryscope._core.foreign import peek
 from retryscope._core.retrying import Retrying, RetrySpans
 from retryscope._core.scope import deadline_in_force
 from retryscope._core.timer import Timer, running_task
@@ -83,7 +84,7 @@ class retry:  # noqa: N801  (used as a decorator)
             raise TypeError(f"retry takes a RetryPolicy second, got {described(policy)}")
         if budget is not None and not isinstance(budget, RetryBudget):
             raise TypeError(f"retry takes a RetryBudget as its budget, got {described(budget)}")
-        if not isinstance(rng, random.Random) and not callable(getattr(rng, "uniform", None)):
+        if not callable(peek(rng, "uniform")):
             raise TypeError(f"retry takes a random.Random as its rng, got {described(rng)}")
         self.policy = policy
         self.budget = budget

@@ -115,7 +115,9 @@ def _checked(
     if service_name is not None and not isinstance(service_name, str):
         raise TypeError(f"setup takes a service_name that is a str, got {described(service_name)}")
     if not isinstance(registry, CollectorRegistry):
-        raise TypeError(f"setup takes a prometheus_client.CollectorRegistry as its registry, got {described(registry)}")
+        raise TypeError(
+            f"setup takes a prometheus_client.CollectorRegistry as its registry, got {described(registry)}"
+        )
     if tracer_provider is not None and not isinstance(tracer_provider, trace.TracerProvider):
         raise TypeError(f"setup takes an OpenTelemetry TracerProvider, got {described(tracer_provider)}")
     for what, function in (("is_failure", is_failure), ("time_ns", time_ns)):

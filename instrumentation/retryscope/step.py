@@ -6,8 +6,8 @@ from types import TracebackType
 from typing import Self
 
 from retryscope import semconv
-from retryscope._core.entry import first_entry
 from retryscope._core.execution import OperationExecution, as_run_here
+from retryscope.entry import first_entry
 from retryscope.operation import Operation, require_operation, require_task_name
 from retryscope.printable import shown
 

@@ -11,15 +11,15 @@ from opentelemetry.trace import SpanContext
 
 from retryscope import semconv
 from retryscope._core.ending import Ending
-from retryscope._core.entry import first_entry
 from retryscope._core.execution import Execution
 from retryscope._core.timer import Timer, running_task
 from retryscope._recording.recorder import Attributes
 from retryscope._recording.telemetry import active
+from retryscope.entry import first_entry
 from retryscope.metrics import WorkflowMetrics
 from retryscope.operation import require_name
 from retryscope.outcome import Outcome
-from retryscope.printable import encodable
+from retryscope.printable import described, encodable
 from retryscope.timeout import require_seconds
 
 
@@ -126,7 +126,7 @@ class workflow:  # noqa: N801  (reads like asyncio.timeout)
 def _checked(attributes: Attributes | None) -> Attributes:
     given: object = {} if attributes is None else attributes
     if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
-        raise TypeError(f"workflow attributes must be a mapping of names to values, got {given!r}")
+        raise TypeError(f"workflow attributes must be a mapping of names to values, got {described(given)}")
     return given
 
 

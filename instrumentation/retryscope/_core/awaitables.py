@@ -53,7 +53,9 @@ def require_async_function(fn: object, what: str) -> None:
             f"{what} decorates functions: write @staticmethod above @{what}(...) on {_described(called)}"
         )
     if inspect.isclass(fn) and not hasattr(fn, "__await__"):
-        raise TypeError(f"{what} decorates async functions, and the class {fn.__qualname__} makes no awaitables")
+        raise TypeError(
+            f"{what} decorates async functions, and the class {fn.__qualname__} makes no awaitables"
+        )
     if inspect.isfunction(called) and not (
         inspect.iscoroutinefunction(called) or called.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE
     ):

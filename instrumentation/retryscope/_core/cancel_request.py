@@ -14,7 +14,7 @@ from retryscope._core.marks import marks_of
 from retryscope._core.scope import Scope, enclosing
 from retryscope._recording.telemetry import active
 from retryscope.outcome import CANCEL_CAUSES, CancelCause
-from retryscope.printable import shown
+from retryscope.printable import described, shown
 
 
 class Signature:
@@ -62,16 +62,17 @@ class CancelRequest:
     def __post_init__(self) -> None:
         # Here, or whoever is cancelled would get an error of the telemetry's instead.
         if self.cause not in CANCEL_CAUSES:
+            known = ", ".join(CANCEL_CAUSES)
             raise ValueError(
-                f"the cause of a cancel must be one of {', '.join(CANCEL_CAUSES)}, got {self.cause!r};"
+                f"the cause of a cancel must be one of {known}, got {described(self.cause)};"
                 " what is variable goes into its reason"
             )
         if self.by is not None and not isinstance(self.by, SpanContext):
-            raise TypeError(f"a cancel is by the SpanContext of a span, got {self.by!r}")
+            raise TypeError(f"a cancel is by the SpanContext of a span, got {described(self.by)}")
         for what in ("reason", "task", "location"):
             text = getattr(self, what)
             if text is not None and not isinstance(text, str):
-                raise TypeError(f"the {what} of a cancel must be a str, got {text!r}")
+                raise TypeError(f"the {what} of a cancel must be a str, got {described(text)}")
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -106,7 +107,7 @@ class CancelText(str):
         self.task, self.location = task, location
         return self
 
-    def __getnewargs__(self) -> tuple[str, str | None, str]:
+    def __getnewargs__(self) -> tuple[str, str | None, str]:  # type: ignore[override]
         """What a copy is made of, also in another process."""
         return self[:], self.task, self.location
 

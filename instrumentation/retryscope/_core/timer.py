@@ -144,8 +144,8 @@ class Timer:
             return False
         if others:  # the limit of a block around this one is over as well, and it will say so
             return False
-        # Nobody else had asked before; or what arrived was ours, so that theirs was no cancel: unless the block
-        # was still handling theirs.
+        # Nobody else had asked before; or what arrived was ours, so that theirs was no cancel: unless the
+        # block was still handling theirs.
         return self._asked_at == self._before or (
             signature is not None
             and not signature.overruled

@@ -1,7 +1,7 @@
 """Ids of traces and spans, drawn from a source of our own.
 
-The SDK draws them from the hidden instance of module :mod:`random`: whoever seeds that, as tests and numerical
-programs do, gets the same trace ids in every process, and other numbers than without the spans.
+The SDK draws them from the hidden instance of module :mod:`random`: whoever seeds that, as tests and
+numerical programs do, gets the same trace ids in every process, and other numbers than without the spans.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from types import TracebackType
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, attach, get_current, set_value
 
-from retryscope._core.entry import first_entry
+from retryscope.entry import first_entry
 
 
 class without_spans:  # noqa: N801  (reads like a function)

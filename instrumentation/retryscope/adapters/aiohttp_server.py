@@ -17,6 +17,7 @@ from retryscope._recording.recorder import OpenSpan
 from retryscope._recording.suppression import without_spans
 from retryscope._recording.telemetry import active
 from retryscope.outcome import error_type, message_of
+from retryscope.printable import described
 from retryscope.propagation import as_text, extract
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,7 +47,7 @@ def server_middleware(*, untraced: Collection[str] = ()) -> Callable[..., Awaita
     >>> app = web.Application(middlewares=[server_middleware(untraced={"/metrics"})])
     """
     if isinstance(untraced, str):
-        raise TypeError(f"server_middleware takes a set of routes, as {{{untraced!r}}}, got {untraced!r}")
+        raise TypeError(f"server_middleware takes a set of routes, got {described(untraced)}")
     untraced = frozenset(untraced)
 
     @web.middleware

@@ -215,7 +215,10 @@ def test_a_copied_retry_works_as_this_one(duplicate: Callable[[Any], Any], recor
 
 
 CANCELS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "a message for a cause": (lambda running: running.cancel("too slow"), "one of request, .* got 'too slow'"),
+    "a message for a cause": (
+        lambda running: running.cancel("too slow"),
+        "one of request, .* got 'too slow'",
+    ),
     "an error for a reason": (lambda running: running.cancel(reason=OSError()), "reason .* must be a str"),
     "no span": (lambda running: request_cancel(running.task, by="span"), "SpanContext of a span, got 'span'"),  # type: ignore[arg-type]
     "a handle": (lambda running: request_cancel(running), "takes an asyncio task, got <.*CancellableTask"),
@@ -224,7 +227,9 @@ CANCELS: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 @pytest.mark.parametrize("slip", CANCELS)
-def test_a_cancel_that_nobody_could_count_is_refused_where_it_is_asked_for(slip: str, recorded: Recorded) -> None:
+def test_a_cancel_that_nobody_could_count_is_refused_where_it_is_asked_for(
+    slip: str, recorded: Recorded
+) -> None:
     """Else whoever is cancelled would end by an error of the telemetry's, and stay in flight for ever."""
     cancel, says = CANCELS[slip]
 
@@ -272,7 +277,7 @@ def test_settle_reports_no_slip_of_its_caller(fn: Any, recorded: Recorded) -> No
 @pytest.mark.filterwarnings("error")
 def test_cancellable_needs_a_running_loop() -> None:
     with pytest.raises(RuntimeError, match="no running event loop"):
-        cancellable(PRICE, fetch)
+        _ = cancellable(PRICE, fetch)
 
 
 @pytest.mark.parametrize("what", ["a task", "a handle", "a generator", "nothing"])
@@ -285,7 +290,7 @@ def test_cancel_on_exit_refuses_other_tasks_before_the_block(what: str, recorded
             "a generator": (each for each in [handle]),
             "nothing": None,
         }
-        with pytest.raises(TypeError, match="^cancel_on_exit takes"):
+        with pytest.raises(TypeError, match=r"^cancel_on_exit takes"):
             cancel_on_exit(tasks[what])
         handle.cancel()
 

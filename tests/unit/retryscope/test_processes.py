@@ -188,7 +188,7 @@ def test_a_budget_that_another_thread_held_is_free_in_a_forked_process() -> None
 def test_threads_that_use_a_registry_for_the_first_time_share_its_metrics() -> None:
     """A family can be registered only once."""
     for _ in range(5):
-        registry, found = CollectorRegistry(), set()
+        registry, found = CollectorRegistry(), set[int]()
         in_threads(8, lambda registry=registry, found=found: found.add(id(metrics_for(registry))))  # type: ignore[misc]
         assert len(found) == 1
 

@@ -191,4 +191,4 @@ def test_asking_for_the_result_again_adds_nothing_to_the_traceback(recorded: Rec
             report.result()
         seen.add(frames(report.error))
     assert len(seen) == 1
-    assert repr(pickle.loads(pickle.dumps(report)).error) == "OSError('no')"
+    assert repr(pickle.loads(pickle.dumps(report)).error) == "OSError('no')"  # noqa: S301

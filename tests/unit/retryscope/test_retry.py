@@ -686,15 +686,15 @@ def test_a_non_retryable_error_is_not_logged_as_giving_up(
 
 
 def test_what_was_being_handled_is_no_reason_to_wait(recorded: Recorded) -> None:
-    """A fallback is called while another server's answer is being handled; it is the context of its errors."""
+    """A fallback is called while another server's answer is handled, the context of its own errors."""
 
-    class Busy(Exception):
+    class BusyError(Exception):
         headers = {"Retry-After": "30"}  # noqa: RUF012
 
     async def main() -> float:
         try:
-            raise Busy
-        except Busy:
+            raise BusyError  # noqa: TRY301
+        except BusyError:
             with pytest.raises(ConnectionError):
                 await retry(PRICE, RetryPolicy(max_attempts=2, base_delay=1, jitter="none")).call(
                     failer(ConnectionError())

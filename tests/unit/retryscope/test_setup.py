@@ -491,7 +491,11 @@ def test_what_raises_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, otlp
     threads, filters = threading.active_count(), list(logging.getLogger(SETUP._EXPORTER).filters)
     with pytest.raises(ValueError, match="sometimes"):
         setup(registry=CollectorRegistry())
-    assert (threading.active_count(), logging.getLogger(SETUP._EXPORTER).filters, otlp) == (threads, filters, [])
+    assert (threading.active_count(), logging.getLogger(SETUP._EXPORTER).filters, otlp) == (
+        threads,
+        filters,
+        [],
+    )
 
 
 def test_of_threads_that_call_it_together_one_has_and_the_others_are_told(api: Global) -> None:

@@ -274,7 +274,9 @@ def test_a_limit_that_is_reached_in_the_cleanup_after_a_cancel_is_no_timeout(
     assert run(main())
 
 
-def test_an_attempt_whose_limit_is_reached_in_the_cleanup_after_a_cancel_is_the_last(recorded: Recorded) -> None:
+def test_an_attempt_whose_limit_is_reached_in_the_cleanup_after_a_cancel_is_the_last(
+    recorded: Recorded,
+) -> None:
     calls = 0
 
     async def call() -> None:

@@ -147,5 +147,5 @@ def test_text_of_others_is_made_valid_first(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize("attributes", [[("a", 1)], {5: "x"}, "abc", 7])
 def test_attributes_are_a_mapping_of_names(attributes: Any) -> None:
-    with pytest.raises(TypeError, match="^workflow attributes must be a mapping of names to values"):
+    with pytest.raises(TypeError, match=r"^workflow attributes must be a mapping of names to values"):
         workflow("checkout", attributes=attributes)

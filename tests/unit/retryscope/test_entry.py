@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from retryscope import cancel_on_exit, deadline, step, timeout, workflow
-from retryscope._core.entry import first_entry
 from retryscope._core.scope import current_scope
+from retryscope.entry import first_entry
 from retryscope.metrics import Metrics
 from tests.support.clock import run
 from tests.support.recorded import Recorded
