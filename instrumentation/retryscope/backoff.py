@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from random import Random
 from typing import Literal
 
-from retryscope._core.foreign import cause_of, peek
+from retryscope.foreign import cause_of, peek
 
 Jitter = Literal["full", "none"]
 """``full``: a uniform draw between 0 and the capped delay; ``none``: the capped delay itself."""

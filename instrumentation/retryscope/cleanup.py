@@ -16,12 +16,12 @@ from retryscope._core.awaitables import require_async_callable, require_awaitabl
 from retryscope._core.cancel_request import cancel_request
 from retryscope._core.ending import explain
 from retryscope._core.execution import as_run_here
-from retryscope._core.foreign import add_note
 from retryscope._core.marks import unmark
 from retryscope._core.scope import Scope, current_scope, report_here, workflow_here
 from retryscope._core.timer import Timer, running_task
 from retryscope._recording.recorder import OpenSpan
 from retryscope._recording.telemetry import active
+from retryscope.foreign import add_note
 from retryscope.operation import Operation, require_operation
 from retryscope.outcome import CleanupOutcome, Outcome, message_of
 from retryscope.printable import described
@@ -141,6 +141,8 @@ class _Cleanup:
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._span: OpenSpan | None = None
+        self._around = current_scope()
+        self._scope: Scope | None = None
         self.result: CleanupResult | None = None
 
     async def run(self, fn: Callable[[], Awaitable[object]]) -> None:
@@ -152,8 +154,8 @@ class _Cleanup:
         # A scope of its own, without parent: the deadline that has just passed must not stop the cleanup.
         workflow = workflow_here()
         span = self._span.context
-        around = current_scope()
         scope = Scope(deadline=deadline, timer=timer, span=span, workflow=workflow, detached=True)
+        self._scope = scope
         timer.start()
         try:
             await require_awaitable(fn, fn())
@@ -169,7 +171,7 @@ class _Cleanup:
             self.finish("completed")
         finally:
             scope.end()
-            if around is None and self.result is not None and self.result.error is not None:
+            if self._around is None and self.result is not None and self.result.error is not None:
                 unmark(self.result.error)
             del self  # the result knows what was raised, which knows this frame
 
@@ -221,7 +223,8 @@ class _Cleanup:
             span,
             outcome,
             error,
-            around=None,
+            inside=self._scope,
+            around=self._around,
             started=self._started,
             now=self._loop.time(),
         )

@@ -13,11 +13,11 @@ from retryscope._core.awaitables import require_async_callable
 from retryscope._core.cancel_request import CancelRequest, cancel_request
 from retryscope._core.ending import explain
 from retryscope._core.execution import as_run_here
-from retryscope._core.foreign import add_note
 from retryscope._core.marks import mark_recorded, outcome_of
 from retryscope._core.scope import current_scope
 from retryscope._recording.telemetry import active
 from retryscope.cancellation import cancel_and_wait, count_if_never_started
+from retryscope.foreign import add_note
 from retryscope.operation import Operation, require_operation
 from retryscope.printable import described
 from retryscope.report import Report
@@ -188,13 +188,13 @@ class _Gather:
         """Count the children, record their errors that nobody inside has recorded, end the span."""
         recorder = self._telemetry.recorder
         now = self._clock()
+        around = current_scope()
         failed = _errors(self._reports)
         for report in self._reports:
             if isinstance(report.error, Exception) and not report.recorded:
                 recorder.exception(self._span, report.error)
-                if current_scope() is not None:
-                    mark_recorded(report.error, now)
-        outcome = outcome_of(error, self._started)
+                mark_recorded(report.error, now, around)
+        outcome = outcome_of(error, self._started, around)
         final: dict[str, str | int] = {
             semconv.OUTCOME: outcome,
             semconv.GATHER_SUCCEEDED: sum(report.outcome == "success" for report in self._reports),
@@ -204,16 +204,16 @@ class _Gather:
         if error is None:
             recorder.end(self._span, final)
             return
-        if isinstance(error, ExceptionGroup):
-            mark_recorded(error, now)  # each leaf has its own record
         ending = explain(
             self._telemetry,
             self._span,
             outcome,
             error,
-            around=current_scope(),
+            inside=around,
+            around=around,
             started=self._started,
             now=now,
+            recorded=isinstance(error, ExceptionGroup),
         )
         final |= ending.attributes
         recorder.end(self._span, final, failure=ending.failure)

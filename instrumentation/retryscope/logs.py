@@ -11,6 +11,7 @@ from opentelemetry.trace import get_current_span
 
 from retryscope._recording.environment import check_resource
 from retryscope._recording.resource import service_name_of_environment
+from retryscope._recording.stacktrace import format_stacktrace
 from retryscope._recording.telemetry import active
 from retryscope.background_writer import BackgroundWriter, DropReason
 from retryscope.printable import printable_json
@@ -56,8 +57,8 @@ class JsonFormatter(logging.Formatter):
             line["span_id"] = f"{context.span_id:016x}"
             line["trace_flags"] = f"{context.trace_flags:02x}"
         line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
-        if record.exc_info:
-            line["exception.stacktrace"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1] is not None:
+            line["exception.stacktrace"] = format_stacktrace(record.exc_info[1]).rstrip("\n")
         return printable_json(line)
 
 

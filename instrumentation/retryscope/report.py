@@ -11,9 +11,9 @@ from typing import Final, Generic, ParamSpec, TypeVar
 from opentelemetry.trace import SpanContext
 
 from retryscope._core.awaitables import require_async_callable
-from retryscope._core.foreign import TRACEBACK, peek
 from retryscope._core.marks import outcome_of, recorded_since, unmark
 from retryscope._core.scope import Scope, enclosing
+from retryscope.foreign import TRACEBACK, peek
 from retryscope.outcome import CleanupOutcome, Outcome
 
 T = TypeVar("T")
@@ -65,16 +65,16 @@ class Report(Generic[T]):
         try:
             self.value = await fn(*args, **kwargs)
         except Exception as error:
-            self._end(error, start)
+            self._end(error, start, scope)
         except asyncio.CancelledError as cancel:
-            self._end(cancel, start)
+            self._end(cancel, start, scope)
             if task.cancelling() > cancels_before:  # meant for us, not for what we awaited
                 raise
         except BaseException as error:
-            self._end(error, start)
+            self._end(error, start, scope)
             raise
         else:
-            self._end(None, start)
+            self._end(None, start, scope)
         finally:
             self._leave(scope)
             del self, task  # what was raised knows this frame, and would be known by it
@@ -110,13 +110,14 @@ class Report(Generic[T]):
         if self.error is not None and outermost:
             unmark(self.error)
 
-    def _end(self, error: BaseException | None, start: float) -> None:
+    def _end(self, error: BaseException | None, start: float, scope: Scope) -> None:
         self.error = error
         self._traceback = None if error is None else TRACEBACK(error)
         outcome, ended_by = self._ended
-        self.outcome = outcome if error is not None and ended_by is error else outcome_of(error, start)
+        told = error is not None and ended_by is error
+        self.outcome = outcome if told else outcome_of(error, start, scope)
         self.attempts = self.attempts or 1
-        self.recorded = error is not None and recorded_since(error, start)
+        self.recorded = error is not None and recorded_since(error, start, scope)
 
 
 async def settle(fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Report[T]:

@@ -20,12 +20,12 @@ from retryscope._core.awaitables import (
     require_awaitable,
 )
 from retryscope._core.cancel_request import cancel_behind
-from retryscope._core.foreign import peek
 from retryscope._core.retrying import Retrying, RetrySpans
 from retryscope._core.scope import deadline_in_force
 from retryscope._core.timer import Timer, running_task
 from retryscope.backoff import jittered, next_delay, retry_after_of
 from retryscope.budget import RetryBudget
+from retryscope.foreign import peek
 from retryscope.operation import Operation, require_operation
 from retryscope.outcome import GiveUpReason
 from retryscope.policy import RetryPolicy

@@ -65,6 +65,38 @@ class SilentError(Exception):
         raise ValueError("broken __repr__")
 
 
+class HidingError(Exception):
+    """Has properties in place of what every exception has."""
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        raise RuntimeError("no attributes")
+
+    @property
+    def __cause__(self) -> BaseException | None:  # type: ignore[override]
+        raise RuntimeError("no cause")
+
+    @property
+    def __context__(self) -> BaseException | None:  # type: ignore[override]
+        raise RuntimeError("no context")
+
+
+class UndecidedError(Exception):
+    """Neither true nor false, nor equal to anything."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("neither")
+
+    def __len__(self) -> int:
+        raise RuntimeError("no length")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("not to be compared")
+
+    def __hash__(self) -> int:
+        raise RuntimeError("not to be kept")
+
+
 class FullError(Exception):
     """Has slots of its own, and arguments that are not its message."""
 
@@ -84,6 +116,8 @@ ODD: tuple[type[Exception], ...] = (
     RaisingError,
     SilentError,
     FullError,
+    HidingError,
+    UndecidedError,
     OSError,
     KeyError,
 )

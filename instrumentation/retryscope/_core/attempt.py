@@ -100,6 +100,7 @@ class Attempt:
             self._span,
             outcome,
             error,
+            inside=self._scope,
             around=execution.scope,
             started=self._started,
             now=now,
@@ -131,5 +132,5 @@ class Attempt:
             recorder.end(self._own_span, final, failure=ending.failure)
 
     def _classify(self, error: BaseException) -> Outcome:
-        outcome = outcome_of(error, self._started)
+        outcome = outcome_of(error, self._started, self._scope)
         return "error" if outcome == "exhausted" else outcome  # a retry inside gave up

@@ -9,10 +9,10 @@ from typing import Self
 from opentelemetry.trace import SpanContext
 
 from retryscope import semconv
-from retryscope._core.foreign import CAUSE, CONTEXT, TRACEBACK
 from retryscope._core.marks import marks_of
 from retryscope._core.scope import Scope, enclosing
 from retryscope._recording.telemetry import active
+from retryscope.foreign import CAUSE, CONTEXT, TRACEBACK
 from retryscope.outcome import CANCEL_CAUSES, CancelCause
 from retryscope.printable import described, shown
 

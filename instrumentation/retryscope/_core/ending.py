@@ -41,10 +41,12 @@ def explain(
     outcome: Outcome,
     error: BaseException,
     *,
+    inside: Scope | None,
     around: Scope | None,
     started: float,
     now: float,
     is_part: bool = False,
+    recorded: bool = False,
 ) -> Ending:
     """Record on a span why it ended so, and return what its end, metrics and logs are to say.
 
@@ -53,9 +55,11 @@ def explain(
         span: It.
         outcome: Any but ``success``.
         error: What came out.
-        around: The scope that it ran in, which knows the cause of a cancel that names none.
+        inside: Its own level: what ran inside may have recorded the error already.
+        around: The level that it ran in, which knows the cause of a cancel that names none.
         started: When it began, in seconds of the clock that measures it.
         now: When it ended, by the same clock.
+        recorded: Each error that this one is made of has a record.
         is_part: It is an attempt or a wait: the event and the link of a cancel are its operation's.
     """
     recorder = telemetry.recorder
@@ -68,18 +72,27 @@ def explain(
                 recorder.link(span, request.by)
         return Ending(error, "", attributes, request=request)
     kind = error_type_of(outcome, error)
-    if outcome == "error":
-        record_once(recorder, span, error, started, now)
+    if outcome == "error" and not recorded:
+        record_once(recorder, span, error, started, now, inside=inside, around=around)
     else:  # a timeout's record is its event, an exhausted retry's are its attempts'
-        mark_recorded(error, now)
+        mark_recorded(error, now, around)
         if outcome == "exhausted":
-            mark_exhausted(error, now)
+            mark_exhausted(error, now, around)
     failure = message_of(error) if telemetry.is_failure(outcome) else None
     return Ending(error, kind, {semconv.ERROR_TYPE: kind}, failure)
 
 
-def record_once(recorder: Recorder, span: OpenSpan, error: BaseException, started: float, now: float) -> None:
+def record_once(
+    recorder: Recorder,
+    span: OpenSpan,
+    error: BaseException,
+    started: float,
+    now: float,
+    *,
+    inside: Scope | None,
+    around: Scope | None,
+) -> None:
     """Record an exception on a span, unless one inside of it has done so since it started."""
-    if not recorded_since(error, started):
+    if not recorded_since(error, started, inside):
         recorder.exception(span, error)
-    mark_recorded(error, now)
+    mark_recorded(error, now, around)

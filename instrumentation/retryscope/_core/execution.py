@@ -112,6 +112,7 @@ class Execution(ABC):
                 self.span,
                 outcome,
                 error,
+                inside=self.scope,
                 around=enclosing(self.scope),
                 started=self.started,
                 now=self.clock(),
@@ -137,7 +138,7 @@ class Execution(ABC):
         self.telemetry.recorder.event(self.span, semconv.EVENT_TIMEOUT, {semconv.TIMEOUT_LIMIT: limit})
 
     def _classify(self, error: BaseException | None) -> Outcome:
-        return "timeout" if self.timed_out else outcome_of(error, self.started)
+        return "timeout" if self.timed_out else outcome_of(error, self.started, self.scope)
 
     @abstractmethod
     def _count(self, outcome: Outcome, ending: Ending | None) -> None:

@@ -10,28 +10,31 @@ import asyncio
 import weakref
 from typing import Any, Final
 
-from retryscope._core.foreign import ATTRIBUTES
+from retryscope._core.scope import Scope, in_force, is_within
+from retryscope.foreign import ATTRIBUTES
 from retryscope.outcome import Outcome
 
 NEVER: Final = -1.0
 _KEY: Final = "__resilience__"
+MANY: Final = 64
+"""Levels noted of one exception before those that have ended are forgotten."""
 
 
 class Marks:
     """What was noted of one exception.
 
     Attributes:
-        recorded_at: Loop time in seconds at which a span recorded it last.
-        exhausted_at: Loop time in seconds at which a retry gave up on it last.
+        recorded: When a span recorded it, in seconds of the loop's clock, by the level around what did.
+        exhausted: When a retry gave up on it, likewise.
         seen_ns: When it was first seen, in nanoseconds since the epoch; 0: not yet.
     """
 
-    __slots__ = ("_of", "exhausted_at", "recorded_at", "seen_ns")
+    __slots__ = ("_of", "exhausted", "recorded", "seen_ns")
 
     def __init__(self, error: BaseException) -> None:
         self._of = id(error)
-        self.recorded_at = NEVER
-        self.exhausted_at = NEVER
+        self.recorded: dict[Scope, float] = {}
+        self.exhausted: dict[Scope, float] = {}
         self.seen_ns = 0
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
@@ -40,6 +43,20 @@ class Marks:
     def is_of(self, error: BaseException) -> bool:
         """Whether it is that one's: a copy of it has its attributes."""
         return self._of == id(error)
+
+    def forget_ended(self) -> bool:
+        """Keep of it what somebody may still ask, whom it has yet to pass; whether there is anything."""
+        self.recorded, self.exhausted = _still_asked(self.recorded), _still_asked(self.exhausted)
+        return bool(self.recorded or self.exhausted)
+
+
+def _still_asked(noted: dict[Scope, float]) -> dict[Scope, float]:
+    kept: dict[Scope, float] = {}
+    for scope, at in noted.items():
+        around = in_force(scope)
+        if around is not None:
+            kept[around] = max(at, kept.get(around, NEVER))
+    return kept
 
 
 _beside: dict[int, tuple[weakref.ref[BaseException], Marks]] = {}
@@ -82,38 +99,63 @@ def _forget(key: int, gone: weakref.ref[BaseException]) -> None:
 
 
 def unmark(error: BaseException) -> None:
-    """Forget it: it leaves whatever might ask, and goes out as it came in."""
+    """It leaves whatever might ask, and goes out as it came in: unless others have the same one."""
+    marks = _find(error)
+    if marks is None or marks.forget_ended():
+        return
     _beside.pop(id(error), None)
     _attributes(error).pop(_KEY, None)
 
 
-def mark_recorded(error: BaseException, now: float) -> None:
-    """Remember that a span has recorded this exception at loop time ``now`` (seconds)."""
-    marks_of(error).recorded_at = now
+def mark_recorded(error: BaseException, now: float, around: Scope | None) -> None:
+    """Remember that a span inside of ``around`` recorded this exception at loop time ``now`` (seconds)."""
+    if around is not None:  # else nobody will ask
+        _note(marks_of(error).recorded, now, around)
 
 
-def mark_exhausted(error: BaseException, now: float) -> None:
-    """Remember that a retry gave up on this exception at loop time ``now`` (seconds)."""
-    marks_of(error).exhausted_at = now
+def mark_exhausted(error: BaseException, now: float, around: Scope | None) -> None:
+    """Remember that a retry inside of ``around`` gave up on this exception at loop time ``now`` (seconds)."""
+    if around is not None:
+        _note(marks_of(error).exhausted, now, around)
 
 
-def recorded_since(error: BaseException, start: float) -> bool:
-    """Whether a span has recorded this exception since loop time ``start``.
+def _note(noted: dict[Scope, float], now: float, around: Scope) -> None:
+    if len(noted) >= MANY:  # raised in ever new blocks that somebody holds on to
+        kept = _still_asked(noted)
+        noted.clear()
+        noted.update(kept)
+    noted[around] = now
 
-    The time matters: one exception instance may be raised by several attempts, each its own failure.
+
+def recorded_since(error: BaseException, start: float, inside: Scope | None) -> bool:
+    """Whether a span has recorded this exception since loop time ``start``, inside of a level.
+
+    The time matters: one exception instance may be raised by several attempts, each its own failure. And the
+    place: it may be raised in several tasks, as what a connection pool tells all who wait.
     """
     marks = _find(error)
-    return marks is not None and marks.recorded_at >= start
+    return marks is not None and _latest(marks.recorded, inside) >= start
 
 
-def outcome_of(error: BaseException | None, start: float) -> Outcome:
+def _latest(noted: dict[Scope, float], inside: Scope | None) -> float:
+    return max(
+        (at for scope, at in noted.items() if inside is None or is_within(scope, inside)), default=NEVER
+    )
+
+
+def outcome_of(error: BaseException | None, start: float, inside: Scope | None) -> Outcome:
     """Outcome of a body that began at loop time ``start`` and ended by ``error`` (None: it returned).
 
     ``timeout`` is not told from here: only the owner of a timer knows that it was its own.
+
+    Args:
+        error: What came out.
+        start: In seconds of the loop's clock.
+        inside: The level of the body; None: whatever level.
     """
     if error is None:
         return "success"
     if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
         return "cancelled"
     marks = _find(error)
-    return "exhausted" if marks is not None and marks.exhausted_at >= start else "error"
+    return "exhausted" if marks is not None and _latest(marks.exhausted, inside) >= start else "error"

@@ -202,12 +202,13 @@ class Retrying(OperationExecution):
         if error is None:
             self.telemetry.recorder.end(span, _COMPLETED)
             return
-        outcome = outcome_of(error, started)
+        outcome = outcome_of(error, started, self.scope)
         ending = explain(
             self.telemetry,
             span,
             outcome,
             error,
+            inside=self.scope,
             around=self.scope,
             started=started,
             now=now,

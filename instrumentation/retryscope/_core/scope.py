@@ -127,7 +127,7 @@ class Scope:
         """
         self.ended = True
         # Nothing that has ended is kept: tasks may start each other for days.
-        self.parent = _in_force(self.parent)
+        self.parent = in_force(self.parent)
         self.execution = self.task = self.timer = self.report = None
         if _current.get() is self:
             _current.set(self.parent)
@@ -150,8 +150,8 @@ class Scope:
 _current: ContextVar[Scope | None] = ContextVar("resilience_scope", default=None)
 
 
-def _in_force(scope: Scope | None) -> Scope | None:
-    """The nearest level that has not ended; those between are forgotten."""
+def in_force(scope: Scope | None) -> Scope | None:
+    """A level, or where it has ended the nearest around it that has not."""
     while scope is not None and scope.ended:
         scope = scope.parent
     return scope
@@ -159,19 +159,26 @@ def _in_force(scope: Scope | None) -> Scope | None:
 
 def current_scope() -> Scope | None:
     """The innermost scope in force here, or None."""
-    return _in_force(_current.get())
+    return in_force(_current.get())
 
 
 def enclosing(scope: Scope) -> Scope | None:
     """The next level around one, that has not ended."""
-    scope.parent = _in_force(scope.parent)
+    scope.parent = in_force(scope.parent)
     return scope.parent
+
+
+def is_within(scope: Scope | None, level: Scope) -> bool:
+    """Whether a level is another one that is in force, or inside of it."""
+    while scope is not None and scope is not level:
+        scope = scope.parent
+    return scope is not None
 
 
 def deadline_in_force(scope: Scope | None) -> tuple[float, Scope | None]:
     """The earliest deadline of a scope and all around it, and whose it is; infinity without one."""
     earliest, whose = math.inf, None
-    scope = _in_force(scope)
+    scope = in_force(scope)
     while scope is not None:
         if scope.deadline < earliest:
             earliest, whose = scope.deadline, scope

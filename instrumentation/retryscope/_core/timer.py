@@ -17,9 +17,9 @@ from typing import Final
 from opentelemetry.trace import SpanContext
 
 from retryscope._core.cancel_request import CancelRequest, Signature, cancel_behind, signature_of
-from retryscope._core.foreign import CONTEXT
 from retryscope._core.scope import Scope, deadline_in_force
 from retryscope._recording.telemetry import active
+from retryscope.foreign import CONTEXT
 
 
 def running_task(what: str) -> asyncio.Task[object]:

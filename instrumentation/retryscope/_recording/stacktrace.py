@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import suppress
 from types import CodeType, TracebackType
 from typing import Final
 
+from retryscope.foreign import ATTRIBUTES, TRACEBACK, cause_of
 from retryscope.outcome import message_of
 from retryscope.printable import capped, encodable, shown
 
@@ -22,16 +24,13 @@ def format_stacktrace(error: BaseException) -> str:
     """The stack trace as Python prints it; the part that depends only on code locations is cached.
 
     Chained exceptions, groups and notes are formatted whole each time: they are rare, and their text
-    differs from failure to failure.
+    differs from failure to failure. One that refuses to be formatted is shown without its chain.
     """
-    if (
-        error.__cause__ is not None
-        or (error.__context__ is not None and not error.__suppress_context__)
-        or isinstance(error, _SPECIAL)
-        or getattr(error, "__notes__", None)
-    ):
-        return capped(encodable("".join(traceback.format_exception(error))), MAX_STACKTRACE)
-    return f"{_format_frames(error.__traceback__)}{_final_line(error)}"
+    if cause_of(error) is not None or isinstance(error, _SPECIAL) or ATTRIBUTES(error).get("__notes__"):
+        # What its class makes of these names, or that of one which it came of, is its own affair.
+        with suppress(Exception):
+            return capped(encodable("".join(traceback.format_exception(error))), MAX_STACKTRACE)
+    return f"{_format_frames(TRACEBACK(error))}{_final_line(error)}"
 
 
 def _format_frames(tb: TracebackType | None) -> str:

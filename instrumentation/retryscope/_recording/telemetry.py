@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY
 from retryscope import semconv
 from retryscope._recording.recorder import Recorder
 from retryscope._recording.sdk import TracerRecorder
+from retryscope._recording.stacktrace import format_stacktrace
 from retryscope.metrics import Metrics, metrics_for
 from retryscope.operation import Operation, declared, observe
 from retryscope.outcome import Outcome, status_rule
@@ -83,7 +84,7 @@ def tracing_failure_counter(metrics: Metrics) -> Callable[[Exception], None]:
         metrics.failed("tracing")
         if not logged:
             logged = True
-            _log.error("tracing failed; further failures are only counted", exc_info=failure)
+            _log.error("tracing failed; further failures are only counted: %s", format_stacktrace(failure))
 
     return count
 

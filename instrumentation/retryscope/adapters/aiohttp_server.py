@@ -12,7 +12,7 @@ from prometheus_client import Histogram
 
 from retryscope import semconv
 from retryscope._core.ending import explain, record_once
-from retryscope._core.scope import Scope
+from retryscope._core.scope import Scope, enclosing
 from retryscope._recording.recorder import OpenSpan
 from retryscope._recording.suppression import without_spans
 from retryscope._recording.telemetry import active
@@ -47,7 +47,8 @@ def server_middleware(*, untraced: Collection[str] = ()) -> Callable[..., Awaita
     >>> app = web.Application(middlewares=[server_middleware(untraced={"/metrics"})])
     """
     if isinstance(untraced, str):
-        raise TypeError(f"server_middleware takes a set of routes, got {described(untraced)}")
+        given = described(untraced)
+        raise TypeError(f"server_middleware takes a set of routes, as {{{given}}}, got {given}")
     untraced = frozenset(untraced)
 
     @web.middleware
@@ -114,7 +115,7 @@ class _Request:
         else:
             if span.context.is_valid and not response.prepared:
                 response.headers[TRACE_ID_HEADER] = f"{span.context.trace_id:032x}"
-            self._end(span, response.status, self._request.get(UNHANDLED_ERROR))
+            self._end(span, scope, response.status, self._request.get(UNHANDLED_ERROR))
             return response
         finally:
             scope.end()
@@ -165,7 +166,7 @@ class _Request:
             attributes[semconv.USER_AGENT_ORIGINAL] = as_text(agent)
         return attributes
 
-    def _end(self, span: OpenSpan, status: int, error: BaseException | None = None) -> None:
+    def _end(self, span: OpenSpan, scope: Scope, status: int, error: BaseException | None = None) -> None:
         recorder = self._telemetry.recorder
         final: dict[str, str | int] = {semconv.HTTP_RESPONSE_STATUS_CODE: status}
         failure: str | None = None
@@ -173,20 +174,22 @@ class _Request:
             final[semconv.ERROR_TYPE] = str(status) if error is None else error_type(error)
             failure = "" if error is None else message_of(error)
         if error is not None:
-            record_once(recorder, span, error, self._started, self._loop.time())
+            now, around = self._loop.time(), enclosing(scope)
+            record_once(recorder, span, error, self._started, now, inside=scope, around=around)
         recorder.end(span, final, failure=failure)
 
     def _end_failed(self, span: OpenSpan, error: BaseException, scope: Scope) -> None:
         if isinstance(error, web.HTTPException):
             if span.context.is_valid:
                 error.headers[TRACE_ID_HEADER] = f"{span.context.trace_id:032x}"
-            self._end(span, error.status)
+            self._end(span, scope, error.status)
         elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
             ending = explain(
                 self._telemetry,
                 span,
                 "cancelled",
                 error,
+                inside=scope,
                 around=scope,
                 started=self._started,
                 now=self._loop.time(),
@@ -194,4 +197,4 @@ class _Request:
             final = {semconv.OUTCOME: "cancelled", **ending.attributes}
             self._telemetry.recorder.end(span, final)
         else:
-            self._end(span, 500, error)
+            self._end(span, scope, 500, error)

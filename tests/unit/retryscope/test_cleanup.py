@@ -268,6 +268,18 @@ def test_an_interrupt_during_a_cleanup_ends_its_span(recorded: Recorded, kind: t
     assert attribute(recorded, "cleanup price", "error.type") == kind.__name__
 
 
+def test_what_is_outside_of_exception_is_in_the_result_and_asyncio_need_not_warn(
+    recorded: Recorded, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stop(BaseException):
+        pass
+
+    result = run(cleanup(PRICE, failer(Stop())))
+    assert (result.outcome, type(result.error)) == ("failed", Stop)
+    gc.collect()
+    assert [record.name for record in caplog.records] == ["retryscope"]
+
+
 def test_a_passed_deadline_does_not_stop_the_cleanup(recorded: Recorded) -> None:
     """The cleanup after a timeout has its own limit, not the one that has just passed."""
 

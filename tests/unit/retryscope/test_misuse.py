@@ -265,7 +265,7 @@ def test_coroutine_objects_are_refused_and_closed(slip: str, recorded: Recorded)
         run(main())
 
 
-@pytest.mark.parametrize("fn", [5, None, "fetch", pages], ids=repr)
+@pytest.mark.parametrize("fn", [5, None, "fetch", pages], ids=lambda each: type(each).__name__)
 def test_settle_reports_no_slip_of_its_caller(fn: Any, recorded: Recorded) -> None:
     async def main() -> None:
         await settle(fn)

@@ -23,10 +23,11 @@ from retryscope import (
     without_spans,
     workflow,
 )
+from retryscope.foreign import ATTRIBUTES
 from tests.support.clock import run
 from tests.support.odd_exceptions import ODD, FrozenError
 from tests.support.recorded import Recorded
-from tests.unit.retryscope.helpers import PRICE, failer
+from tests.unit.retryscope.helpers import PRICE, STOCK, attribute, failer, named
 
 ANY = pytest.mark.parametrize("kind", ODD, ids=lambda kind: kind.__name__)
 Fn = Callable[[], Awaitable[Any]]
@@ -97,7 +98,7 @@ PRIMITIVE = pytest.mark.parametrize("name", THROUGH)
 def test_it_comes_out_as_it_went_in(name: str, kind: type[Exception], recorded: Recorded) -> None:
     """The very instance, with what it had and nothing else but notes; two in one another as well."""
     error = kind()
-    args, attributes = error.args, dict(object.__getattribute__(error, "__dict__"))
+    args, attributes = error.args, dict(ATTRIBUTES(error))
 
     async def main() -> BaseException | None:
         async def twice() -> Any:
@@ -111,7 +112,7 @@ def test_it_comes_out_as_it_went_in(name: str, kind: type[Exception], recorded: 
 
     assert run(main()) is error
     assert error.args is args
-    left = dict(object.__getattribute__(error, "__dict__"))
+    left = dict(ATTRIBUTES(error))
     left.pop("__notes__", None)
     assert left == attributes
     assert recorded.registry.get_sample_value("resilience_telemetry_failures_total", {"part": "tracing"}) == 0
@@ -129,6 +130,30 @@ def test_it_is_recorded_once(kind: type[Exception], recorded: Recorded) -> None:
         run(main())
     with_it = [span.name for span in recorded.spans() for event in span.events if event.name == "exception"]
     assert with_it == ["attempt price"]
+
+
+def test_one_that_is_raised_in_two_tasks_is_told_of_in_each(recorded: Recorded) -> None:
+    """As a connection pool tells all who wait; a retry that gives up on it does so for its own task only."""
+    shared = OSError("down")
+
+    async def stock(gone: asyncio.Event) -> None:
+        async with step(STOCK):
+            await gone.wait()
+            raise shared
+
+    async def main() -> None:
+        gone = asyncio.Event()
+        async with workflow("checkout"):
+            other = asyncio.create_task(stock(gone))
+            with pytest.raises(OSError, match="down"):
+                await retry(PRICE, RetryPolicy(max_attempts=2, base_delay=0)).call(failer(shared))
+            gone.set()
+            with pytest.raises(OSError, match="down"):
+                await other
+
+    run(main())
+    assert attribute(recorded, "task stock", "resilience.outcome") == "error"
+    assert [event.name for event in named(recorded, "task stock").events] == ["exception"]
 
 
 @pytest.mark.parametrize("in_task", [False, True])

@@ -266,16 +266,17 @@ def test_a_block_whose_loop_has_stopped_is_torn_down_quietly(closed: bool) -> No
 
     async def main() -> None:
         async with deadline(5):
-            running.append(asyncio.create_task(keeper()))
+            running.append(asyncio.create_task(bound))
             await asyncio.sleep(3600)
 
-    block = main()
+    bound, block = keeper(), main()
     running.append(loop.create_task(block))
     loop.call_later(0.01, loop.stop)
     loop.run_forever()
     if closed:
         loop.close()
     block.close()
+    bound.close()
     if not closed:
         for each in running:
             each.cancel()

@@ -4,14 +4,12 @@ import json
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from io import BytesIO
 from typing import Any
 
 import pytest
 from hypothesis import given as generated
 from hypothesis import strategies as st
 
-from retryscope_service.api.alerts import MAX_BODY_BYTES
 from retryscope_service.notifications.notification import (
     MAX_ALERT_TEXT,
     MAX_ALERTS,
@@ -350,21 +348,6 @@ async def test_another_content_type_is_refused(api: Api) -> None:
     answer = await api.call("POST", "/alerts", content=body, headers={"Content-Type": "text/plain"})
     assert answer.status == 415
     assert await listed(api) == []
-
-
-def padded(size: int) -> BytesIO:
-    """A notification of so many bytes."""
-    return BytesIO(json.dumps(notification(alert())).encode().ljust(size))
-
-
-async def test_the_body_has_a_bound_of_its_own(api: Api) -> None:
-    """Larger than that of parameters, which stays as it is; the answer says what to do."""
-    assert (await api.call("POST", "/alerts", content=padded(MAX_BODY_BYTES))).status == 204
-    answer = await api.call("POST", "/alerts", content=padded(MAX_BODY_BYTES + 1))
-    assert (answer.status, answer.json()["bound"]) == (413, MAX_BODY_BYTES)
-    assert "max_alerts" in answer.json()["detail"]
-    answer = await api.call("POST", "/workflows/retry", content=b"{}" + b" " * 65_536)
-    assert (answer.status, answer.json()["bound"]) == (413, 65_536)
 
 
 async def test_texts_of_any_script(api: Api) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from retryscope._core.foreign import add_note, cause_of, peek
+from retryscope.foreign import ATTRIBUTES, add_note, cause_of, peek
 from tests.support.odd_exceptions import ODD, AnsweringError, FrozenError, RaisingError
 
 ANY = pytest.mark.parametrize("kind", ODD, ids=lambda kind: kind.__name__)
@@ -19,9 +19,7 @@ def test_asking_never_raises(kind: type[Exception]) -> None:
 @ANY
 def test_a_note_is_there_or_was_refused(kind: type[Exception]) -> None:
     error = kind()
-    assert add_note(error, "seen") == (
-        object.__getattribute__(error, "__dict__").get("__notes__") == ["seen"]
-    )
+    assert add_note(error, "seen") == (ATTRIBUTES(error).get("__notes__") == ["seen"])
 
 
 def test_a_frozen_one_refuses_it() -> None:
