@@ -7,16 +7,14 @@ no limit on cardinality.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.samples import Sample
+from prometheus_client import CollectorRegistry, Counter
 
 from retryscope import semconv
+from retryscope.families import counter, gauge, histogram
 from retryscope.fork import ForkedLock
-from retryscope.names import Metric
 from retryscope.operation import Operation, is_declared
 from retryscope.outcome import (
     ATTEMPT_OUTCOMES,
@@ -52,38 +50,6 @@ SERIES_PER_OPERATION: Final = (
 _log = logging.getLogger("retryscope")
 
 Exemplar = dict[str, str] | None
-
-
-class _Counter(Counter):
-    """Without ``_created``, twice as many series that nobody asks for.
-
-    The client's own switch is for all metrics of the process, most of which are not ours.
-    """
-
-    def _child_samples(self) -> Iterable[Sample]:
-        return [sample for sample in super()._child_samples() if sample.name != "_created"]
-
-
-class _Histogram(Histogram):
-    """Without ``_created``, as :class:`_Counter`."""
-
-    def _child_samples(self) -> Iterable[Sample]:
-        return [sample for sample in super()._child_samples() if sample.name != "_created"]
-
-
-def histogram(metric: Metric, registry: CollectorRegistry) -> Histogram:
-    """The family of a histogram, registered."""
-    return _Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry)
-
-
-def counter(metric: Metric, registry: CollectorRegistry) -> Counter:
-    """The family of a counter, registered."""
-    return _Counter(metric.name, metric.help, metric.labels, registry=registry)
-
-
-def gauge(metric: Metric, registry: CollectorRegistry) -> Gauge:
-    """The family of a gauge, registered."""
-    return Gauge(metric.name, metric.help, metric.labels, registry=registry)
 
 
 class Metrics:

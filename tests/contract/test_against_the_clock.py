@@ -71,6 +71,9 @@ AGAINST_THE_CLOCK = {
     "support/runs.py": {
         "together": "tries again with runs that last longer where the machine was too slow",
     },
+    "unit/test_clock.py": {
+        "test_threads_that_are_slow_to_end_have_the_time_they_need.SlowToEnd.shutdown": AT_LEAST,
+    },
     "unit/retryscope/_core/test_retrying.py": {
         "test_in_a_thread_it_belongs_to_what_awaits_it.call": "a minute is not over",
     },

@@ -9,7 +9,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter
 from pydantic import ValidationError
 
-from retryscope.metrics import counter
+from retryscope.families import counter
 from retryscope.names import Metric
 from retryscope_service import semconv
 from retryscope_service.api.openapi_parts import get, problems

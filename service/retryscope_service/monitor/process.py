@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry
 
-from retryscope.metrics import gauge, histogram
+from retryscope.families import gauge, histogram
 from retryscope_service import semconv
 
 LAG_INTERVAL: Final = 0.1

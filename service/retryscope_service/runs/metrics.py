@@ -4,7 +4,7 @@ import time
 
 from prometheus_client import CollectorRegistry
 
-from retryscope.metrics import counter, gauge, histogram
+from retryscope.families import counter, gauge, histogram
 from retryscope_service import semconv
 from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.result import RunResult
