@@ -21,6 +21,7 @@ DEVELOPMENT = {
     "dashboard-pictures",
     "tools",
     "bench",
+    "mutants",
     "peer-suites",
     "lock",
     "clean",
