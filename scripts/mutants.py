@@ -425,6 +425,9 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--jobs", type=int, default=1, help="how many mutants run at once")
     parser.add_argument("--function", help="only of functions whose qualified name starts so")
+    parser.add_argument(
+        "--tests", nargs="+", default=settings["tests"], help="files of tests; by default all"
+    )
     parser.add_argument("--all-tests", action="store_true", help="also the slow ones, which find little more")
     options = parser.parse_args(arguments)
     wanted = options.files or settings["files"]
@@ -447,7 +450,7 @@ def main(arguments: list[str]) -> int:
             "--override-ini=addopts=",
             "--override-ini=faulthandler_timeout=0",
             *(f"--deselect={each}" for each in left_out),
-            *settings["tests"],
+            *options.tests,
         ],
         plugins=[plugin],
     )

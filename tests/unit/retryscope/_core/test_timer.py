@@ -3,13 +3,14 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from retryscope import deadline, task_factory, timeout
-from retryscope._core.scope import inherited_deadline
+from retryscope._core.scope import current_scope, inherited_deadline
 from retryscope._core.timer import Timer, running_task
 from tests.support.clock import pass_time, run
 from tests.support.recorded import Recorded
@@ -168,8 +169,6 @@ def test_a_deadline_of_another_task_binds_as_long_as_its_block_lasts() -> None:
         await running
 
     async def retried(body: Body) -> None:
-        from retryscope._core.scope import current_scope
-
         task = running_task("test")
         timer = Timer(task, task.get_loop().time() + 60, current_scope())
         assert timer.when == 5
@@ -179,6 +178,65 @@ def test_a_deadline_of_another_task_binds_as_long_as_its_block_lasts() -> None:
 
     run(main())
     assert ends == [10]
+
+
+def test_one_that_has_fired_is_not_armed_anew(recorded: Recorded) -> None:
+    """The deadline that it kept ends while the block still cleans up: that is not cut short."""
+    ends: list[float] = []
+
+    async def child() -> None:
+        async with timeout(PRICE, 20):
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(25)
+                ends.append(asyncio.get_running_loop().time())
+
+    async def main() -> None:
+        async def parent() -> None:
+            async with deadline(5):
+                running.append(asyncio.create_task(child()))
+                await asyncio.sleep(60)
+
+        running: list[asyncio.Task[None]] = []
+        assert await ended(parent()) == "TimeoutError"
+        assert await ended(running[0]) == "TimeoutError"
+
+    run(main())
+    assert ends == [30]
+
+
+def test_one_that_was_stopped_never_fires() -> None:
+    """Nor does it fail in a callback, where only the event loop's log would tell."""
+    problems: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+        await limited(5, lambda: asyncio.sleep(1))
+        await asyncio.sleep(10)
+
+    run(main())
+    assert problems == []
+
+
+def test_a_deadline_of_another_task_keeps_no_timer_that_was_stopped() -> None:
+    """A deadline may outlive thousands of calls in tasks below it."""
+
+    async def main() -> None:
+        async with deadline(60):
+            around = current_scope()
+            assert around is not None
+
+            async def child() -> None:
+                timer = Timer(running_task("test"), 90, around)
+                timer.start()
+                assert around._watchers == {timer}
+                timer.stop(None)
+
+            await asyncio.create_task(child())
+            assert around._watchers == set()
+
+    run(main())
 
 
 def test_outside_of_a_task_it_says_who_needs_one() -> None:
