@@ -1,0 +1,156 @@
+"""How mutants are run: a fork each, with the tests that reach it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import coverage
+import pytest
+from _pytest.runner import runtestprotocol
+
+from scripts.mutants.changes import Mutant
+from scripts.mutants.live import Live
+
+KILLED, SURVIVED, TIMED_OUT, BROKEN = "killed", "survived", "timed out", "not run"
+
+
+@dataclass
+class Running:
+    mutant: Mutant
+    until: float
+
+
+@dataclass
+class Plugin:
+    """Takes the place of pytest's loop over the tests."""
+
+    mutants: list[Mutant]
+    jobs: int
+    outcomes: list[tuple[Mutant, str]] = field(default_factory=list)
+    problem: str | None = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """The same examples each time; a failing one is not made smaller."""
+        import hypothesis  # not before: pytest rewrites what its plugins import
+
+        phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+        hypothesis.settings.register_profile(
+            "mutants",
+            hypothesis.settings(),
+            max_examples=25,
+            derandomize=True,
+            database=None,
+            phases=phases,
+        )
+        hypothesis.settings.load_profile("mutants")
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self._clean_run(session.items)
+        if self.problem is None:
+            live = Live({each.file for each in self.mutants})
+            gc.collect()
+            gc.freeze()  # forks need not copy what is only looked at
+            self._run(session.items, live)
+        return True
+
+    def _clean_run(self, items: Sequence[pytest.Item]) -> None:
+        files = sorted({str(each.file) for each in self.mutants})
+        tracer = coverage.Coverage(data_file=None, include=files, config_file=False)
+        tracer.start()
+        self._seconds: dict[str, float] = {}
+        try:
+            for item in items:
+                tracer.switch_context(item.nodeid)
+                began = time.process_time()
+                if not passes(item):
+                    self.problem = f"{item.nodeid} fails without any mutant"
+                    return
+                self._seconds[item.nodeid] = time.process_time() - began
+        finally:
+            tracer.stop()
+        data = tracer.get_data()
+        self._reached = {file: data.contexts_by_lineno(file) for file in files}
+
+    def _tests_of(self, mutant: Mutant, by_id: dict[str, pytest.Item]) -> list[pytest.Item]:
+        reached = self._reached[str(mutant.file)]
+        found = {test for line in mutant.lines for test in reached.get(line, ()) if test}
+        own = f"test_{mutant.file.stem.removeprefix('_')}.py"
+        return [
+            by_id[each]
+            for each in sorted(
+                found, key=lambda each: (self._seconds[each] > 0.1, own not in each, self._seconds[each])
+            )
+        ]
+
+    def _run(self, items: Sequence[pytest.Item], live: Live) -> None:
+        by_id = {item.nodeid: item for item in items}
+        running: dict[int, Running] = {}
+        if (control := os.fork()) == 0:  # beside them: tests that fail a second time would kill every mutant
+            in_fork(live, None, items, 3600)
+        for number, mutant in enumerate(self.mutants, 1):
+            tests = self._tests_of(mutant, by_id)
+            while len(running) >= self.jobs:
+                self._reap(running)
+            seconds = 5 + 5 * sum(self._seconds[each.nodeid] for each in tests)
+            pid = os.fork()
+            if pid == 0:
+                in_fork(live, mutant, tests, round(seconds) + 1)
+            # As this is about what the clock on the wall says, it is long: others may use the processors.
+            running[pid] = Running(mutant, time.monotonic() + 12 * seconds)
+            if number % 50 == 0:
+                counts = ", ".join(f"{n} {what}" for what, n in Counter(o for _, o in self.outcomes).items())
+                print(f"{number} of {len(self.mutants)}: {counts}", file=sys.__stderr__, flush=True)
+        while running:
+            self._reap(running)
+        if os.waitpid(control, 0)[1] != 0:
+            self.problem = "a test fails in a fork without any mutant"
+
+    def _reap(self, running: dict[int, Running]) -> None:
+        while True:
+            for pid, each in list(running.items()):
+                if time.monotonic() > each.until:
+                    os.kill(pid, signal.SIGKILL)
+                ended, status = os.waitpid(pid, os.WNOHANG)
+                if ended:
+                    del running[pid]
+                    self.outcomes.append((each.mutant, outcome_of(status)))
+                    if outcome_of(status) != KILLED:
+                        print(outcome_of(status), *each.mutant.key, file=sys.__stderr__, flush=True)
+                    return
+            time.sleep(0.005)
+
+
+def outcome_of(status: int) -> str:
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in {signal.SIGXCPU, signal.SIGKILL}:
+        return TIMED_OUT
+    return {0: SURVIVED, 1: KILLED}.get(os.waitstatus_to_exitcode(status), BROKEN)
+
+
+def passes(item: pytest.Item) -> bool:
+    return not any(report.failed for report in runtestprotocol(item, log=False, nextitem=None))
+
+
+def in_fork(live: Live, mutant: Mutant | None, tests: Sequence[pytest.Item], seconds: int) -> None:
+    status = 2
+    try:
+        signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        null = os.open(os.devnull, os.O_RDWR)
+        for each in (0, 1, 2):
+            os.dup2(null, each)
+        if mutant is not None:
+            live.replace(mutant)
+        status = 1  # also where a test lets something out, as an exit
+        if all(passes(test) for test in tests):
+            status = 0
+    finally:
+        os._exit(status)
