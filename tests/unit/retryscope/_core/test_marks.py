@@ -4,6 +4,7 @@ import asyncio
 import copy
 import gc
 import pickle
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,9 +69,12 @@ def test_nothing_is_left_on_it_or_beside_it(kind: type[Exception], around: Scope
     error = kind()
     before = dict(_attributes(error))
     mark_recorded(error, 5, around)
+    if any("__weakref__" in vars(each) for each in kind.__mro__):  # else there is no other place
+        assert _attributes(error) == before
     around.end()
     unmark(error)
     assert _attributes(error) == before
+    assert id(error) not in marks._beside
     assert not recorded_since(error, 0, None)
     mark_recorded(error, 5, around)
     key = id(error)
@@ -108,14 +112,49 @@ def test_what_is_noted_in_another_task_is_not_asked_for_here(around: Scope) -> N
     here.end()
 
 
-def test_an_instance_that_is_raised_for_ever_is_noted_where_it_still_counts(around: Scope) -> None:
+def test_each_kind_of_mark_is_kept_where_it_is_still_asked_for(around: Scope) -> None:
+    recorded, exhausted = OSError("recorded"), OSError("exhausted")
+    mark_recorded(recorded, 5, around)
+    mark_exhausted(exhausted, 5, around)
+    unmark(recorded)
+    unmark(exhausted)
+    assert recorded_since(recorded, 0, around)
+    assert outcome_of(exhausted, 0, around) == "exhausted"
+
+
+def test_of_levels_that_have_ended_the_last_time_counts(around: Scope) -> None:
     error = OSError("down")
+    first, second = Scope(detached=True), Scope(detached=True)
+    first.parent = second.parent = around
+    for moment, level in enumerate((first, second, first)):
+        mark_recorded(error, moment, level)
+    first.end()
+    second.end()
+    unmark(error)
+    assert recorded_since(error, 2, around)
+
+
+def test_an_instance_that_is_raised_for_ever_is_noted_where_it_still_counts(around: Scope) -> None:
+    error, elsewhere = OSError("down"), Scope(detached=True)
+    mark_recorded(error, 1, elsewhere)
     for moment in range(10 * MANY):
-        level = Scope()
+        level = Scope(detached=True)
+        level.parent = around
         mark_recorded(error, moment, level)
         level.end()
-    assert len(marks_of(error).recorded) <= MANY
+        assert len(marks_of(error).recorded) <= MANY
     assert recorded_since(error, 10 * MANY - 1, around)
+    assert recorded_since(error, 1, elsewhere)
+    elsewhere.end()
+
+
+def test_who_dies_takes_only_his_own_marks_along(around: Scope) -> None:
+    """Another exception may be where it was in memory."""
+    error, gone = ComparedError(), ComparedError()
+    mark_recorded(error, 5, around)
+    marks._forget(id(error), weakref.ref(gone))
+    marks._forget(id(gone), weakref.ref(gone))
+    assert recorded_since(error, 5, around)
 
 
 def test_a_cancel_is_seen_once() -> None:
