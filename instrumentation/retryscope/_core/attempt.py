@@ -27,9 +27,6 @@ class Attempt:
         started: Now, in seconds of the execution's clock.
         deadline: Its own, by the same clock; infinity: none of its own.
         timer: What sees to that; None: nothing does.
-
-    Attributes:
-        timed_out: Its limit has ended it.
     """
 
     __slots__ = (
@@ -40,7 +37,6 @@ class Attempt:
         "_scope",
         "_span",
         "_started",
-        "timed_out",
     )
 
     def __init__(
@@ -58,7 +54,6 @@ class Attempt:
         self._number = number
         self._attributes = attributes
         self._started = started
-        self.timed_out = False
         self._own_span: OpenSpan | None = None
         if execution.telemetry.attempts == "spans":
             self._own_span = execution.telemetry.recorder.start(span_name, attributes)
@@ -92,7 +87,6 @@ class Attempt:
         outcome = self._classify(error)
         if timed_out is not None:
             outcome = "timeout"
-            self.timed_out = True
             limit = {semconv.ATTEMPT_NUMBER: self._number, semconv.TIMEOUT_LIMIT: timed_out}
             execution.telemetry.recorder.event(execution.span, semconv.EVENT_TIMEOUT, limit)
         ending = explain(
