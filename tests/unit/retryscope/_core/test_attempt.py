@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry
 import retryscope
 from retryscope import RetryPolicy, request_cancel, retry, semconv, step
 from tests.support.clock import run
-from tests.support.recorded import recording
-from tests.unit.retryscope.helpers import PRICE, STOCK, Script, failer, sleeper
+from tests.support.recorded import Recorded, recording
+from tests.unit.retryscope.helpers import PRICE, STOCK, Script, attribute, failer, named, sleeper
 
 POLICY = RetryPolicy(max_attempts=4, base_delay=1, jitter="none", attempt_timeout=10)
 
@@ -153,3 +153,21 @@ def test_an_attempt_that_is_torn_down_leaves_an_event() -> None:
         run(main())
     (span,) = recorded.spans()
     assert (span.events[0].attributes or {})["resilience.outcome"] == "cancelled"
+
+
+def test_a_cancel_that_says_nothing_below_an_attempt_that_ran_out_is_its_limits(recorded: Recorded) -> None:
+    """A ``TaskGroup`` that is cancelled cancels its children without a word."""
+
+    async def reserve() -> None:
+        async with step(STOCK):
+            await asyncio.sleep(3600)
+
+    async def call() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reserve())
+
+    with pytest.raises(TimeoutError):
+        run(retry(PRICE, RetryPolicy(max_attempts=1, attempt_timeout=2)).call(call))
+    assert attribute(recorded, "task stock", "resilience.cancel.cause") == "deadline"
+    (link,) = named(recorded, "task stock").links
+    assert link.context == named(recorded, "attempt price").context
