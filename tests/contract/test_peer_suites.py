@@ -23,7 +23,7 @@ import pytest
 
 def test_good(): pass
 def test_bad(): assert 1 == 2
-@pytest.mark.skip(reason="not here")
+@pytest.mark.skip(reason="their program is missing: what is skipped has not passed")
 def test_skipped(): pass
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_numbers(number): assert number == 1

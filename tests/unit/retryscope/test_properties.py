@@ -32,20 +32,13 @@ from retryscope import (
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import PRICE, STOCK, failer, only_declared, spans_named, value_of
-
-AFTER = Operation("after", workflow="checkout")
+from tests.unit.retryscope.trees import AFTER, limits, operations, seconds
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _only_what_is_needed() -> Iterator[None]:
     with only_declared(PRICE, STOCK, AFTER):
         yield
-
-
-seconds = st.integers(0, 12).map(lambda quarters: quarters / 4)
-"""Few distinct times, so that timers, cancels and ends often meet in the same turn of the loop."""
-limits = st.integers(1, 16).map(lambda quarters: quarters / 4)
-operations = st.sampled_from([PRICE, STOCK])
 
 
 @dataclass

@@ -37,8 +37,7 @@ from tests.support.clock import run
 from tests.support.odd_exceptions import ODD
 from tests.support.recorded import recording
 from tests.unit.retryscope.helpers import PRICE, STOCK, only_declared, value_of
-
-AFTER = Operation("after", workflow="checkout")
+from tests.unit.retryscope.trees import AFTER, limits, operations, seconds
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -47,10 +46,6 @@ def _only_what_is_needed() -> Iterator[None]:
         logging.disable()
         yield
         logging.disable(logging.NOTSET)
-
-
-seconds = st.integers(0, 12).map(lambda quarters: quarters / 4)
-limits = st.integers(1, 16).map(lambda quarters: quarters / 4)
 
 
 @dataclass
@@ -205,7 +200,7 @@ trees: st.SearchStrategy[Any] = st.recursive(
     lambda children: st.builds(
         Node,
         kind=st.sampled_from(KINDS),
-        operation=st.sampled_from([PRICE, STOCK]),
+        operation=operations,
         limit=limits,
         inside=st.lists(children, min_size=1, max_size=3).map(tuple),
         flag=st.booleans(),

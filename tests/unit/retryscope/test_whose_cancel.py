@@ -66,6 +66,15 @@ async def careless_timeout_that_raises_something_else() -> None:
         raise ConnectionError("no answer") from TimeoutError()
 
 
+async def retried_and_cancelled(fn: Callable[[], Awaitable[None]], *, at: float) -> tuple[bool, float]:
+    """Whether a retry of it ended by the cancel, and when."""
+    running = asyncio.create_task(retry(PRICE, QUICK).call(fn))
+    await asyncio.sleep(at)
+    running.cancel()
+    await asyncio.wait([running])
+    return running.cancelled(), asyncio.get_running_loop().time()
+
+
 LEAVE_THE_COUNT_RAISED: list[Callable[[], Awaitable[None]]] = [
     child_fails_while_the_group_waits,
     child_fails_while_the_body_awaits,
@@ -135,14 +144,7 @@ def test_a_cancel_that_was_made_an_error_of_is_a_cancel(shown: bool, recorded: R
         except asyncio.CancelledError as cancel:
             raise ConnectionError("closed") from (cancel if shown else None)
 
-    async def main() -> bool:
-        running = asyncio.create_task(retry(PRICE, QUICK).call(swallows))
-        await asyncio.sleep(5)
-        running.cancel()
-        await asyncio.wait([running])
-        return running.cancelled()
-
-    assert run(main())
+    assert run(retried_and_cancelled(swallows, at=5)) == (True, 5)
 
 
 def test_a_cancel_after_a_timeout_is_a_cancel_also_where_the_timeout_is_told(recorded: Recorded) -> None:
@@ -158,25 +160,11 @@ def test_a_cancel_after_a_timeout_is_a_cancel_also_where_the_timeout_is_told(rec
             except asyncio.CancelledError:
                 raise ConnectionError("no replica answers either") from first
 
-    async def main() -> bool:
-        running = asyncio.create_task(retry(PRICE, QUICK).call(swallows))
-        await asyncio.sleep(5)
-        running.cancel()
-        await asyncio.wait([running])
-        return running.cancelled()
-
-    assert run(main())
+    assert run(retried_and_cancelled(swallows, at=5)) == (True, 5)
 
 
 def test_after_a_residue_a_cancel_during_the_wait_still_ends_the_retry(recorded: Recorded) -> None:
-    async def main() -> tuple[bool, float]:
-        running = asyncio.create_task(retry(PRICE, QUICK).call(child_fails_while_the_body_awaits))
-        await asyncio.sleep(0.5)
-        running.cancel()
-        await asyncio.wait([running])
-        return running.cancelled(), asyncio.get_running_loop().time()
-
-    assert run(main()) == (True, 0.5)
+    assert run(retried_and_cancelled(child_fails_while_the_body_awaits, at=0.5)) == (True, 0.5)
 
 
 def test_what_is_given_up(recorded: Recorded) -> None:
