@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import threading
 from typing import Self
 
-from retryscope.fork import tell_after_fork
+from retryscope.arguments import require_number
+from retryscope.fork import ForkedLock
 from retryscope.printable import described
 
 
@@ -33,12 +33,11 @@ class RetryBudget:
     True
     """
 
-    __slots__ = ("__weakref__", "_capacity", "_earn", "_lock", "_tokens")
+    __slots__ = ("_capacity", "_earn", "_lock", "_tokens")
 
     def __init__(self, capacity: float = 10.0, earn_per_success: float = 0.1) -> None:
         for name, value in (("capacity", capacity), ("earn_per_success", earn_per_success)):
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise TypeError(f"RetryBudget {name} must be a number, got {described(value)}")
+            require_number(f"RetryBudget {name}", value)
         if not 1 <= capacity <= sys.float_info.max:
             raise ValueError(f"RetryBudget capacity must be finite and >= 1, got {described(capacity)}")
         if not 0 < earn_per_success <= 1:
@@ -48,12 +47,7 @@ class RetryBudget:
         self._capacity = float(capacity)
         self._earn = float(earn_per_success)
         self._tokens = self._capacity
-        self._lock = threading.Lock()  # whoever shares it may run on several event loops
-        tell_after_fork(self)
-
-    def after_fork(self) -> None:
-        """Another thread may have held the lock, which is not here to release it."""
-        self._lock = threading.Lock()
+        self._lock = ForkedLock()  # whoever shares it may run on several event loops
 
     @property
     def tokens(self) -> float:

@@ -240,15 +240,15 @@ class cancel_on_exit:  # noqa: N801  (reads like asyncio.timeout)
         if isinstance(error, GeneratorExit):  # torn down from outside, where nothing can be awaited
             self._look_at_errors()
             return
-        cancelled = isinstance(error, asyncio.CancelledError)
-        request = _request("request")
-        if error is not None and cancelled:
+        if isinstance(error, asyncio.CancelledError):
             request = cancel_request(error, current_scope())
+        else:
+            request = _request("request")
         absorbed = await self._stop(request)
         self._look_at_errors()
         if error is None and not absorbed:  # what the block itself raises is not to be hidden
             self._refuse_others()
-        if absorbed and not cancelled:
+        if absorbed and not isinstance(error, asyncio.CancelledError):
             raise self._cancel_of(absorbed) from error
 
     def _refuse_others(self) -> None:

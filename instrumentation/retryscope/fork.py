@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import threading
 import weakref
 from typing import Final, Protocol
@@ -39,6 +40,13 @@ class ForkedLock:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+
+def own_random() -> random.Random:
+    """A source that nobody else's seed determines, nor draws from, and another one in each forked process."""
+    source = random.Random()
+    os.register_at_fork(after_in_child=source.seed)
+    return source
 
 
 def _tell_all() -> None:

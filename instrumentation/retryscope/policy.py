@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, get_args
 
 from retryscope._core.awaitables import is_async
+from retryscope.arguments import require_number
 from retryscope.backoff import Jitter
 from retryscope.printable import described
 
@@ -85,9 +86,7 @@ class RetryPolicy:
 
     @staticmethod
     def _check(name: str, value: object, low: float, high: float, unit: str) -> None:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"RetryPolicy.{name} must be a number, got {described(value)}")
-        if not low <= value <= high:  # also where it is NaN
+        if not low <= require_number(f"RetryPolicy.{name}", value) <= high:  # also where it is NaN
             raise ValueError(
                 f"RetryPolicy.{name} must be between {low:g} and {high:.0f}{unit}, got {described(value)}"
             )

@@ -11,8 +11,8 @@ from typing import Final, Generic, ParamSpec, TypeVar
 from opentelemetry.trace import SpanContext
 
 from retryscope._core.awaitables import require_async_callable
-from retryscope._core.marks import outcome_of, recorded_since, unmark
-from retryscope._core.scope import Scope, enclosing
+from retryscope._core.marks import end_scope, outcome_of, recorded_since
+from retryscope._core.scope import Scope
 from retryscope.foreign import TRACEBACK, peek
 from retryscope.outcome import CleanupOutcome, Outcome
 
@@ -76,7 +76,7 @@ class Report(Generic[T]):
         else:
             self._end(None, start, scope)
         finally:
-            self._leave(scope)
+            end_scope(scope, self.error)
             del self, task  # what was raised knows this frame, and would be known by it
 
     def result(self) -> T:
@@ -103,12 +103,6 @@ class Report(Generic[T]):
     def execution_ended(self, outcome: Outcome, error: BaseException | None) -> None:
         """Called by every execution inside; tells a timeout of the task's own from a plain error."""
         self._ended = (outcome, error)
-
-    def _leave(self, scope: Scope) -> None:
-        outermost = enclosing(scope) is None
-        scope.end()
-        if self.error is not None and outermost:
-            unmark(self.error)
 
     def _end(self, error: BaseException | None, start: float, scope: Scope) -> None:
         self.error = error

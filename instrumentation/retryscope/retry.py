@@ -6,7 +6,6 @@ import asyncio
 import functools
 import inspect
 import math
-import os
 import random
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -22,10 +21,11 @@ from retryscope._core.awaitables import (
 from retryscope._core.cancel_request import cancel_behind
 from retryscope._core.retrying import Retrying, RetrySpans
 from retryscope._core.scope import deadline_in_force
-from retryscope._core.timer import Timer, running_task
+from retryscope._core.timer import Timer, end_of, running_task
 from retryscope.backoff import jittered, next_delay, retry_after_of
 from retryscope.budget import RetryBudget
 from retryscope.foreign import peek
+from retryscope.fork import own_random
 from retryscope.operation import Operation, require_operation
 from retryscope.outcome import GiveUpReason
 from retryscope.policy import RetryPolicy
@@ -35,8 +35,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _DEFAULT_POLICY = RetryPolicy()
-_DEFAULT_RANDOM = random.Random()
-os.register_at_fork(after_in_child=_DEFAULT_RANDOM.seed)  # or forked workers would all come back together
+_DEFAULT_RANDOM = own_random()
+"""Or forked workers would all come back together."""
 
 
 class retry:  # noqa: N801  (used as a decorator)
@@ -188,8 +188,7 @@ class _Run:
         """Try once; the attempt is closed when it returns or raises."""
         limit = self._retry.policy.attempt_timeout
         now = self._loop.time()
-        # A limit below the clock's resolution is one all the same: it passes in the attempt, which counts.
-        own = math.inf if limit is None else max(now + limit, math.nextafter(now, math.inf))
+        own = math.inf if limit is None else end_of(limit, now)
         timer = Timer(self._task, own, self.recording.scope)
         if timer.when <= now:
             raise self._out_of_time()

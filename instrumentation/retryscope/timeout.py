@@ -13,8 +13,9 @@ from typing import Self
 
 from retryscope import semconv
 from retryscope._core.execution import OperationExecution, as_run_here
-from retryscope._core.scope import Scope, current_scope, deadline_in_force
-from retryscope._core.timer import Timer, running_task
+from retryscope._core.scope import Scope, current_scope
+from retryscope._core.timer import Timer, end_of, running_task
+from retryscope.arguments import require_number
 from retryscope.entry import first_entry
 from retryscope.operation import Operation, require_operation, require_task_name
 from retryscope.printable import described, shown
@@ -27,8 +28,7 @@ def require_seconds(what: str, value: float, *, zero: bool = False) -> float:
         TypeError: It is not a number.
         ValueError: It is NaN, infinite, negative, or zero where zero makes no sense.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{what} must be a number of seconds, got {described(value)}")
+    require_number(what, value, " of seconds")
     if not 0 <= value <= sys.float_info.max or (value == 0 and not zero):  # also where it is NaN
         bound = ">= 0" if zero else "> 0"
         raise ValueError(f"{what} must be finite and {bound} seconds, got {described(value)}")
@@ -79,18 +79,15 @@ class timeout:  # noqa: N801  (named as asyncio.timeout is)
         first_entry(self._execution, "timeout")
         task = running_task("timeout")
         now = task.get_loop().time()
-        around = current_scope()
-        # A limit below the clock's resolution is one all the same, and no deadline that has passed.
-        own = max(now + self._limit, math.nextafter(now, math.inf))
-        timer = Timer(task, own, around)
+        own = end_of(self._limit, now)
+        timer = Timer(task, own, current_scope())
         operation = as_run_here(self._operation)
         attributes: dict[str, str | float] = {
             **operation.attributes,
             semconv.TIMEOUT_LIMIT: self._limit,
         }
-        inherited, _ = deadline_in_force(around)
-        if inherited < math.inf:
-            attributes[semconv.DEADLINE] = max(0.0, inherited - now)
+        if timer.inherited < math.inf:
+            attributes[semconv.DEADLINE] = max(0.0, timer.inherited - now)
         if self._name is not None:
             attributes[semconv.TASK_NAME] = shown(self._name)
         span_name = f"{semconv.SPAN_TIMEOUT} {operation.name}"

@@ -17,7 +17,7 @@ from typing import ClassVar
 from retryscope import semconv
 from retryscope._core.cancel_request import CancelRequest
 from retryscope._core.ending import Ending, explain
-from retryscope._core.marks import outcome_of, unmark
+from retryscope._core.marks import end_scope, outcome_of
 from retryscope._core.scope import Expiring, Progress, Scope, enclosing, reported_here, workflow_here
 from retryscope._recording.recorder import Attributes
 from retryscope._recording.telemetry import Telemetry, active
@@ -122,10 +122,7 @@ class Execution(ABC):
         self._count(outcome, ending)
         if (report := self.report) is not None:
             report.execution_ended(outcome, error)
-        outermost = enclosing(self.scope) is None
-        self.scope.end()
-        if error is not None and outermost:
-            unmark(error)
+        end_scope(self.scope, error)
         self.telemetry.recorder.end(self.span, final, failure=failure)
 
     def ran_out(self, limit: float) -> None:

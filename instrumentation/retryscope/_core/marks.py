@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import Any, Final
+from typing import Final
 
-from retryscope._core.scope import Scope, in_force, is_within
+from retryscope._core.scope import Scope, enclosing, in_force, is_within
 from retryscope.foreign import ATTRIBUTES
 from retryscope.outcome import Outcome
 
@@ -73,7 +73,7 @@ def marks_of(error: BaseException) -> Marks:
     try:
         reference = weakref.ref(error, lambda gone: _forget(key, gone))
     except TypeError:  # a built-in class: no weak references, but attributes that no code guards
-        _attributes(error)[_KEY] = marks
+        ATTRIBUTES(error)[_KEY] = marks
     else:
         _beside[key] = (reference, marks)
     return marks
@@ -83,13 +83,8 @@ def _find(error: BaseException) -> Marks | None:
     entry = _beside.get(id(error))
     if entry is not None and entry[0]() is error:
         return entry[1]
-    marks = _attributes(error).get(_KEY)
+    marks = ATTRIBUTES(error).get(_KEY)
     return marks if isinstance(marks, Marks) and marks.is_of(error) else None
-
-
-def _attributes(error: BaseException) -> dict[str, Any]:
-    # Not vars(error), nor getattr: its class may answer for every name, or raise.
-    return ATTRIBUTES(error)
 
 
 def _forget(key: int, gone: weakref.ref[BaseException]) -> None:
@@ -104,7 +99,15 @@ def unmark(error: BaseException) -> None:
     if marks is None or marks.forget_ended():
         return
     _beside.pop(id(error), None)
-    _attributes(error).pop(_KEY, None)
+    ATTRIBUTES(error).pop(_KEY, None)
+
+
+def end_scope(scope: Scope, error: BaseException | None) -> None:
+    """End a level that ``error`` came out of; from the outermost it goes out as it came in."""
+    outermost = enclosing(scope) is None
+    scope.end()
+    if error is not None and outermost:
+        unmark(error)
 
 
 def mark_recorded(error: BaseException, now: float, around: Scope | None) -> None:

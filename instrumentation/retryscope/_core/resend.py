@@ -25,8 +25,7 @@ class ResendCount(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Look at a span that starts where an attempt runs."""
-        attempt = attempt_here()
-        if attempt < 2 or span.kind is not SpanKind.CLIENT:
+        if span.kind is not SpanKind.CLIENT or (attempt := attempt_here()) < 2:
             return
         attributes = span.attributes or {}
         if semconv.HTTP_RESEND_COUNT not in attributes and any(name in attributes for name in _HTTP):

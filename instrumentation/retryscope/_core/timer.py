@@ -37,6 +37,14 @@ def running_task(what: str) -> asyncio.Task[object]:
     return task
 
 
+def end_of(limit: float, now: float) -> float:
+    """When a limit of so many seconds that begins now is over.
+
+    One below the clock's resolution is a limit all the same, and no deadline that has passed.
+    """
+    return max(now + limit, math.nextafter(now, math.inf))
+
+
 class Timer:
     """Cancels the task that started it, when its time has come and it has not been stopped before.
 
@@ -44,6 +52,11 @@ class Timer:
         task: The task that runs.
         own: When, in seconds of the event loop's clock; infinity: only by the deadline around.
         around: The scope whose deadline it keeps as well, for as long as that is in force.
+
+    Attributes:
+        when: The earlier of both, by the same clock.
+        inherited: The deadline around; infinity without one.
+        span: What its cancel links to.
     """
 
     __slots__ = (
@@ -56,6 +69,7 @@ class Timer:
         "_signature",
         "_task",
         "_watched",
+        "inherited",
         "span",
         "when",
     )
@@ -71,13 +85,12 @@ class Timer:
         self._handle: asyncio.Handle | None = None
         self._watched: Scope | None = None
         self.span: SpanContext | None = None
-        self.when = math.inf
         self._plan()
 
     def _plan(self) -> None:
-        deadline, whose = deadline_in_force(self._around)
-        self.when = min(self._own, deadline)
-        if deadline < self._own and whose is not None and whose.task is not self._task:
+        self.inherited, whose = deadline_in_force(self._around)
+        self.when = min(self._own, self.inherited)
+        if self.inherited < self._own and whose is not None and whose.task is not self._task:
             whose.watch(self)  # the task that has it may leave it before we do
             self._watched = whose
 
@@ -163,10 +176,10 @@ def _others_requests(task: asyncio.Task[object]) -> int:
     return requests - _expired.get(task, 0) if requests else 0
 
 
-def _asked_and_not_over(task: asyncio.Task[object], more: int = 0) -> int:
+def _asked_and_not_over(task: asyncio.Task[object], more: int) -> int:
     number = _expired.get(task, 0) + more
     if number:
         _expired[task] = number
-    elif more:
+    else:
         _expired.pop(task, None)
     return number

@@ -6,14 +6,13 @@ numerical programs do, gets the same trace ids in every process, and other numbe
 
 from __future__ import annotations
 
-import os
-import random
 from typing import Final
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
-_source: Final = random.Random()
-os.register_at_fork(after_in_child=_source.seed)
+from retryscope.fork import own_random
+
+_source: Final = own_random()
 
 
 class OwnIds(IdGenerator):

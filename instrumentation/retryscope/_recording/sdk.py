@@ -51,9 +51,9 @@ class _TracerSpan:
         self.around: _TracerSpan | None = None
         self.ended = False
 
-    def make_current(self) -> None:
-        """Until :meth:`end` what begins here begins below it."""
-        self.around = _settle()
+    def make_current(self, around: _TracerSpan | None) -> None:
+        """Until :meth:`end` what begins here begins below it; ``around`` is the innermost before it."""
+        self.around = around
         self.before = get_current()
         attach(set_span_in_context(self.span, self.before))
         _innermost.set(self)
@@ -136,7 +136,7 @@ class TracerRecorder:
         if suppressed():
             return _TracerSpan(INVALID_SPAN)
         try:
-            _settle()
+            around = _settle()
             span = self._start_span(
                 name,
                 kind=SpanKind.SERVER if server else SpanKind.INTERNAL,
@@ -146,7 +146,7 @@ class TracerRecorder:
             )
             started = _TracerSpan(span)
             if current:
-                started.make_current()
+                started.make_current(around)
             return started
         except Exception as failure:
             self._on_failure(failure)

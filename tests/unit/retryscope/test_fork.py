@@ -2,11 +2,12 @@
 
 import gc
 import os
+import random
 
 import pytest
 
 from retryscope import fork
-from retryscope.fork import tell_after_fork
+from retryscope.fork import own_random, tell_after_fork
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
@@ -54,5 +55,22 @@ def test_the_hook_tells_all_that_live() -> None:
     tell_after_fork(noting)
     fork._tell_all()
     assert os.read(read, 100) == b"told"
+    os.close(read)
+    os.close(write)
+
+
+def test_a_source_of_ones_own_is_seeded_by_nobody_and_anew_in_a_child() -> None:
+    random.seed(1)
+    source = own_random()
+    random.seed(1)
+    assert source.random() != own_random().random()
+    read, write = os.pipe()
+    for _ in range(2):
+        if (child := os.fork()) == 0:
+            os.write(write, f"{source.random()}\n".encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+    drawn = {*os.read(read, 1000).decode().split(), str(source.random())}
+    assert len(drawn) == 3
     os.close(read)
     os.close(write)

@@ -46,7 +46,7 @@ def test_forked_workers_draw_different_jitter() -> None:
 
 PROGRAM = """
     import asyncio, os
-    from retryscope import Operation, RetryPolicy, configure, retry, setup, shutdown
+    from retryscope import Operation, RetryPolicy, retry, setup, shutdown
 
     OP = Operation("op", workflow="w")
 
@@ -56,13 +56,19 @@ PROGRAM = """
     def run():
         asyncio.run(retry(OP, RetryPolicy(max_attempts=1)).call(fail))
 
+    def quiet():
+        try:
+            run()
+        except ValueError:
+            pass
+
     setup(service_name="shop")
 """
 
 
 def program(rest: str, endpoint: str) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; it exports to the endpoint."""
-    text = dedent(PROGRAM).replace(" configure,", "") + dedent(rest)
+    text = dedent(PROGRAM) + dedent(rest)
     environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
     return subprocess.run(
         [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=False
@@ -80,12 +86,6 @@ def test_the_spans_of_what_ended_the_program_are_sent() -> None:
 def test_a_forked_process_sends_its_own_spans_and_none_of_its_parents() -> None:
     """Each span arrives once."""
     fork = """
-        def quiet():
-            try:
-                run()
-            except ValueError:
-                pass
-
         quiet()
         if os.fork() == 0:
             quiet()
@@ -182,7 +182,7 @@ def test_threads_that_declare_an_operation_get_the_same_one() -> None:
 def test_a_budget_that_another_thread_held_is_free_in_a_forked_process() -> None:
     budget = RetryBudget()
     with budget._lock:
-        assert in_child(lambda: (budget._lock.acquire(timeout=1), budget.tokens)) == "(True, 10.0)"
+        assert in_child(lambda: (budget._lock._lock.acquire(timeout=1), budget.tokens)) == "(True, 10.0)"
 
 
 def test_threads_that_use_a_registry_for_the_first_time_share_its_metrics() -> None:
@@ -198,10 +198,7 @@ def test_a_seed_of_the_users_determines_no_ids_and_is_not_drawn_from() -> None:
         import random
 
         random.seed(1)
-        try:
-            run()
-        except ValueError:
-            pass
+        quiet()
         print(random.random())
     """
     with otlp_receiver() as receiver:
@@ -213,12 +210,6 @@ def test_a_seed_of_the_users_determines_no_ids_and_is_not_drawn_from() -> None:
 def test_a_child_of_multiprocessing_sends_its_spans_when_it_ends() -> None:
     fork = """
         import multiprocessing
-
-        def quiet():
-            try:
-                run()
-            except ValueError:
-                pass
 
         child = multiprocessing.get_context("fork").Process(target=quiet)
         child.start()
