@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         "files", nargs="*", help="of the library, as _core/timer.py; by default all configured"
     )
     parser.add_argument("--jobs", type=int, default=1, help="how many mutants run at once")
-    parser.add_argument("--function", help="only of functions whose qualified name starts so")
+    parser.add_argument("--functions", nargs="+", help="only of those whose qualified names start so")
     parser.add_argument(
         "--tests", nargs="+", default=settings["tests"], help="files of tests; by default all"
     )
@@ -30,8 +30,8 @@ def main(arguments: list[str]) -> int:
     wanted = options.files or settings["files"]
     files = sorted({file for each in wanted for file in (SOURCES / "retryscope").glob(each)})
     mutants = [each for file in files for each in mutants_of(file)]
-    if options.function:
-        mutants = [each for each in mutants if each.name.startswith(options.function)]
+    if options.functions:
+        mutants = [each for each in mutants if each.name.startswith(tuple(options.functions))]
     print(f"{len(mutants)} mutants of {len(files)} files", file=sys.stderr, flush=True)
     left_out = settings["left-out"] + ([] if options.all_tests else settings["slow"])
     plugin = Plugin(mutants, options.jobs)

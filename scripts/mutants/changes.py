@@ -11,7 +11,7 @@ from pathlib import Path
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
-from mutmut.mutation.mutators import mutation_operators, operator_string
+from mutmut.mutation.mutators import mutation_operators, operator_assignment, operator_string
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "instrumentation"
@@ -24,7 +24,7 @@ def further_operators(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         is_text = isinstance(statement, cst.Expr) and isinstance(statement.value, cst.BaseString)
         if isinstance(statement, cst.Del | cst.Raise) or (isinstance(statement, cst.Expr) and not is_text):
             yield node.with_changes(body=[cst.Pass()])
-        if isinstance(statement, cst.Return) and statement.value is not None:
+        if isinstance(statement, cst.Return) and not _is_name(statement.value, "None", "False"):
             yield node.with_changes(body=[cst.Return()])
     if isinstance(node, cst.If) and isinstance(
         node.test, cst.Call | cst.Name | cst.Attribute | cst.NamedExpr
@@ -37,10 +37,16 @@ def further_operators(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         yield node.with_changes(test=negated, whitespace_before_test=cst.SimpleWhitespace(" "))
 
 
+def _is_name(value: cst.BaseExpression | None, *names: str) -> bool:
+    return value is None or (isinstance(value, cst.Name) and value.value in names)
+
+
 def replacements(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
     for kind, operator in mutation_operators:
         if not isinstance(node, kind):
             continue
+        if operator is operator_assignment and _is_name(getattr(node, "value", None), "False"):
+            continue  # None instead: whoever looks asks whether it is true
         made = operator(node)
         # Of a text one change is enough: that its case is tested as well says little more.
         yield from islice(made, 1) if operator is operator_string else made
@@ -93,7 +99,9 @@ class _Finder(cst.CSTVisitor):
             self._classes.append(node)
         elif isinstance(node, cst.FunctionDef) and outermost:
             self._function = node
-        if isinstance(node, cst.SimpleStatementLine | cst.BaseCompoundStatement):
+        if isinstance(node, cst.FunctionDef):  # its own lines run while it is imported, before any test
+            self._statements.append(self._whole(node.body))
+        elif isinstance(node, cst.SimpleStatementLine | cst.BaseCompoundStatement):
             self._statements.append(self._lines(node))
         if self._function is not None and node is not self._function and not _is_check_of_type(node):
             self.found += [self._mutant(node, each) for each in replacements(node)]
@@ -116,26 +124,34 @@ class _Finder(cst.CSTVisitor):
             end = max(place.start.line, self.get_metadata(PositionProvider, node.body).start.line - 1)
         return range(place.start.line, end + 1)
 
+    def _whole(self, node: cst.CSTNode) -> range:
+        place = self.get_metadata(PositionProvider, node)
+        return range(place.start.line, place.end.line + 1)
+
     def _mutant(self, node: cst.CSTNode, by: cst.CSTNode) -> Mutant:
         function = self._function
         assert function is not None
         plain = function.with_changes(decorators=[], leading_lines=[], lines_after_decorators=[])
         changed = plain.deep_replace(node, by)
         assert isinstance(changed, cst.FunctionDef)
+        before, after = cst.Module([]).code_for_node(plain), cst.Module([]).code_for_node(changed)
+        if "super()" in before:  # its cell is needed, as functions can't get or lose one
+            cell = cst.parse_statement("__class__")
+            body = cst.ensure_type(changed.body, cst.IndentedBlock)
+            changed = changed.with_changes(body=body.with_changes(body=[*body.body, cell]))
         start = self.get_metadata(PositionProvider, function.name).start.line
         below: cst.BaseStatement = changed
         for each in reversed(self._classes):
             below = cst.ClassDef(name=each.name, body=cst.IndentedBlock([below]))
         padding = "\n" * (start - 1 - len(self._classes))
-        module = cst.Module([])
         return Mutant(
             file=self.file,
             name=".".join([*(each.name.value for each in self._classes), function.name.value]),
             lines=self._statements[-1],
             line=self.get_metadata(PositionProvider, node).start.line,
-            source=padding + module.code_for_node(below),
-            before=module.code_for_node(plain),
-            after=module.code_for_node(changed),
+            source=padding + cst.Module([]).code_for_node(below),
+            before=before,
+            after=after,
         )
 
 

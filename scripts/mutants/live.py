@@ -43,7 +43,8 @@ class Live:
         # Closures that tests have made while they were imported, as a decorated function.
         for inner in _inner(changed.__code__):
             for function in self._functions.get((str(mutant.file), inner.co_qualname), ()):
-                function.__code__ = inner
+                if len(function.__code__.co_freevars) == len(inner.co_freevars):
+                    function.__code__ = inner  # else it can't be: what is made from now on is changed
 
 
 def _inner(code: CodeType) -> Iterator[CodeType]:

@@ -7,7 +7,7 @@ import logging
 from retryscope import semconv
 from retryscope._core.ending import Ending, explain
 from retryscope._core.execution import OperationExecution
-from retryscope._core.marks import outcome_of
+from retryscope._core.marks import is_cancel
 from retryscope._core.scope import Expiring, Scope
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope.outcome import Outcome, message_of
@@ -84,7 +84,8 @@ class Attempt:
             execution.metrics.attempt("success", "", seconds, None)
             self._close(seconds, _SUCCEEDED)
             return
-        outcome = self._classify(error)
+        # A retry inside that gave up is this one's failure.
+        outcome: Outcome = "cancelled" if is_cancel(error) else "error"
         if timed_out is not None:
             outcome = "timeout"
             limit = {semconv.ATTEMPT_NUMBER: self._number, semconv.TIMEOUT_LIMIT: timed_out}
@@ -124,7 +125,3 @@ class Attempt:
             recorder.end(self._own_span, final)
         else:
             recorder.end(self._own_span, final, failure=ending.failure)
-
-    def _classify(self, error: BaseException) -> Outcome:
-        outcome = outcome_of(error, self._started, self._scope)
-        return "error" if outcome == "exhausted" else outcome  # a retry inside gave up

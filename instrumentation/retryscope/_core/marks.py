@@ -146,6 +146,11 @@ def _latest(noted: dict[Scope, float], inside: Scope | None) -> float:
     )
 
 
+def is_cancel(error: BaseException) -> bool:
+    """Whether it says that nobody wants the result any more; a coroutine that is torn down hears so, too."""
+    return isinstance(error, (asyncio.CancelledError, GeneratorExit))
+
+
 def outcome_of(error: BaseException | None, start: float, inside: Scope | None) -> Outcome:
     """Outcome of a body that began at loop time ``start`` and ended by ``error`` (None: it returned).
 
@@ -158,7 +163,7 @@ def outcome_of(error: BaseException | None, start: float, inside: Scope | None) 
     """
     if error is None:
         return "success"
-    if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+    if is_cancel(error):
         return "cancelled"
     marks = _find(error)
     return "exhausted" if marks is not None and _latest(marks.exhausted, inside) >= start else "error"

@@ -14,7 +14,7 @@ from retryscope import semconv
 from retryscope._core.attempt import Attempt
 from retryscope._core.ending import explain
 from retryscope._core.execution import Clock, OperationExecution, as_run_here, running_clock
-from retryscope._core.marks import outcome_of
+from retryscope._core.marks import is_cancel
 from retryscope._core.scope import Expiring, inherited_deadline
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope.operation import Operation
@@ -202,7 +202,7 @@ class Retrying(OperationExecution):
         if error is None:
             self.telemetry.recorder.end(span, _COMPLETED)
             return
-        outcome = outcome_of(error, started, self.scope)
+        outcome: Outcome = "cancelled" if is_cancel(error) else "error"
         ending = explain(
             self.telemetry,
             span,

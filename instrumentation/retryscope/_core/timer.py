@@ -80,7 +80,7 @@ class Timer:
         self._own = own
         self._around = around
         self._before = _others_requests(task)
-        self._asked_at = 0
+        self._asked_at: int  # how often others had asked when it did
         self._signature: Signature | None = None
         self._handle: asyncio.Handle | None = None
         self._watched: Scope | None = None
@@ -90,8 +90,8 @@ class Timer:
     def _plan(self) -> None:
         self.inherited, whose = deadline_in_force(self._around)
         self.when = min(self._own, self.inherited)
-        if self.inherited < self._own and whose is not None and whose.task is not self._task:
-            whose.watch(self)  # the task that has it may leave it before we do
+        if self.inherited < self._own and whose is not None:
+            whose.watch(self)  # it may end before we do: another task's, or a generator's
             self._watched = whose
 
     def start(self) -> None:
@@ -115,8 +115,6 @@ class Timer:
 
     def rearm(self) -> None:
         """The deadline around that it watched is in force no more."""
-        if self._loop.is_closed():  # and what waited there is being torn down
-            return
         try:
             here = asyncio.get_running_loop() is self._loop
         except RuntimeError:  # none runs here: the block is torn down
@@ -124,7 +122,7 @@ class Timer:
         if here:
             self._replan()
         else:
-            with suppress(RuntimeError):  # closed meanwhile
+            with suppress(RuntimeError):  # closed: what waited there is being torn down
                 self._loop.call_soon_threadsafe(self._replan)
 
     def _replan(self) -> None:

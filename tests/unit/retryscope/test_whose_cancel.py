@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from retryscope import RetryPolicy, deadline, request_cancel, retry, timeout, workflow
+from retryscope import RetryPolicy, deadline, request_cancel, retry, step, timeout, workflow
 from tests.support.clock import run
 from tests.support.recorded import Recorded
-from tests.unit.retryscope.helpers import PRICE, attribute, value_of
+from tests.unit.retryscope.helpers import PRICE, STOCK, attribute, named, value_of
 
 QUICK = RetryPolicy(max_attempts=3, base_delay=1, jitter="none")
 
@@ -280,3 +280,28 @@ def test_an_attempt_whose_limit_is_reached_in_the_cleanup_after_a_cancel_is_the_
         return trying.cancelled()
 
     assert (run(main()), calls) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("limited", "name"),
+    [(timeout(PRICE, 2), "timeout price"), (workflow("checkout", deadline=2), "workflow checkout")],
+    ids=["timeout", "workflow"],
+)
+def test_a_cancel_that_says_nothing_below_a_limit_that_has_passed_is_by_it(
+    recorded: Recorded, limited: Any, name: str
+) -> None:
+    """A ``TaskGroup`` that is cancelled cancels its children without a word."""
+
+    async def reserve() -> None:
+        async with step(STOCK):
+            await asyncio.sleep(3600)
+
+    async def main() -> None:
+        async with limited, asyncio.TaskGroup() as group:
+            group.create_task(reserve())
+
+    with pytest.raises(TimeoutError):
+        run(main())
+    assert attribute(recorded, "task stock", "resilience.cancel.cause") == "deadline"
+    (link,) = named(recorded, "task stock").links
+    assert link.context == named(recorded, name).context

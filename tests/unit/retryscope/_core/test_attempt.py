@@ -14,7 +14,16 @@ import retryscope
 from retryscope import RetryPolicy, request_cancel, retry, semconv, step
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
-from tests.unit.retryscope.helpers import PRICE, STOCK, Script, attribute, failer, named, sleeper
+from tests.unit.retryscope.helpers import (
+    PRICE,
+    STOCK,
+    Script,
+    attribute,
+    failer,
+    named,
+    sleeper,
+    spans_named,
+)
 
 POLICY = RetryPolicy(max_attempts=4, base_delay=1, jitter="none", attempt_timeout=10)
 
@@ -171,3 +180,42 @@ def test_a_cancel_that_says_nothing_below_an_attempt_that_ran_out_is_its_limits(
     assert attribute(recorded, "task stock", "resilience.cancel.cause") == "deadline"
     (link,) = named(recorded, "task stock").links
     assert link.context == named(recorded, "attempt price").context
+
+
+def test_a_failed_attempt_says_how_long_it_took_as_an_event() -> None:
+    with recording(attempts="events") as recorded, pytest.raises(OSError, match="busy"):
+        run(retry(PRICE, RetryPolicy(max_attempts=1)).call(failer(OSError("busy"), after=2.5)))
+    (span,) = recorded.spans()
+    (event,) = [each for each in span.events if each.name == semconv.EVENT_ATTEMPT]
+    assert (event.attributes or {})[semconv.ATTEMPT_ELAPSED] == 2.5
+
+
+def test_each_attempt_records_an_error_that_others_have_recorded_meanwhile(recorded: Recorded) -> None:
+    """It is one exception in two tasks, as what a connection pool tells all who wait."""
+    lost = ConnectionError("lost")
+    policy = RetryPolicy(max_attempts=1)
+
+    async def main() -> None:
+        waiting = [retry(PRICE, policy).call(failer(lost, after=seconds)) for seconds in (1, 2)]
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    run(main())
+    for span in spans_named(recorded, "attempt price"):
+        assert [event.name for event in span.events] == ["exception"]
+
+
+def test_the_log_has_the_attempts_that_failed_and_not_those_that_were_cancelled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG", "retryscope")
+
+    async def main() -> None:
+        running = asyncio.create_task(retry(PRICE, POLICY).call(Script(OSError("busy"), takes=1.5)))
+        await asyncio.sleep(3)
+        request_cancel(running)
+        await asyncio.wait([running])
+
+    with recording():
+        run(main())
+    logged = [record.getMessage() for record in caplog.records if record.levelname == "DEBUG"]
+    assert logged == ["attempt 1 of price failed: busy", "price cancelled: request"]

@@ -1,14 +1,23 @@
 """Clear errors for a coroutine object where a function is wanted, and for a sync function."""
 
 import asyncio
-from collections.abc import Generator
+import functools
+import re
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any
 
 import pytest
 
 from retryscope import NotAwaitableError
-from retryscope._core.awaitables import require_async_callable, require_awaitable
+from retryscope._core.awaitables import (
+    is_async,
+    require_async_callable,
+    require_async_function,
+    require_awaitable,
+)
 from tests.support.clock import run
+
+HERE = re.escape(__file__)
 
 
 class Later:
@@ -50,3 +59,55 @@ def test_coroutines_futures_and_objects_with_await_are_awaitable() -> None:
     run(main())
     with pytest.raises(NotAwaitableError, match=r"an async function is needed, but <.*> returned None"):
         require_awaitable(print, None)  # type: ignore[arg-type,unused-awaitable]
+
+
+def plain(fn: Callable[[], object]) -> Callable[[], object]:
+    """A decorator that keeps the function's name and place."""
+
+    @functools.wraps(fn)
+    def wrapper() -> object:
+        return fn()
+
+    return wrapper
+
+
+def add() -> int:
+    return 1
+
+
+async def each() -> AsyncIterator[int]:
+    yield 1
+
+
+class Calls:
+    async def __call__(self) -> int:
+        return 1
+
+
+class Yields:
+    async def __call__(self) -> AsyncIterator[int]:
+        yield 1
+
+
+def test_what_is_below_decorators_partials_and_objects_decides() -> None:
+    for fn in (fetch, plain(fetch), functools.partial(plain(fetch)), Calls(), Calls().__call__, Later):
+        require_async_function(fn, "retry")
+    for fn in (add, plain(add), plain(plain(add)), functools.partial(plain(add))):
+        with pytest.raises(TypeError, match=rf"retry decorates async functions, and add \({HERE}:\d+\)"):
+            require_async_function(fn, "retry")
+    for fn in (each, plain(each), Yields(), Yields().__call__):
+        with pytest.raises(TypeError, match=rf"not the generator [\w.]+ \({HERE}:\d+\): what it yields"):
+            require_async_callable(fn, "retry")
+    with pytest.raises(TypeError, match="retry decorates async functions, and the class Calls makes no"):
+        require_async_function(Calls, "retry")
+    with pytest.raises(
+        TypeError, match=rf"write @staticmethod above @retry\(\.\.\.\) on fetch \({HERE}:\d+\)"
+    ):
+        require_async_function(staticmethod(fetch), "retry")
+
+
+def test_whether_a_call_gives_a_coroutine_is_seen_in_objects_too() -> None:
+    assert all(
+        map(is_async, (fetch, functools.partial(fetch), Calls(), Calls().__call__, staticmethod(fetch)))
+    )
+    assert not any(map(is_async, (add, plain(add), Yields(), each, asyncio.Event(), 3)))

@@ -1,8 +1,9 @@
 """Who cancelled: the reason given, and with the task factory also which task asked, and where."""
 
 import asyncio
+import contextvars
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import FunctionType
 from typing import Any
 
@@ -298,7 +299,7 @@ def test_code_far_below_its_module_is_cut_and_keeps_its_line(recorded: Recorded)
     run(main())
     location = (named(recorded, "task price").attributes or {})["resilience.cancel.location"]
     assert str(location).endswith("m:2")
-    assert len(str(location)) <= MAX_TEXT
+    assert len(str(location)) == MAX_TEXT - 10 + len(":2")
 
 
 @given(TEXTS | TEXTS.map(lambda text: text * 200), TEXTS, st.booleans(), st.booleans())
@@ -344,3 +345,59 @@ def test_a_cancelled_attempt_and_a_cancelled_wait_say_it_too(recorded: Recorded)
 
 def test_a_request_shows_what_it_knows() -> None:
     assert str(CancelRequest("request", location="shop.stop:3")) == "cancelled: request, at shop.stop:3"
+
+
+def test_a_task_gets_all_that_create_task_was_given() -> None:
+    async def main() -> None:
+        sign()
+        context = contextvars.copy_context()
+        named = asyncio.create_task(asyncio.sleep(0), name="worker", context=context)
+        assert named.get_name() == "worker"
+        await named
+        assert named.cancel() is False
+
+    run(main())
+
+
+def test_a_cancel_between_two_runs_of_a_loop_is_by_no_task() -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        loop.set_task_factory(signing_tasks)
+        for message in (None, CancelRequest("shutdown")):
+            stuck: asyncio.Task[None] = loop.create_task(asyncio.sleep(60))
+            stuck.cancel(message)
+            with pytest.raises(asyncio.CancelledError) as caught:
+                loop.run_until_complete(stuck)
+            assert caught.value.args[0].task is None
+            assert caught.value.args[0].location.startswith(f"{HERE}.test_a_cancel_between_two_runs")
+    finally:
+        loop.close()
+
+
+def test_code_that_no_module_holds_has_a_place(recorded: Recorded) -> None:
+    """As a notebook's or a template's."""
+
+    def stop(running: asyncio.Task[None]) -> None:
+        running.cancel()
+
+    def main_of(names: dict[str, Any]) -> Callable[[], Any]:
+        async def main() -> None:
+            running = await start()
+            FunctionType(stop.__code__, names)(running)
+            await asyncio.wait([running])
+
+        return main
+
+    run(main_of({})())
+    assert str(who(recorded)["location"]).startswith("?.test_code_that_no_module_holds_has_a_place")
+
+
+def test_what_only_passes_a_cancel_on_is_not_its_place(recorded: Recorded) -> None:
+    async def main() -> None:
+        running = await start()
+        with ExitStack() as stack:
+            stack.callback(running.cancel)
+        await asyncio.wait([running])
+
+    run(main())
+    assert str(who(recorded)["location"]).startswith(HERE)

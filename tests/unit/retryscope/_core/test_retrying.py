@@ -441,3 +441,78 @@ def test_calls_share_what_does_not_change() -> None:
     assert spans.attributes_of_attempt(fetch, 2) is spans.attributes_of_attempt(fetch, 2)
     assert spans.attributes_of_attempt(fetch, 999) is not spans.attributes_of_attempt(fetch, 999)
     assert spans.attributes_of_attempt(fetch, 999)[semconv.ATTEMPT_NUMBER] == 999
+
+
+def test_what_spans_say_is_built_once_for_all_calls_and_kept_for_the_first_32_attempts() -> None:
+    spans = RetrySpans(PRICE, 3, 1.5)
+    assert spans.attributes(PRICE) is spans.attributes(PRICE)
+    assert spans.attributes(STOCK) != spans.attributes(PRICE)
+    assert spans.attributes_of_attempt(PRICE, 32) is spans.attributes_of_attempt(PRICE, 32)
+    assert spans.attributes_of_attempt(PRICE, 33) is not spans.attributes_of_attempt(PRICE, 33)
+
+
+def test_a_limit_below_a_second_is_said_as_it_is(recorded: Recorded, clock: FakeClock) -> None:
+    Retrying(RetrySpans(PRICE), limit=0.5, clock=clock).end(None)
+    assert attribute(recorded, "retry price", semconv.DEADLINE) == 0.5
+
+
+def test_an_attempt_after_no_wait_waited_for_nothing_and_its_delay_is_the_policys(
+    recorded: Recorded, clock: FakeClock
+) -> None:
+    retrying = Retrying(RetrySpans(PRICE), clock=clock)
+    busy = OSError("busy")
+    retrying.begin_attempt().end(busy)
+    retrying.announce(busy, 0.0)
+    retrying.begin_attempt().end(None)
+    retrying.end(None)
+    second = spans_named(recorded, "attempt price")[1]
+    assert (second.attributes or {})[semconv.ATTEMPT_BACKOFF] == 0.0
+    (event,) = named(recorded, "retry price").events
+    assert (event.attributes or {})[semconv.RETRY_DELAY_SOURCE] == "policy"
+
+
+def test_an_attempt_began_when_its_caller_says(recorded: Recorded, clock: FakeClock) -> None:
+    retrying = Retrying(RetrySpans(PRICE), clock=clock)
+    clock.now = 5
+    attempt = retrying.begin_attempt(started=3)
+    with recorded.changes() as changes:
+        attempt.end(None)
+    (taken,) = (
+        each for name, each in changes.items() if name.startswith("resilience_attempt_duration_seconds_sum")
+    )
+    assert taken == 2
+    retrying.end(None)
+
+
+def test_what_runs_in_a_wait_is_no_part_of_it(recorded: Recorded, clock: FakeClock) -> None:
+    """The wait is of nobody's code; what its caller does meanwhile is below the retry."""
+    retrying = Retrying(RetrySpans(PRICE), clock=clock)
+    with pytest.raises(AssertionError, match=r"^no wait has begun$"):
+        retrying.end_wait()
+    retrying.begin_attempt().end(OSError("busy"))
+    retrying.begin_wait(1)
+    Retrying(RetrySpans(STOCK), clock=clock).end(None)
+    retrying.end_wait()
+    retrying.end(None)
+    assert recorded.outline() == "retry price\n  attempt price\n  backoff price\n  retry stock\n"
+    wait = named(recorded, "backoff price")
+    assert (wait.attributes or {})[semconv.RETRY_DELAY_SOURCE] == "policy"
+
+
+def test_a_wait_that_ends_badly_says_so_itself(recorded: Recorded, clock: FakeClock) -> None:
+    """A cancel's event and link are the retry's; an error is recorded also if another wait had the same."""
+    broken = OSError("no clock")
+    for error in (broken, broken, asyncio.CancelledError("enough")):
+        other = Retrying(RetrySpans(STOCK), clock=clock)
+        for each in (retrying := Retrying(RetrySpans(PRICE), clock=clock), other):
+            each.begin_wait(1)
+        clock.sleep(1)
+        other.end(error)
+        retrying.end(error)
+    first, second, cancelled = spans_named(recorded, "backoff price")
+    for span in (first, second):
+        assert [event.name for event in span.events] == ["exception"]
+        assert (span.status.status_code.name, span.status.description) == ("ERROR", "no clock")
+        assert (span.attributes or {})[semconv.OUTCOME] == "error"
+    assert (cancelled.events, cancelled.links, cancelled.status.status_code.name) == ((), (), "UNSET")
+    assert (cancelled.attributes or {})[semconv.CANCEL_REASON] == "enough"

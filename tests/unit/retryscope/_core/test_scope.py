@@ -2,10 +2,11 @@
 
 import asyncio
 import math
-from contextvars import copy_context
+from contextvars import Context, copy_context
 
 from retryscope import deadline, step, workflow
-from retryscope._core.scope import Scope, inherited_deadline
+from retryscope._core import scope
+from retryscope._core.scope import Scope, attempt_here, deadline_in_force, inherited_deadline
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, STOCK
@@ -82,3 +83,33 @@ def test_blocks_of_an_async_generator_finished_in_another_task_do_not_raise(reco
 
     run(main())
     assert recorded.outline() == "workflow checkout\n  task price\ntask stock\n"
+
+
+def test_of_equal_deadlines_the_inner_one_is_in_force() -> None:
+    """It ends before the outer one does, and nobody need wait for that."""
+
+    def main() -> None:
+        outer = Scope(deadline=5)
+        inner = Scope(deadline=5)
+        assert deadline_in_force(inner) == (5, inner)
+        assert deadline_in_force(Scope(deadline=6)) == (5, inner)
+        inner.end()
+        assert deadline_in_force(inner) == (5, outer)
+
+    Context().run(main)
+
+
+def test_what_has_ended_is_kept_by_nobody() -> None:
+    """Or tasks that start each other would keep all that came before them."""
+
+    def main() -> None:
+        outer = Scope(attempt=2)
+        inner = Scope()
+        assert attempt_here() == 2
+        inner.end()
+        assert scope._current.get() is outer
+        outer.end()
+        assert scope._current.get() is None
+        assert attempt_here() == 0
+
+    Context().run(main)

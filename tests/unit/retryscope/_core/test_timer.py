@@ -1,8 +1,10 @@
 """The timer behind every limit: whose cancel is it."""
 
 import asyncio
+import contextvars
+import math
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -10,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retryscope import deadline, task_factory, timeout
-from retryscope._core.scope import current_scope, inherited_deadline
+from retryscope._core.scope import Scope, current_scope, inherited_deadline
 from retryscope._core.timer import Timer, running_task
-from tests.support.clock import pass_time, run
-from tests.support.recorded import Recorded
+from tests.support.clock import EPOCH_NS, pass_time, run
+from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import PRICE
 
 Body = Callable[[], Awaitable[None]]
@@ -268,3 +270,132 @@ def test_a_deadline_of_another_event_loop_is_forgotten_there(recorded: Recorded)
     finally:
         loop.close()
     assert 30 < remaining <= 60
+
+
+def test_a_cancel_that_lost_its_message_is_the_timers_if_nobody_else_asked() -> None:
+    """The block has raised one of its own making."""
+
+    async def body() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise asyncio.CancelledError from None
+
+    with pytest.raises(TimeoutError):
+        run(limited(1, body))
+
+
+def test_one_whose_time_has_come_fires_before_all_that_is_due() -> None:
+    """And not once it was stopped; one without an end never does."""
+    seen: list[int] = []
+
+    async def body(task: asyncio.Task[object], now: float) -> None:
+        task.get_loop().call_at(now, lambda: seen.append(task.cancelling()))
+        timer = Timer(task, now)
+        timer.start()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await asyncio.sleep(1)
+        assert timer.stop(caught.value)
+
+    async def main() -> None:
+        task = running_task("test")
+        now = task.get_loop().time()
+        stopped = Timer(task, now)
+        stopped.start()
+        assert not stopped.stop(None)
+        await asyncio.sleep(1)
+        await body(task, task.get_loop().time())
+        endless = Timer(task, math.inf)
+        endless.start()
+        assert endless._handle is None
+        await asyncio.sleep(1)
+
+    run(main())
+    assert seen == [1]
+
+
+def test_its_cancel_says_when_it_asked() -> None:
+    async def main() -> None:
+        task = running_task("test")
+        timer = Timer(task, 1)
+        timer.start()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await asyncio.sleep(60)
+        assert timer.stop(caught.value)
+        request = caught.value.args[0]
+        assert (request.cause, request.time_ns) == ("deadline", EPOCH_NS + 1_000_000_000)
+
+    with recording():
+        run(main())
+
+
+def test_a_deadline_that_ends_in_the_turn_in_which_it_is_due_binds_nobody() -> None:
+    """Another task's block is left just then."""
+    ends: list[float] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        around = Scope(deadline=5)
+        loop.call_at(5, around.end)
+
+        async def child() -> None:
+            timer = Timer(running_task("test"), 9, around)
+            timer.start()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await asyncio.sleep(60)
+            assert timer.stop(caught.value)
+            ends.append(loop.time())
+
+        await asyncio.create_task(child())
+
+    run(main())
+    assert ends == [9]
+
+
+def test_a_generators_deadline_binds_its_consumer_no_longer_than_the_generator_runs() -> None:
+    """It is entered in the same task and context, and closed in the middle of the consumer's block."""
+
+    async def pages() -> AsyncIterator[int]:
+        async with deadline(5):
+            yield 1
+
+    async def main() -> None:
+        task = running_task("test")
+        generator = pages()
+        async for _ in generator:
+            timer = Timer(task, 9, current_scope())
+            assert timer.when == 5
+            timer.start()
+            await generator.aclose()  # type: ignore[attr-defined]
+            await asyncio.sleep(8)
+            assert not timer.stop(None)
+
+    run(main())
+
+
+def test_a_deadline_that_a_thread_ends_is_forgotten_in_the_loops_own_turn() -> None:
+    """Also where the timer has been stopped by then; asyncio's debug mode looks at which thread it is."""
+    problems: list[dict[str, Any]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_debug(True)
+        loop.set_exception_handler(lambda _, context: problems.append(context))
+        task = running_task("test")
+        kept, stopped = Scope(deadline=loop.time() + 0.5), Scope(deadline=loop.time() + 0.5)
+        for around in (kept, stopped):
+            timer = Timer(task, loop.time() + 3600, around)
+            timer.start()
+            thread = threading.Thread(target=contextvars.Context().run, args=(around.end,))
+            thread.start()
+            thread.join()
+            if around is stopped:
+                timer.stop(None)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert around is stopped or timer.when > loop.time() + 3000
+            if around is kept:
+                timer.stop(None)
+
+    contextvars.Context().run(asyncio.run, main())
+    assert problems == []
