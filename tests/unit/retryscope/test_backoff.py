@@ -2,8 +2,10 @@
 
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -119,6 +121,16 @@ class _ResponseError(Exception):
         self.response = response
 
 
+class _SdkError(Exception):
+    def __init__(self, retry_after: object) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
+def _botocore(metadata: object) -> Exception:
+    return _ResponseError({"Error": {"Code": "SlowDown"}, "ResponseMetadata": metadata})
+
+
 @pytest.mark.parametrize(
     ("error", "seconds"),
     [
@@ -131,9 +143,52 @@ class _ResponseError(Exception):
         (_HeadersError({"Retry-After": 10**400}), None),
         (_HeadersError(None), None),
         (_ResponseError(None), None),
+        (_HeadersError([("Date", "1"), ("Retry-After", "3"), ("Retry-After", "soon")]), 3.0),
+        (_HeadersError([(b"Server", b"\xe9"), (b"Retry-After", b"3")]), 3.0),
+        (_HeadersError([(b"Retry-After", b"\xe9")]), None),
+        (_botocore({"HTTPHeaders": {"retry-after": "3"}}), 3.0),
+        (_botocore({}), None),
+        (_botocore("none"), None),
         (ValueError("no"), None),
     ],
 )
 def test_the_header_is_found_on_the_error_or_on_its_response(error: Exception, seconds: float | None) -> None:
     """As aiohttp (``error.headers``) and httpx or requests (``error.response.headers``) carry it."""
     assert retry_after_of(error, now=0.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        (0, 0.0),
+        (0.5, 0.5),
+        ("3", 3.0),
+        (sys.float_info.max, sys.float_info.max),
+        (math.inf, None),
+        (-1, None),
+        (True, None),
+        (Path("3"), None),
+    ],
+)
+def test_seconds_are_found_on_the_error_as_a_number_or_a_text(
+    retry_after: object, seconds: float | None
+) -> None:
+    """As many SDKs carry them: ``error.retry_after``."""
+    assert retry_after_of(_SdkError(retry_after), now=0.0) == seconds
+
+
+def test_it_is_found_on_what_the_error_was_raised_for_up_to_what_was_being_handled_before() -> None:
+    """An SDK's own error often wraps the client's; causes can go in a circle."""
+    wrapped, handled = _SdkError(3), _SdkError(7)
+    outer = ValueError("no")
+    outer.__cause__ = ValueError("nor here")
+    outer.__cause__.__context__ = wrapped
+    assert retry_after_of(outer, now=0.0) == 3.0
+
+    outer.__cause__ = handled
+    assert retry_after_of(outer, now=0.0, handling=handled) is None
+    assert retry_after_of(ValueError("no"), now=0.0, handling=handled) is None
+
+    outer.__cause__ = circle = ValueError("again")
+    circle.__context__ = outer
+    assert retry_after_of(outer, now=0.0) is None

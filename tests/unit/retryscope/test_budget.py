@@ -1,6 +1,7 @@
 """The retry budget: a token bucket shared by the callers of one dependency."""
 
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -32,6 +33,21 @@ def test_successes_earn_retries_back_up_to_the_capacity() -> None:
     for _ in range(100):
         budget.earn()
     assert budget.tokens == 1
+
+
+def test_by_default_there_are_10_retries_and_10_successes_earn_one() -> None:
+    """As gRPC's ``maxTokens`` and ``tokenRatio``."""
+    budget = RetryBudget()
+    for _ in range(10):
+        assert budget.try_spend()
+    for _ in range(9):
+        budget.earn()
+    assert budget.tokens == pytest.approx(0.9)
+
+
+def test_a_bucket_that_never_empties_is_allowed() -> None:
+    """The largest of numbers is one."""
+    assert RetryBudget(sys.float_info.max).tokens == sys.float_info.max
 
 
 @given(st.lists(st.booleans()), st.floats(1, 100), st.floats(0.01, 1))

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import weakref
 from textwrap import dedent
 from typing import Any
 
@@ -18,9 +19,19 @@ from retryscope import (
     step,
     workflow,
 )
+from retryscope._core.scope import Scope
 from tests.support.clock import run
 from tests.support.recorded import Recorded
-from tests.unit.retryscope.helpers import PRICE, STOCK, attribute, failer, named, sleeper, value_of
+from tests.unit.retryscope.helpers import (
+    PRICE,
+    STOCK,
+    attribute,
+    failer,
+    named,
+    sleeper,
+    spans_named,
+    value_of,
+)
 
 
 async def ended(*tasks: CancellableTask[Any]) -> list[Outcome | None]:
@@ -79,6 +90,7 @@ def test_a_task_can_be_awaited_for_its_value_or_its_error(recorded: Recorded) ->
         assert await cancellable(PRICE, add, 1, 2) == 3
         with pytest.raises(ConnectionError, match="gone"):
             await cancellable(PRICE, failer(ConnectionError("gone")))
+        assert cancellable(PRICE, sleeper(0), name="sku 1").task.get_name() == "sku 1"
 
     run(main())
 
@@ -200,21 +212,26 @@ def test_a_cancel_may_name_another_span_than_the_current_one(recorded: Recorded)
         await ended(first, second)
 
     run(main())
-    links = [span.links for span in recorded.spans() if span.name == "task price"]
-    assert [len(each) for each in links] == [1, 0]
+    spans = spans_named(recorded, "task price")
+    assert [len(each.links) for each in spans] == [1, 0]
+    assert [(each.attributes or {})["resilience.cancel.cause"] for each in spans] == ["request", "request"]
 
 
 def test_a_plain_cancel_is_a_request(recorded: Recorded) -> None:
     """A library that knows nothing of causes calls ``Task.cancel()``, with or without a message."""
 
     async def main() -> None:
-        running = cancellable(PRICE, sleeper(60))
+        first, second = cancellable(PRICE, sleeper(60)), cancellable(PRICE, sleeper(60))
         await asyncio.sleep(1)
-        running.task.cancel("stop it")
-        await ended(running)
+        first.task.cancel("stop it")
+        second.cancel(reason="stop it")
+        await ended(first, second)
 
     run(main())
-    assert attribute(recorded, "task price", "resilience.cancel.cause") == "request"
+    for span in spans_named(recorded, "task price"):
+        attributes = span.attributes or {}
+        assert attributes["resilience.cancel.cause"] == "request"
+        assert attributes["resilience.cancel.reason"] == "stop it"
 
 
 def test_arguments_are_checked_before_anything_starts(recorded: Recorded) -> None:
@@ -230,7 +247,7 @@ def test_arguments_are_checked_before_anything_starts(recorded: Recorded) -> Non
         with pytest.raises(ValueError, match="cleanup_timeout must be finite and > 0"):
             await cancellable(PRICE, sleeper(1), cleanup_timeout=-1)
         assert len(asyncio.all_tasks()) == 1
-        with pytest.raises(TypeError, match="an async function is needed"):
+        with pytest.raises(TypeError, match="an async function is needed, but .*<lambda> .* returned 1"):
             await cancellable(PRICE, lambda: 1)  # type: ignore[arg-type,return-value]
 
     run(main())
@@ -244,13 +261,15 @@ def test_no_task_outlives_the_block(recorded: Recorded) -> None:
 
     async def main() -> list[Outcome | None]:
         tasks = [cancellable(PRICE, sleeper(1)), cancellable(PRICE, sleeper(60), on_cancel=sleeper(3))]
-        async with cancel_on_exit(tasks):
+        async with step(STOCK), cancel_on_exit(tasks):
             await asyncio.sleep(2)
         assert asyncio.get_running_loop().time() == 5
         return [each.report.outcome for each in tasks]
 
     assert run(main()) == ["success", "cancelled"]
     assert value_of(recorded, "resilience_cancellations_total", cause="request", operation="price") == 1
+    (link,) = spans_named(recorded, "task price")[1].links
+    assert link.context == named(recorded, "task stock").context
 
 
 def test_an_error_of_the_block_cancels_the_tasks_and_is_raised(recorded: Recorded) -> None:
@@ -289,6 +308,42 @@ def test_a_cancel_of_the_block_is_passed_on_with_its_cause(recorded: Recorded) -
     assert run(main()) == 4
     assert attribute(recorded, "task price", "resilience.cancel.cause") == "client_disconnect"
     assert attribute(recorded, "cleanup price", "resilience.cleanup.outcome") == "completed"
+
+
+@pytest.mark.parametrize("cancels", [1, 2])
+def test_a_cancel_without_a_cause_has_that_of_the_block_also_a_second_one(
+    recorded: Recorded, cancels: int
+) -> None:
+    """Not that of where the tasks were made. The second ends what they still do after the first."""
+
+    async def waits_once_more() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            if cancels == 2:
+                await asyncio.sleep(60)
+            raise
+
+    async def block(tasks: list[CancellableTask[None]]) -> None:
+        scope = Scope(cause="client_disconnect")
+        try:
+            async with cancel_on_exit(tasks):
+                await asyncio.sleep(60)
+        finally:
+            scope.end()
+
+    async def main() -> float:
+        running = asyncio.create_task(block([cancellable(PRICE, waits_once_more)]))
+        await asyncio.sleep(1)
+        if cancels == 2:
+            request_cancel(running, "shutdown")
+            await asyncio.sleep(1)
+        running.cancel()
+        await asyncio.wait([running])
+        return asyncio.get_running_loop().time()
+
+    assert run(main()) == cancels
+    assert attribute(recorded, "task price", "resilience.cancel.cause") == "client_disconnect"
 
 
 @pytest.mark.parametrize("ending", ["returns", "raises"])
@@ -339,10 +394,13 @@ def test_an_error_of_a_task_is_in_its_report_and_warned_about_by_nobody(
         return running.report.error
 
     assert repr(run(main())) == "ConnectionError('gone')"
+    gc.collect()
     assert caplog.records == []
 
 
-def test_a_block_that_is_torn_down_awaits_nothing(recorded: Recorded) -> None:
+def test_a_block_that_is_torn_down_awaits_nothing(
+    recorded: Recorded, caplog: pytest.LogCaptureFixture
+) -> None:
     """A coroutine closed from outside can't await: it must not raise RuntimeError either."""
 
     async def block(tasks: list[CancellableTask[Any]]) -> None:
@@ -350,7 +408,7 @@ def test_a_block_that_is_torn_down_awaits_nothing(recorded: Recorded) -> None:
             await asyncio.sleep(60)
 
     async def main() -> None:
-        tasks = [cancellable(PRICE, sleeper(5))]
+        tasks = [cancellable(PRICE, sleeper(5)), cancellable(PRICE, failer(ConnectionError("gone")))]
         coroutine = block(tasks)
         running = asyncio.create_task(coroutine)
         await asyncio.sleep(1)
@@ -358,28 +416,34 @@ def test_a_block_that_is_torn_down_awaits_nothing(recorded: Recorded) -> None:
         running.cancel()
         await asyncio.wait([running])
         assert isinstance(running.exception(), RuntimeError)  # it awaited what is closed
-        assert await ended(*tasks) == ["success"]
+        assert await ended(*tasks) == ["success", "error"]
 
     run(main())
+    gc.collect()
+    assert caplog.records == []
 
 
 def test_a_task_that_nobody_holds_runs_to_its_end(recorded: Recorded) -> None:
-    """The event loop keeps only weak references."""
+    """The event loop keeps only weak references, and so does who answers it here."""
 
     async def main() -> list[str]:
         ended: list[str] = []
+        awaited: list[weakref.ref[asyncio.Future[None]]] = []
 
         async def work() -> None:
             never = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().call_later(3, never.set_result, None)
+            awaited.append(weakref.ref(never))
             await never
             ended.append("done")
 
         _ = cancellable(PRICE, work)
-        del work
+        del _, work
         await asyncio.sleep(1)
         gc.collect()
-        await asyncio.sleep(5)
+        future = awaited[0]()
+        assert future is not None
+        future.set_result(None)
+        await asyncio.sleep(1)
         return ended
 
     assert run(main()) == ["done"]

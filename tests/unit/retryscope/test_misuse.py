@@ -91,10 +91,10 @@ def test_a_slip_is_a_type_error_where_it_is_made(slip: str) -> None:
 
 
 INSIDE: dict[str, tuple[Callable[[], Any], str]] = {
-    "a list": (lambda: gather(PRICE, [fetch, fetch]), "a mapping of names .* got list"),  # type: ignore[arg-type]
+    "a list": (lambda: gather(PRICE, [fetch, fetch]), "^gather takes a mapping of names .* got list .*fetch"),  # type: ignore[arg-type]
     "a number for a name": (lambda: gather(PRICE, {1: fetch}), "names that are str, got 1"),  # type: ignore[dict-item]
     "a generator": (lambda: gather(PRICE, {"a": pages}), "the generator pages"),
-    "a tuple for reports": (lambda: gather(PRICE, {"a": fetch}, reports=()), "a list of reports"),  # type: ignore[arg-type]
+    "a tuple for reports": (lambda: gather(PRICE, {"a": fetch}, reports=()), "a list of reports, got ()"),  # type: ignore[arg-type]
     "no operation": (lambda: gather("price", {"a": fetch}), "gather takes an Operation first"),  # type: ignore[arg-type]
     "cleanup": (lambda: cleanup("price", fetch), "cleanup takes an Operation first"),  # type: ignore[arg-type]
     "a generator to call": (lambda: retry(PRICE).call(pages), "the generator pages"),
@@ -280,8 +280,18 @@ def test_cancellable_needs_a_running_loop() -> None:
         _ = cancellable(PRICE, fetch)
 
 
-@pytest.mark.parametrize("what", ["a task", "a handle", "a generator", "nothing"])
-def test_cancel_on_exit_refuses_other_tasks_before_the_block(what: str, recorded: Recorded) -> None:
+@pytest.mark.parametrize(
+    ("what", "shown"),
+    [
+        ("a task", r"tasks made by cancellable\(\), got <.*Task"),
+        ("a handle", "a collection of cancellable tasks, got <.*CancellableTask"),
+        ("a generator", "a collection of cancellable tasks, got <generator"),
+        ("nothing", "a collection of cancellable tasks, got None"),
+    ],
+)
+def test_cancel_on_exit_refuses_other_tasks_before_the_block(
+    what: str, shown: str, recorded: Recorded
+) -> None:
     async def main() -> None:
         handle = cancellable(PRICE, asyncio.sleep, 60)
         tasks: dict[str, Any] = {
@@ -290,7 +300,7 @@ def test_cancel_on_exit_refuses_other_tasks_before_the_block(what: str, recorded
             "a generator": (each for each in [handle]),
             "nothing": None,
         }
-        with pytest.raises(TypeError, match=r"^cancel_on_exit takes"):
+        with pytest.raises(TypeError, match=rf"^cancel_on_exit takes {shown}"):
             cancel_on_exit(tasks[what])
         handle.cancel()
 
