@@ -16,7 +16,7 @@ from retryscope._core.awaitables import require_async_callable, require_awaitabl
 from retryscope._core.cancel_request import cancel_request
 from retryscope._core.ending import explain
 from retryscope._core.execution import as_run_here
-from retryscope._core.marks import unmark
+from retryscope._core.marks import end_scope
 from retryscope._core.scope import Scope, current_scope, report_here, workflow_here
 from retryscope._core.timer import Timer, running_task
 from retryscope._recording.recorder import OpenSpan
@@ -148,7 +148,7 @@ class _Cleanup:
     async def run(self, fn: Callable[[], Awaitable[object]]) -> None:
         """Open the span, run ``fn`` under the time limit, finish."""
         deadline = self._started + self._timeout
-        self._span = self._start_span(current=True)
+        self._span = self._start_span()
         timer = Timer(running_task("cleanup"), deadline)
         timer.span = self._span.context
         # A scope of its own, without parent: the deadline that has just passed must not stop the cleanup.
@@ -160,26 +160,25 @@ class _Cleanup:
         try:
             await require_awaitable(fn, fn())
         except BaseException as error:
-            if timer.stop(error):
+            timed_out = timer.stop(error)
+            if timed_out:
                 self.finish("timed_out")
-                return
-            self.finish("failed", error, left_behind=isinstance(error, GeneratorExit))
-            if not isinstance(error, Exception):  # the event loop is being shut down
+            else:
+                self.finish("failed", error, left_behind=isinstance(error, GeneratorExit))
+            end_scope(scope, error)
+            if not timed_out and not isinstance(error, Exception):  # the event loop is being shut down
                 raise
         else:
             timer.stop(None)
             self.finish("completed")
-        finally:
             scope.end()
-            if self._around is None and self.result is not None and self.result.error is not None:
-                unmark(self.result.error)
+        finally:
             del self  # the result knows what was raised, which knows this frame
 
-    def _start_span(self, *, current: bool) -> OpenSpan:
+    def _start_span(self) -> OpenSpan:
         return self._telemetry.recorder.start(
             f"{semconv.SPAN_CLEANUP} {self._operation.name}",
             {**self._operation.attributes, semconv.CLEANUP_DEADLINE: self._timeout},
-            current=current,
             cancelled_by=self._by,
         )
 
@@ -193,14 +192,14 @@ class _Cleanup:
         return self.result
 
     def _record(self, result: CleanupResult, left_behind: bool) -> None:
-        span = self._span or self._start_span(current=False)
+        span = self._span or self._start_span()
         final: dict[str, str] = {semconv.CLEANUP_OUTCOME: result.outcome}
         failure: str | None = None
         if result.outcome == "timed_out":
             message = f"cleanup of {self._operation.name} timed out after {self._timeout:g} s"
             limit = {semconv.TIMEOUT_LIMIT: self._timeout}
             self._telemetry.recorder.event(span, semconv.EVENT_TIMEOUT, limit)
-            failure = self._explain(span, "timeout", TimeoutError(message), message, final)
+            failure = self._explain(span, "timeout", TimeoutError(), message, final)
         elif result.error is not None:
             message = f"cleanup of {self._operation.name} failed: {message_of(result.error)}"
             failure = self._explain(span, "error", result.error, message, final)

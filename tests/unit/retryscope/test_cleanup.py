@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import logging
+import weakref
+from functools import partial
 from textwrap import dedent
 from typing import Any
 
@@ -10,12 +12,24 @@ import pytest
 from opentelemetry.trace import StatusCode
 
 from retryscope import CleanupResult, RetryPolicy, cleanup, deadline, request_cancel, retry, settle, step
+from retryscope._core.scope import Scope
+from retryscope._recording.telemetry import active
 from retryscope.cleanup import ABANDON_AFTER
 from retryscope.cleanup import _running as strong_references
 from tests.support.clock import pass_time, run
 from tests.support.odd_exceptions import SilentError
 from tests.support.recorded import Recorded
-from tests.unit.retryscope.helpers import PRICE, STOCK, Script, attribute, failer, named, sleeper, value_of
+from tests.unit.retryscope.helpers import (
+    PRICE,
+    STOCK,
+    Script,
+    attribute,
+    failer,
+    named,
+    sleeper,
+    spans_named,
+    value_of,
+)
 
 
 async def working(fn: Any, results: list[CleanupResult] | None = None, limit: float = 5) -> None:
@@ -47,6 +61,9 @@ def test_a_cleanup_that_completes_is_a_span_of_its_own(recorded: Recorded) -> No
         async with step(STOCK):
             running, ended = await cancelled_at(sleeper(2), 1)
             assert (running.cancelled(), ended) == (True, 3)
+            with pytest.raises(asyncio.CancelledError) as raised:
+                running.result()
+            assert not hasattr(raised.value, "__notes__")
 
     with recorded.changes() as changes:
         run(main())
@@ -131,7 +148,8 @@ def test_at_its_deadline_a_cleanup_is_cancelled(recorded: Recorded, caplog: pyte
         StatusCode.ERROR,
         "cleanup of price timed out after 2 s",
     )
-    assert [event.name for event in span.events] == ["resilience.timeout"]
+    (event,) = span.events
+    assert (event.name, event.attributes) == ("resilience.timeout", {"resilience.timeout.limit": 2})
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("ERROR", "cleanup of price timed out after 2 s")
     ]
@@ -177,7 +195,9 @@ def test_a_cleanup_that_ignores_its_cancellation_is_left_behind(
     run(main())
     assert ended == [8]
     assert attribute(recorded, "cleanup price", "resilience.cleanup.outcome") == "timed_out"
-    assert "cleanup of price ignores its cancellation and is left behind" in caplog.messages
+    left_behind = caplog.records[-1]
+    assert left_behind.message == "cleanup of price ignores its cancellation and is left behind"
+    assert vars(left_behind)["resilience.operation"] == "price"
     assert value_of(recorded, "resilience_cleanup_duration_seconds_count") == 1
     assert value_of(recorded, "resilience_cleanup_duration_seconds_sum", outcome="timed_out") == 2
 
@@ -237,6 +257,78 @@ def test_a_cancel_that_arrives_during_a_cleanup_outside_of_one_is_raised_after_i
         return running.cancelled(), asyncio.get_running_loop().time()
 
     assert run(main()) == (True, 3)
+
+
+def test_a_cleanup_for_an_error_is_outside_of_a_cancel_as_well(recorded: Recorded) -> None:
+    """A cancel that arrives is raised as itself; what the cleanup failed by is no note of the error."""
+    error = ValueError("no")
+
+    async def handle() -> None:
+        try:
+            raise error
+        except ValueError:
+            await cleanup(PRICE, failer(OSError("gone"), 3))
+
+    async def main() -> bool:
+        running = asyncio.create_task(handle())
+        await asyncio.sleep(1)
+        running.cancel()
+        await asyncio.wait([running])
+        return running.cancelled()
+
+    assert run(main())
+    assert not hasattr(error, "__notes__")
+
+
+def test_a_cleanup_after_a_cancel_without_a_cause_links_to_what_it_ran_in(recorded: Recorded) -> None:
+    """As a plain cancel below an HTTP request: it is the server's."""
+
+    async def request() -> None:
+        async with step(STOCK):
+            scope = Scope(cause="client_disconnect", span=active().recorder.current())
+            try:
+                await working(sleeper(1))
+            finally:
+                scope.end()
+
+    async def main() -> None:
+        running = asyncio.create_task(request())
+        await asyncio.sleep(1)
+        running.cancel()
+        await asyncio.wait([running])
+
+    run(main())
+    (link,) = named(recorded, "cleanup price").links
+    assert link.context == named(recorded, "task stock").context
+
+
+def test_what_a_cleanup_is_cancelled_with_at_its_deadline_is_known_inside_of_it(recorded: Recorded) -> None:
+    """Also where the code there raises one of its own making."""
+
+    async def release(raises_its_own: bool) -> None:
+        async with step(STOCK):
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                if raises_its_own:
+                    raise asyncio.CancelledError from None
+                raise
+
+    for raises_its_own in (False, True):
+        run(cleanup(PRICE, partial(release, raises_its_own), timeout=1))
+    cleanups = spans_named(recorded, "cleanup price")
+    for inner, around in zip(spans_named(recorded, "task stock"), cleanups, strict=True):
+        assert (inner.attributes or {})["resilience.cancel.cause"] == "deadline"
+        (link,) = inner.links
+        assert link.context == around.context
+
+
+def test_a_retry_in_a_cleanup_does_not_wait_past_the_cleanups_deadline(recorded: Recorded) -> None:
+    """It gives up at once, and says why."""
+    policy = RetryPolicy(base_delay=10, jitter="none")
+    result = run(cleanup(PRICE, lambda: retry(STOCK, policy).call(failer(OSError("gone")))))
+    assert (result.outcome, result.seconds) == ("failed", 0)
+    assert value_of(recorded, "resilience_retry_giveups_total", reason="deadline") == 1
 
 
 def test_a_cleanup_cancelled_before_its_first_step_is_counted_and_reported(recorded: Recorded) -> None:
@@ -299,10 +391,15 @@ def test_a_report_gets_the_time_spent_cleaning_up(recorded: Recorded) -> None:
     """What the answer of a workflow shows."""
 
     async def main() -> float:
-        report = await settle(cleanup, PRICE, sleeper(2))
+        async def both() -> None:
+            await cleanup(PRICE, failer(OSError("gone"), 1))
+            await cleanup(PRICE, sleeper(2))
+
+        report = await settle(both)
+        assert report.cleanup_outcome == "completed"
         return report.cleanup_seconds
 
-    assert run(main()) == 2
+    assert run(main()) == 3
 
 
 def test_arguments_are_checked_before_anything_runs(recorded: Recorded) -> None:
@@ -323,6 +420,7 @@ def test_a_sync_cleanup_fails_visibly(recorded: Recorded) -> None:
     result = run(cleanup(PRICE, lambda: None))  # type: ignore[arg-type,return-value]
     assert result.outcome == "failed"
     assert isinstance(result.error, TypeError)
+    assert "<lambda>" in str(result.error)
 
 
 def test_a_completed_cleanup_logs_nothing(recorded: Recorded, caplog: pytest.LogCaptureFixture) -> None:
@@ -332,7 +430,53 @@ def test_a_completed_cleanup_logs_nothing(recorded: Recorded, caplog: pytest.Log
     assert caplog.records == []
 
 
-def test_a_cleanup_torn_down_with_its_loop_ends_its_span(recorded: Recorded) -> None:
+def test_what_is_cancelled_again_while_it_cleans_up_is_kept_by_nothing(recorded: Recorded) -> None:
+    """No cycle: what the cancelled work had goes as soon as it has ended."""
+
+    class Large:
+        """Stands for a response, a connection, a file."""
+
+    kept: list[weakref.ref[Large]] = []
+
+    async def work() -> None:
+        large = Large()
+        kept.append(weakref.ref(large))
+        await working(sleeper(3))
+
+    async def main() -> object:
+        running = asyncio.create_task(work())
+        for _ in range(2):
+            await asyncio.sleep(1)
+            running.cancel()
+        await asyncio.wait([running])
+        del running
+        await asyncio.sleep(0)
+        return kept[0]()
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert run(main()) is None
+    finally:
+        gc.enable()
+
+
+def test_a_cleanup_that_has_ended_is_not_kept_until_its_deadline(recorded: Recorded) -> None:
+    async def main() -> object:
+        running = asyncio.create_task(cleanup(PRICE, sleeper(1), timeout=3600))
+        await asyncio.sleep(0.5)
+        (inner,) = map(weakref.ref, strong_references)
+        await running
+        await asyncio.sleep(0)
+        gc.collect()
+        return inner()
+
+    assert run(main()) is None
+
+
+def test_a_cleanup_torn_down_with_its_loop_ends_its_span(
+    recorded: Recorded, caplog: pytest.LogCaptureFixture
+) -> None:
     """GeneratorExit: the coroutine is closed while it waits."""
 
     async def main() -> None:
@@ -349,4 +493,5 @@ def test_a_cleanup_torn_down_with_its_loop_ends_its_span(recorded: Recorded) -> 
         assert isinstance(inner.exception(), RuntimeError)  # it awaited what is closed
 
     run(main())
+    assert "cleanup of price ignores its cancellation and is left behind" in caplog.messages
     assert attribute(recorded, "cleanup price", "resilience.cleanup.outcome") == "failed"
