@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
 from retryscope import semconv
@@ -13,12 +12,13 @@ from retryscope._core.awaitables import require_async_callable
 from retryscope._core.cancel_request import CancelRequest, cancel_request
 from retryscope._core.ending import explain
 from retryscope._core.execution import as_run_here
-from retryscope._core.marks import mark_recorded, outcome_of
+from retryscope._core.marks import is_cancel, mark_recorded
 from retryscope._core.scope import current_scope
 from retryscope._recording.telemetry import active
 from retryscope.cancellation import cancel_and_wait, count_if_never_started
 from retryscope.foreign import add_note
 from retryscope.operation import Operation, require_operation
+from retryscope.outcome import Outcome
 from retryscope.printable import described
 from retryscope.report import Report
 
@@ -114,11 +114,12 @@ async def _run_all(
     *,
     fail_fast: bool,
 ) -> None:
-    tasks: list[asyncio.Task[None]] = []
-    for report, call in zip(reports, calls.values(), strict=True):
-        tasks.append(asyncio.create_task(report.run(call), name=report.name))
-        count_if_never_started(operation, report, tasks[-1])
-    _stop_at_first_error(tasks, reports, fail_fast=fail_fast)
+    tasks: dict[asyncio.Task[None], Report[T]] = {}
+    for report in reports:
+        task = asyncio.create_task(report.run(calls[report.name]), name=report.name)
+        count_if_never_started(operation, report, task)
+        tasks[task] = report
+    _stop_at_first_error(tasks, fail_fast=fail_fast)
     try:
         if tasks:
             await asyncio.wait(tasks)
@@ -142,14 +143,13 @@ def _group(operation: Operation, errors: list[tuple[str, Exception]], size: int)
     return group
 
 
-def _stop_at_first_error(
-    tasks: list[asyncio.Task[None]], reports: list[Report[T]], *, fail_fast: bool
-) -> None:
+def _stop_at_first_error(tasks: Mapping[asyncio.Task[None], Report[T]], *, fail_fast: bool) -> None:
     """Cancel the others where a child ends by what is raised from here."""
     stopped = False
 
-    def ended(report: Report[T], _: asyncio.Task[None]) -> None:
+    def ended(first: asyncio.Task[None]) -> None:
         nonlocal stopped
+        report = tasks[first]
         if stopped or not _is_raised(report.error, fail_fast=fail_fast):
             return
         stopped = True
@@ -157,8 +157,8 @@ def _stop_at_first_error(
         for task in tasks:
             task.cancel(request)
 
-    for task, report in zip(tasks, reports, strict=True):
-        task.add_done_callback(partial(ended, report))
+    for task in tasks:
+        task.add_done_callback(ended)
 
 
 def _is_raised(error: BaseException | None, *, fail_fast: bool) -> bool:
@@ -194,7 +194,7 @@ class _Gather:
             if isinstance(report.error, Exception) and not report.recorded:
                 recorder.exception(self._span, report.error)
                 mark_recorded(report.error, now, around)
-        outcome = outcome_of(error, self._started, around)
+        outcome: Outcome = "success" if error is None else "cancelled" if is_cancel(error) else "error"
         final: dict[str, str | int] = {
             semconv.OUTCOME: outcome,
             semconv.GATHER_SUCCEEDED: sum(report.outcome == "success" for report in self._reports),

@@ -1,13 +1,26 @@
 """Concurrent tasks whose results and exceptions are all collected."""
 
 import asyncio
+from contextlib import suppress
 from textwrap import dedent
 from typing import Any
 
 import pytest
 from opentelemetry.trace import StatusCode
 
-from retryscope import RetryPolicy, cleanup, deadline, gather, request_cancel, retry, settle, step, timeout
+from retryscope import (
+    RetryPolicy,
+    cleanup,
+    deadline,
+    gather,
+    request_cancel,
+    retry,
+    settle,
+    step,
+    timeout,
+    workflow,
+)
+from retryscope._core.scope import Scope
 from retryscope.report import Report
 from tests.support.clock import EPOCH_NS, run, virtual_loop
 from tests.support.odd_exceptions import SilentError
@@ -258,6 +271,33 @@ def test_the_group_holds_errors_only_and_each_names_its_child(recorded: Recorded
     assert counts == [1, 2, 1]
 
 
+def test_siblings_are_asked_once_when_the_first_one_fails(recorded: Recorded) -> None:
+    """Also where another fails because of it: what they do then by themselves is not cut off."""
+    ended: list[float] = []
+
+    async def releases() -> None:
+        async with step(STOCK):
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                await asyncio.sleep(2)
+                ended.append(asyncio.get_running_loop().time())
+                raise
+
+    async def fails_when_cancelled() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise RuntimeError("while stopping") from None
+
+    calls: dict[str, Any] = {"a": failer(OSError("gone"), 1), "b": fails_when_cancelled, "c": releases}
+    with pytest.raises(ExceptionGroup):
+        run(gather(PRICE, calls, fail_fast=True))
+    assert ended == [3]
+    (asked,) = named(recorded, "task stock").events
+    assert asked.timestamp == EPOCH_NS + 1_000_000_000
+
+
 def test_fail_fast_without_an_error_is_a_plain_gather(recorded: Recorded) -> None:
     """Nothing is cancelled, nothing raised."""
     reports = run(gather(PRICE, {"a": sleeper(1, 1), "b": sleeper(2, 2)}, fail_fast=True))
@@ -339,6 +379,67 @@ def test_children_of_a_cancelled_gather_get_its_cause(recorded: Recorded) -> Non
         == 2
     )
     assert value_of(recorded, "resilience_cleanup_duration_seconds_count", outcome="completed") == 2
+
+
+def test_children_of_a_gather_cancelled_without_a_cause_get_that_of_its_surroundings(
+    recorded: Recorded,
+) -> None:
+    """As a plain cancel below an HTTP request."""
+
+    async def request() -> None:
+        scope = Scope(cause="client_disconnect")
+        try:
+            await gather(PRICE, {"a": traced(60)})
+        finally:
+            scope.end()
+
+    async def main() -> None:
+        running = asyncio.create_task(request())
+        await asyncio.sleep(1)
+        running.cancel()
+        await asyncio.wait([running])
+
+    run(main())
+    for span in ("gather price", "task price"):
+        assert attribute(recorded, span, "resilience.cancel.cause") == "client_disconnect"
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_what_is_outside_of_exception_is_recorded_on_the_gather_unless_a_child_has(
+    recorded: Recorded, inside: bool
+) -> None:
+    """What another task has made of the same one does not count."""
+
+    class Stop(BaseException):
+        pass
+
+    stop = Stop("enough")
+
+    async def stopped_in_a_step() -> None:
+        async with step(STOCK):
+            await asyncio.sleep(1)
+            raise stop
+
+    async def elsewhere() -> None:
+        async with workflow("nightly"):
+            with suppress(Stop):
+                await stopped_in_a_step()
+            await asyncio.sleep(60)
+
+    async def main() -> None:
+        other = None if inside else asyncio.create_task(elsewhere())
+        try:
+            async with workflow("checkout"):
+                await gather(PRICE, {"a": stopped_in_a_step if inside else failer(stop, 2)})
+        finally:
+            if other is not None:
+                await other
+
+    with pytest.raises(Stop):
+        run(main())
+    assert len(named(recorded, "task stock").events) == 1
+    assert len(named(recorded, "gather price").events) == (0 if inside else 1)
+    assert attribute(recorded, "gather price", "resilience.outcome") == "error"
 
 
 def test_a_deadline_around_cancels_the_children(recorded: Recorded) -> None:
