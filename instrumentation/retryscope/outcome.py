@@ -92,6 +92,6 @@ def error_type_of(outcome: Outcome, error: BaseException | None) -> str:
     """``error.type`` for an execution's outcome; empty where the outcome has none."""
     if outcome == "timeout":
         return semconv.ERROR_TYPE_TIMEOUT
-    if error is None or outcome in ("success", "cancelled"):
+    if error is None or outcome == "cancelled":
         return ""
     return error_type(error)

@@ -64,18 +64,17 @@ class Report(Generic[T]):
         scope = Scope(report=self)
         try:
             self.value = await fn(*args, **kwargs)
-        except Exception as error:
-            self._end(error, start, scope)
-        except asyncio.CancelledError as cancel:
-            self._end(cancel, start, scope)
-            if task.cancelling() > cancels_before:  # meant for us, not for what we awaited
-                raise
         except BaseException as error:
-            self._end(error, start, scope)
-            raise
+            self._failed(error, start, scope)
+            if isinstance(error, asyncio.CancelledError):
+                if task.cancelling() > cancels_before:  # meant for us, not for what we awaited
+                    raise
+            elif not isinstance(error, Exception):
+                raise
         else:
-            self._end(None, start, scope)
+            self.outcome = "success"
         finally:
+            self.attempts = self.attempts or 1
             end_scope(scope, self.error)
             del self, task  # what was raised knows this frame, and would be known by it
 
@@ -104,14 +103,12 @@ class Report(Generic[T]):
         """Called by every execution inside; tells a timeout of the task's own from a plain error."""
         self._ended = (outcome, error)
 
-    def _end(self, error: BaseException | None, start: float, scope: Scope) -> None:
+    def _failed(self, error: BaseException, start: float, scope: Scope) -> None:
         self.error = error
-        self._traceback = None if error is None else TRACEBACK(error)
+        self._traceback = TRACEBACK(error)
         outcome, ended_by = self._ended
-        told = error is not None and ended_by is error
-        self.outcome = outcome if told else outcome_of(error, start, scope)
-        self.attempts = self.attempts or 1
-        self.recorded = error is not None and recorded_since(error, start, scope)
+        self.outcome = outcome if ended_by is error else outcome_of(error, start, scope)
+        self.recorded = recorded_since(error, start, scope)
 
 
 async def settle(fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Report[T]:

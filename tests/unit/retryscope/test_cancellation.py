@@ -247,7 +247,7 @@ def test_arguments_are_checked_before_anything_starts(recorded: Recorded) -> Non
         with pytest.raises(ValueError, match="cleanup_timeout must be finite and > 0"):
             await cancellable(PRICE, sleeper(1), cleanup_timeout=-1)
         assert len(asyncio.all_tasks()) == 1
-        with pytest.raises(TypeError, match="an async function is needed, but .*<lambda> .* returned 1"):
+        with pytest.raises(TypeError, match=r"an async function is needed, but .*<lambda> .* returned 1"):
             await cancellable(PRICE, lambda: 1)  # type: ignore[arg-type,return-value]
 
     run(main())

@@ -2,16 +2,20 @@
 
 import asyncio
 import enum
+import pickle
+import re
+import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 import pytest
 from prometheus_client import generate_latest
 
-from retryscope import Operation, RetryPolicy, cleanup, gather, retry, step, timeout, workflow
+from retryscope import Operation, RetryPolicy, cleanup, gather, operation, retry, step, timeout, workflow
 from retryscope._recording.telemetry import active
 from retryscope.metrics import MAX_OPERATIONS
-from retryscope.operation import declared
+from retryscope.operation import declared, is_declared, observe, require_operation
 from tests.support.clock import run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, Script, sleeper, value_of
@@ -39,8 +43,13 @@ def test_declaring_creates_every_series_at_zero(recorded: Recorded) -> None:
 def test_names_have_1_to_100_characters(name: str, home: str) -> None:
     """The error says which one."""
     what = "name" if len(name) != 1 else "workflow"
-    with pytest.raises(ValueError, match=f"Operation {what} must have 1 to 100 characters"):
+    shown = repr((name if what == "name" else home)[:98])[:-1]
+    with pytest.raises(ValueError, match=f"Operation {what} must have 1 to 100 characters, got {shown}"):
         Operation(name, workflow=home)
+
+
+def test_100_characters_are_still_a_name() -> None:
+    assert Operation("n" * 100, workflow="w" * 100).name == "n" * 100
 
 
 def test_a_declared_operation_is_found_by_its_name() -> None:
@@ -48,6 +57,59 @@ def test_a_declared_operation_is_found_by_its_name() -> None:
     assert Operation.lookup("price", workflow="checkout") is PRICE
     assert PRICE in declared()
     assert repr(PRICE) == "Operation('price', workflow='checkout')"
+
+
+def test_what_is_declared_in_a_workflow_is_known(recorded: Recorded) -> None:
+    assert is_declared("price", "checkout")
+    assert not is_declared("price", "delivery")
+
+
+def test_whoever_observes_is_told_of_what_is_declared_and_of_what_is_folded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Declared again, or looked up, it is nothing new."""
+    monkeypatch.setattr(operation, "_on_declare", [])
+    monkeypatch.setattr(operation, "_on_fold", [])
+    seen: list[object] = []
+    observe(declared=seen.append, folded=lambda: seen.append("folded"))
+    ship = Operation("ship", workflow="delivery")
+    assert Operation.lookup("ship", workflow="delivery") is Operation("ship", workflow="delivery")
+    assert seen == [ship]
+    other = Operation.lookup("ship of user 4711", workflow="delivery")
+    assert seen == [ship, "folded", other]
+
+
+def test_threads_that_declare_it_at_the_same_time_get_the_same_object(recorded: Recorded) -> None:
+    others: list[Operation] = []
+
+    class Slow(tuple[str, ...]):
+        """While it is looked at, another thread is faster."""
+
+        __slots__ = ()
+
+        def __iter__(self) -> Iterator[str]:
+            if not others:
+                thread = threading.Thread(
+                    target=lambda: others.append(Operation("ship", workflow="delivery"))
+                )
+                thread.start()
+                thread.join()
+            return super().__iter__()
+
+    assert [Operation("ship", workflow="delivery", error_types=Slow(("OSError",)))] == others
+
+
+def test_in_another_workflow_and_in_another_process_it_has_the_same_error_types(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ship = Operation("ship", workflow="delivery", error_types=("CarrierError",))
+    assert ship.within("returns").error_types == ("CarrierError",)
+    written = pickle.dumps(ship)
+    monkeypatch.setattr(operation, "_declared", {})
+    declared_there = pickle.loads(written)  # noqa: S301
+    assert declared_there is not ship
+    assert declared() == (declared_there,)
+    assert (declared_there.workflow, declared_there.error_types) == ("delivery", ("CarrierError",))
 
 
 def test_an_undeclared_name_is_folded_into_other_and_counted(recorded: Recorded) -> None:
@@ -177,8 +239,11 @@ def test_workflows_without_bound_leave_operations_under_their_own_names(
     assert len([message for message in caplog.messages if "undeclared workflow" in message]) == 1
 
 
-@pytest.mark.parametrize("name", ["caf\udce9", "\ud800", "", "n" * 101])
-def test_a_name_that_no_label_should_have_is_refused(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("caf\udce9", r"'caf\\udce9'"), ("\ud800", r"'\\ud800'"), ("", "''"), ("n" * 101, "'nnn")],
+)
+def test_a_name_that_no_label_should_have_is_refused(name: str, shown: str) -> None:
     """Of an operation, of its workflow, of a workflow."""
     for make in (
         lambda: Operation(name, workflow="w"),
@@ -186,7 +251,8 @@ def test_a_name_that_no_label_should_have_is_refused(name: str) -> None:
         lambda: workflow(name),
     ):
         with pytest.raises(
-            ValueError, match=r"must (be text that UTF-8 can write|have 1 to 100 characters), got "
+            ValueError,
+            match=r"must (be text that UTF-8 can write|have 1 to 100 characters), got " + shown,
         ):
             make()
 
@@ -217,13 +283,26 @@ def test_a_member_of_an_enumeration_is_the_text_that_it_equals() -> None:
 
 @pytest.mark.parametrize("name", [b"price", 5, None, ("price",), ["price"], {"price"}, object()])
 def test_a_name_that_is_no_text_is_a_type_error(name: Any) -> None:
-    with pytest.raises(TypeError, match=r"^Operation name must be a str, got"):
+    shown = re.escape(repr(name))
+    with pytest.raises(TypeError, match=rf"^Operation name must be a str, got {shown}"):
         Operation(name)
-    with pytest.raises(TypeError, match=r"^workflow name must be a str, got"):
+    with pytest.raises(TypeError, match=rf"^workflow name must be a str, got {shown}"):
         workflow(name)
 
 
-@pytest.mark.parametrize("error_types", ["OSError", (OSError,)])
-def test_error_types_are_names(error_types: Any) -> None:
-    with pytest.raises(TypeError, match=r"tuple of qualified names, as \('TimeoutError',\)"):
+@pytest.mark.parametrize(
+    ("error_types", "shown"), [("OSError", "'OSError'"), ((OSError,), r"\(<class 'OSError'>,\)")]
+)
+def test_error_types_are_names(error_types: Any, shown: str) -> None:
+    wanted = rf"^Operation takes .* tuple of qualified names, as \('TimeoutError',\), got {shown}$"
+    with pytest.raises(TypeError, match=wanted):
         Operation("with odd error types", workflow="checkout", error_types=error_types)
+
+
+def test_a_name_instead_of_an_operation_is_told_how_to_declare_it() -> None:
+    with pytest.raises(TypeError) as caught:
+        require_operation("retry", "price")
+    hint = ": declare it once, Operation('price')"
+    assert str(caught.value) == f"retry takes an Operation first, got 'price'{hint}"
+    with pytest.raises(TypeError, match=r"^retry takes an Operation first, got 3$"):
+        require_operation("retry", 3)

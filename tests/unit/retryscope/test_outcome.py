@@ -22,6 +22,8 @@ from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import PRICE, failer
 
+SHARED = OSError("shared")
+
 
 class UnprintableError(Exception):
     def __str__(self) -> str:
@@ -93,8 +95,17 @@ def test_a_rule_can_make_a_cancellation_an_error_nowhere() -> None:
         (ExceptionGroup("g", [OSError("a"), KeyError("b")]), "ExceptionGroup"),
         (BaseExceptionGroup("g", [OSError("a"), KeyboardInterrupt()]), "ExceptionGroup"),
         (ExceptionGroup("g", [ExceptionGroup("h", [OSError("a")]), KeyError("b")]), "ExceptionGroup"),
+        (ExceptionGroup("g", [SHARED, SHARED, KeyError("b")]), "ExceptionGroup"),
     ],
-    ids=["class", "own class", "common leaf", "mixed leaves", "mixed base", "mixed depth"],
+    ids=[
+        "class",
+        "own class",
+        "common leaf",
+        "mixed leaves",
+        "mixed base",
+        "mixed depth",
+        "mixed, one twice",
+    ],
 )
 def test_error_type_is_the_qualified_class_name_or_a_groups_common_leaf(
     error: BaseException, kind: str

@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import traceback
+from contextlib import suppress
 
 import pytest
 
@@ -16,11 +17,12 @@ from retryscope import (
     settle,
     step,
     timeout,
+    workflow,
 )
 from retryscope.report import Report
 from tests.support.clock import run
 from tests.support.recorded import Recorded
-from tests.unit.retryscope.helpers import PRICE, failer, named, sleeper
+from tests.unit.retryscope.helpers import PRICE, STOCK, failer, named, sleeper
 
 
 async def limited() -> None:
@@ -70,6 +72,40 @@ def test_settle_reports_the_outcome_instead_of_raising(
     report = run(settle(fn))  # type: ignore[arg-type,var-annotated]
     assert (report.outcome, type(report.error) if error else report.error) == (outcome, error)
     assert report.attempts == attempts
+
+
+class Stop(BaseException):
+    """As a test's failure or a server's own signal to stop."""
+
+
+@pytest.mark.parametrize("kind", [OSError, Stop])
+def test_what_another_task_has_made_of_the_same_error_says_nothing_of_this_one(
+    recorded: Recorded, kind: type[BaseException]
+) -> None:
+    """There it was recorded, and a retry has given up on it; here nothing of that has happened."""
+    shared = kind("down")
+
+    async def elsewhere() -> None:
+        async with workflow("nightly"):
+            with suppress(kind):
+                await retry(STOCK, RetryPolicy(max_attempts=1)).call(failer(shared))
+            with suppress(kind):
+                async with step(STOCK):
+                    raise shared
+            await asyncio.sleep(60)
+
+    async def main() -> Report[None]:
+        async with workflow("checkout"):
+            report: Report[None] = Report("price")
+            other = asyncio.create_task(elsewhere())
+            with suppress(kind):
+                await report.run(failer(shared, 1))
+            assert report.error is shared
+            await other
+            return report
+
+    report = run(main())
+    assert (report.outcome, report.recorded) == ("error", False)
 
 
 def test_settle_passes_arguments_and_names_the_function() -> None:
@@ -177,9 +213,9 @@ def test_before_the_end_there_is_no_result(recorded: Recorded) -> None:
 def test_asking_for_the_result_again_adds_nothing_to_the_traceback(recorded: Recorded) -> None:
     """As ``asyncio.Future.result``: else each would keep the frames of whoever asked before."""
 
-    def frames(error: BaseException | None) -> int:
+    def frames(error: BaseException | None) -> tuple[str, ...]:
         assert error is not None
-        return sum(1 for _ in traceback.walk_tb(error.__traceback__))
+        return tuple(frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__))
 
     async def main() -> Report[object]:
         return await settle(failer(OSError("no")))
@@ -189,6 +225,6 @@ def test_asking_for_the_result_again_adds_nothing_to_the_traceback(recorded: Rec
     for _ in range(3):
         with pytest.raises(OSError, match="no"):
             report.result()
-        seen.add(frames(report.error))
-    assert len(seen) == 1
+        seen.add(frames(report.error)[1:])
+    assert seen == {("result", "run", "fail")}
     assert repr(pickle.loads(pickle.dumps(report)).error) == "OSError('no')"  # noqa: S301
