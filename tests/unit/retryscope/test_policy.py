@@ -133,14 +133,6 @@ async def is_busy(error: Exception) -> bool:
     return "busy" in str(error)
 
 
-def test_an_async_function_is_refused_when_the_policy_is_built() -> None:
-    """Its coroutine would always be true."""
-    with pytest.raises(
-        TypeError, match=r"retry_on must be a plain function, not an async one: <function is_busy"
-    ):
-        RetryPolicy(retry_on=is_busy)  # type: ignore[arg-type]
-
-
 @pytest.mark.filterwarnings("error")
 def test_what_returns_an_awaitable_is_refused_when_it_is_asked() -> None:
     """A coroutine is closed; any other is its maker's."""
