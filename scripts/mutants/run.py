@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import coverage
 import pytest
@@ -22,10 +23,26 @@ from scripts.mutants.live import Live
 KILLED, SURVIVED, TIMED_OUT, BROKEN = "killed", "survived", "timed out", "not run"
 
 
+PATIENCE = 20.0
+"""Seconds on the wall after which one that has not computed at all waits for what will never come."""
+
+
 @dataclass
 class Running:
     mutant: Mutant
     until: float
+    computed: str = ""
+    since: float = field(default_factory=time.monotonic)
+
+    def hangs(self, pid: int) -> bool:
+        now = time.monotonic()
+        try:
+            computed = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        except OSError:  # not on Linux: the limit alone
+            return now > self.until
+        if " ".join(computed) != self.computed:
+            self.computed, self.since = " ".join(computed), now
+        return now > min(self.until, self.since + PATIENCE)
 
 
 @dataclass
@@ -117,7 +134,7 @@ class Plugin:
     def _reap(self, running: dict[int, Running]) -> None:
         while True:
             for pid, each in list(running.items()):
-                if time.monotonic() > each.until:
+                if each.hangs(pid):
                     os.kill(pid, signal.SIGKILL)
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:

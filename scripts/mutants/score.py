@@ -26,7 +26,7 @@ def explained() -> dict[tuple[str, str, str], str]:
 
 
 def print_all(outcomes: Sequence[tuple[Mutant, str]]) -> bool:
-    """The score, by file and in all, and each survivor; whether all of them are explained."""
+    """The score, by file and in all, and each survivor; whether they, and nothing else, are explained."""
     reasons = explained()
     files = sorted({mutant.file for mutant, _ in outcomes})
     print(
@@ -49,8 +49,14 @@ def print_all(outcomes: Sequence[tuple[Mutant, str]]) -> bool:
     for mutant in survivors:
         where = f"{mutant.file.relative_to(SOURCES)}:{mutant.line} {mutant.name}"
         print(f"\n{where}\n{mutant.change}\n# {reasons.get(mutant.key, 'NOT EXPLAINED')}")
+    survived = {mutant.key for mutant in survivors}
+    stale = [mutant.key for mutant, _ in outcomes if mutant.key in reasons and mutant.key not in survived]
+    for file, function, change in stale:
+        print(
+            f"\n{file} {function}\n{change}\n# KILLED, its reason in {EXPLAINED.name} is not needed any more"
+        )
     for mutant, outcome in (
         (mutant, outcome) for mutant, outcome in outcomes if outcome in {TIMED_OUT, BROKEN}
     ):
         print(f"\n{outcome}: {mutant.file.relative_to(SOURCES)}:{mutant.line} {mutant.name}\n{mutant.change}")
-    return all(mutant.key in reasons for mutant in survivors)
+    return not stale and all(mutant.key in reasons for mutant in survivors)

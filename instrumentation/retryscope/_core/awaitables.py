@@ -96,7 +96,9 @@ def _called(fn: Any) -> Any:
                 return fn
             fn = wrapped
         else:
-            call = inspect.getattr_static(type(fn), "__call__", None)
+            call = inspect.getattr_static(
+                type(fn), "__call__"
+            )  # a class has one, that of its metaclass at least
             # A plain one may return an awaitable, as a mock's does: that is seen when it is called.
             return call if inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call) else fn
 

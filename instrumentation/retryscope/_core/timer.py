@@ -179,5 +179,5 @@ def _asked_and_not_over(task: asyncio.Task[object], more: int) -> int:
     if number:
         _expired[task] = number
     else:
-        _expired.pop(task, None)
+        del _expired[task]
     return number

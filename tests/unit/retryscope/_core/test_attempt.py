@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from prometheus_client import CollectorRegistry
 
 import retryscope
-from retryscope import RetryPolicy, request_cancel, retry, semconv, step
+from retryscope import RetryPolicy, request_cancel, retry, semconv, step, workflow
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import (
@@ -197,7 +197,8 @@ def test_each_attempt_records_an_error_that_others_have_recorded_meanwhile(recor
 
     async def main() -> None:
         waiting = [retry(PRICE, policy).call(failer(lost, after=seconds)) for seconds in (1, 2)]
-        await asyncio.gather(*waiting, return_exceptions=True)
+        async with workflow("checkout"):
+            await asyncio.gather(*waiting, return_exceptions=True)
 
     run(main())
     for span in spans_named(recorded, "attempt price"):

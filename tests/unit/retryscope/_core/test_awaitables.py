@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import re
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any
 
 import pytest
@@ -71,6 +71,16 @@ def plain(fn: Callable[[], object]) -> Callable[[], object]:
     return wrapper
 
 
+def in_thread(fn: Callable[[], object]) -> Callable[[], Awaitable[object]]:
+    """A decorator that makes a plain function async."""
+
+    @functools.wraps(fn)
+    async def wrapper() -> object:
+        return await asyncio.to_thread(fn)
+
+    return wrapper
+
+
 def add() -> int:
     return 1
 
@@ -90,7 +100,15 @@ class Yields:
 
 
 def test_what_is_below_decorators_partials_and_objects_decides() -> None:
-    for fn in (fetch, plain(fetch), functools.partial(plain(fetch)), Calls(), Calls().__call__, Later):
+    for fn in (
+        fetch,
+        in_thread(add),
+        plain(fetch),
+        functools.partial(plain(fetch)),
+        Calls(),
+        Calls().__call__,
+        Later,
+    ):
         require_async_function(fn, "retry")
     for fn in (add, plain(add), plain(plain(add)), functools.partial(plain(add))):
         with pytest.raises(TypeError, match=rf"retry decorates async functions, and add \({HERE}:\d+\)"):

@@ -350,11 +350,17 @@ def test_a_request_shows_what_it_knows() -> None:
 def test_a_task_gets_all_that_create_task_was_given() -> None:
     async def main() -> None:
         sign()
-        context = contextvars.copy_context()
-        named = asyncio.create_task(asyncio.sleep(0), name="worker", context=context)
+        context = contextvars.Context()
+        named = asyncio.create_task(set_tenant("a"), name="worker", context=context)
         assert named.get_name() == "worker"
         await named
+        assert context[tenant] == "a"
         assert named.cancel() is False
+
+    tenant = contextvars.ContextVar[str]("tenant")
+
+    async def set_tenant(name: str) -> None:
+        tenant.set(name)
 
     run(main())
 

@@ -32,6 +32,8 @@ from tests.unit.retryscope.helpers import PRICE, STOCK, Script, attribute, faile
 
 CANCELLER = Operation("canceller", workflow="checkout")
 
+ATTEMPTS = "resilience_attempts_total"
+
 Body = Callable[[], Awaitable[Any]]
 
 
@@ -202,3 +204,20 @@ def test_a_wait_that_an_error_ends_is_no_cancellation(
     assert attribute(recorded, "backoff price", "error.type") == "OSError"
     assert attribute(recorded, "retry price", "resilience.outcome") == "error"
     assert list(records(recorded.spans())) == ["attempt price", "backoff price"]
+
+
+def test_a_cancelled_attempt_is_counted_under_no_type_of_error(recorded: Recorded) -> None:
+    async def main() -> None:
+        running = asyncio.create_task(retry(PRICE).call(sleeper(60)))
+        await asyncio.sleep(1)
+        running.cancel()
+        await asyncio.wait([running])
+
+    run(main())
+    counted = {
+        labels: value for (name, labels), value in recorded.samples().items() if name.startswith(ATTEMPTS)
+    }
+    (labels,) = (
+        dict(each) for each, value in counted.items() if value and dict(each).get("operation") == "price"
+    )
+    assert (labels["outcome"], labels["error_type"]) == ("cancelled", "")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from retryscope import Operation, RetryBudget, RetryPolicy, deadline, retry, semconv, settle, step, workflow
 from retryscope._core.retrying import Retrying, RetrySpans
-from retryscope._core.scope import attempt_here, current_scope, inherited_deadline
+from retryscope._core.scope import Scope, attempt_here, current_scope, inherited_deadline
 from retryscope.backoff import next_delay
 from retryscope.outcome import GiveUpReason
 from tests.support.clock import EPOCH_NS, run
@@ -502,6 +502,7 @@ def test_what_runs_in_a_wait_is_no_part_of_it(recorded: Recorded, clock: FakeClo
 def test_a_wait_that_ends_badly_says_so_itself(recorded: Recorded, clock: FakeClock) -> None:
     """A cancel's event and link are the retry's; an error is recorded also if another wait had the same."""
     broken = OSError("no clock")
+    around = Scope(workflow="checkout")
     for error in (broken, broken, asyncio.CancelledError("enough")):
         other = Retrying(RetrySpans(STOCK), clock=clock)
         for each in (retrying := Retrying(RetrySpans(PRICE), clock=clock), other):
@@ -509,6 +510,7 @@ def test_a_wait_that_ends_badly_says_so_itself(recorded: Recorded, clock: FakeCl
         clock.sleep(1)
         other.end(error)
         retrying.end(error)
+    around.end()
     first, second, cancelled = spans_named(recorded, "backoff price")
     for span in (first, second):
         assert [event.name for event in span.events] == ["exception"]

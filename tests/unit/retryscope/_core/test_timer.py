@@ -399,3 +399,21 @@ def test_a_deadline_that_a_thread_ends_is_forgotten_in_the_loops_own_turn() -> N
 
     contextvars.Context().run(asyncio.run, main())
     assert problems == []
+
+
+def test_where_two_limits_have_passed_the_outer_one_says_so_whatever_became_of_the_cancels() -> None:
+    async def careless_before() -> None:
+        await careless_timeout(0)
+        await limited(3, lambda: asyncio.sleep(60))
+
+    async def lost_its_message() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                raise asyncio.CancelledError from None
+
+    assert run(ended(limited(3, careless_before))) == "TimeoutError"
+    assert run(ended(limited(3, lambda: limited(1, lost_its_message)))) == "TimeoutError"
