@@ -10,9 +10,11 @@ import logging
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from retryscope import semconv
+from retryscope._prometheus import cells
+from retryscope._prometheus.cells import Count, Distribution, SpanIds
 from retryscope.families import counter, gauge, histogram
 from retryscope.fork import ForkedLock
 from retryscope.operation import Operation, is_declared
@@ -49,7 +51,8 @@ SERIES_PER_OPERATION: Final = (
 
 _log = logging.getLogger("retryscope")
 
-Exemplar = dict[str, str] | None
+Exemplar = SpanIds | None
+"""Trace id and span id; None where they would lead nowhere."""
 
 
 class Metrics:
@@ -84,6 +87,7 @@ class Metrics:
         self._failures = {part: failures.labels(part) for part in ("tracing",)}
         self._operations: dict[Operation, OperationMetrics] = {}
         self._workflows: dict[str, WorkflowMetrics] = {}
+        self._requests: dict[tuple[str, ...], Distribution] = {}
 
     def of(self, operation: Operation) -> OperationMetrics:
         """The children of one operation, cached. Past ``MAX_OPERATIONS`` they are ``_OTHER``'s."""
@@ -122,6 +126,13 @@ class Metrics:
                 return self.of_workflow(semconv.OTHER)
             children = self._workflows[workflow] = WorkflowMetrics(self, workflow)
             return children
+
+    def of_request(self, labels: tuple[str, ...]) -> Distribution:
+        """The durations of HTTP requests with these labels, cached."""
+        child = self._requests.get(labels)
+        if child is None:
+            child = self._requests[labels] = cells.distribution_of(self.http_server_duration.labels(*labels))
+        return child
 
     def folded(self, label: str) -> None:
         """Count a label value that was outside its bounded set; say so once per label."""
@@ -173,18 +184,18 @@ class OperationMetrics:
 
     def __init__(self, metrics: Metrics, operation: Operation) -> None:
         labels = self._labels = (operation.workflow or "", operation.name)
-        self._in_flight = metrics.operations_in_flight.labels(*labels)
-        self._durations = {o: metrics.operation_duration.labels(*labels, o) for o in OUTCOMES}
-        self._attempt_durations = {o: metrics.attempt_duration.labels(*labels, o) for o in ATTEMPT_OUTCOMES}
-        self._counts = {o: metrics.operation_attempts.labels(*labels, o) for o in OUTCOMES}
-        self._backoff = metrics.backoff_duration.labels(*labels)
-        self._giveups = {r: metrics.retry_giveups.labels(*labels, r) for r in GIVEUP_REASONS}
-        self._cancellations = {c: metrics.cancellations.labels(*labels, c) for c in CANCEL_CAUSES}
-        self._cleanup = {o: metrics.cleanup_duration.labels(*labels, o) for o in CLEANUP_OUTCOMES}
+        self._in_flight = cells.level_of(metrics.operations_in_flight.labels(*labels))
+        self._durations = cells.distributions_of(metrics.operation_duration, labels, OUTCOMES)
+        self._attempt_durations = cells.distributions_of(metrics.attempt_duration, labels, ATTEMPT_OUTCOMES)
+        self._counts = cells.distributions_of(metrics.operation_attempts, labels, OUTCOMES)
+        self._backoff = cells.distribution_of(metrics.backoff_duration.labels(*labels))
+        self._giveups = cells.counts_of(metrics.retry_giveups, labels, GIVEUP_REASONS)
+        self._cancellations = cells.counts_of(metrics.cancellations, labels, CANCEL_CAUSES)
+        self._cleanup = cells.distributions_of(metrics.cleanup_duration, labels, CLEANUP_OUTCOMES)
         self._attempts_family = metrics.attempts
         self._folded = metrics.folded
         self._error_types: set[str] = set()
-        self._attempts: dict[tuple[Outcome, str], Counter] = {}
+        self._attempts: dict[tuple[Outcome, str], Count] = {}
         self._attempt_child("success", "")
         self._attempt_child("cancelled", "")
         self._attempt_child("timeout", semconv.ERROR_TYPE_TIMEOUT)
@@ -192,7 +203,7 @@ class OperationMetrics:
         for error_type in operation.error_types[:MAX_ERROR_TYPES]:
             self._attempt_child("error", error_type)
 
-    def _attempt_child(self, outcome: Outcome, error_type: str) -> Counter:
+    def _attempt_child(self, outcome: Outcome, error_type: str) -> Count:
         key = (outcome, error_type)
         child = self._attempts.get(key)
         if child is None:
@@ -201,22 +212,26 @@ class OperationMetrics:
                     self._folded("error_type")
                     return self._attempt_child(outcome, semconv.OTHER)
                 self._error_types.add(error_type)
-            child = self._attempts[key] = self._attempts_family.labels(*self._labels, outcome, error_type)
+            child = cells.count_of(self._attempts_family.labels(*self._labels, outcome, error_type))
+            self._attempts[key] = child
         return child
 
     def started(self) -> None:
         """The operation is in flight."""
-        self._in_flight.inc()
+        self._in_flight.add(1.0)
 
     def ended(self, outcome: Outcome, seconds: float, attempts: int, exemplar: Exemplar) -> None:
         """The operation is over, after ``seconds`` and ``attempts``."""
-        self._in_flight.dec()
+        self._in_flight.add(-1.0)
         self._durations[outcome].observe(seconds, exemplar)
         self._counts[outcome].observe(attempts)
 
     def attempt(self, outcome: Outcome, error_type: str, seconds: float, exemplar: Exemplar) -> None:
         """One attempt ended, after ``seconds``."""
-        self._attempt_child(outcome, error_type).inc(1, exemplar)
+        child = self._attempts.get((outcome, error_type))
+        if child is None:
+            child = self._attempt_child(outcome, error_type)
+        child.inc(exemplar)
         self._attempt_durations[outcome].observe(seconds, exemplar)
 
     def backoff(self, seconds: float) -> None:
@@ -225,7 +240,7 @@ class OperationMetrics:
 
     def gave_up(self, reason: GiveUpReason, exemplar: Exemplar) -> None:
         """A retry stopped trying."""
-        self._giveups[reason].inc(1, exemplar)
+        self._giveups[reason].inc(exemplar)
 
     def cancelled(self, cause: CancelCause) -> None:
         """The operation was cancelled."""
@@ -242,16 +257,16 @@ class WorkflowMetrics:
     __slots__ = ("_durations", "_in_flight")
 
     def __init__(self, metrics: Metrics, workflow: str) -> None:
-        self._in_flight = metrics.workflows_in_flight.labels(workflow)
-        self._durations = {o: metrics.workflow_duration.labels(workflow, o) for o in OUTCOMES}
+        self._in_flight = cells.level_of(metrics.workflows_in_flight.labels(workflow))
+        self._durations = cells.distributions_of(metrics.workflow_duration, (workflow,), OUTCOMES)
 
     def started(self) -> None:
         """The workflow is in flight."""
-        self._in_flight.inc()
+        self._in_flight.add(1.0)
 
     def ended(self, outcome: Outcome, seconds: float, exemplar: Exemplar) -> None:
         """The workflow is over, after ``seconds``."""
-        self._in_flight.dec()
+        self._in_flight.add(-1.0)
         self._durations[outcome].observe(seconds, exemplar)
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
 
 from retryscope import semconv
+from retryscope._prometheus.cells import SpanIds
 
 Attributes = Mapping[str, str | int | float | bool]
 
@@ -24,8 +25,8 @@ class OpenSpan(Protocol):
         """Its ids; invalid when nothing is recorded."""
 
     @property
-    def exemplar(self) -> dict[str, str] | None:
-        """``trace_id`` and ``span_id`` as hex, or None where the span is not sampled."""
+    def exemplar(self) -> SpanIds | None:
+        """Its trace id and span id, or None where the span is not sampled."""
 
 
 class Recorder(Protocol):

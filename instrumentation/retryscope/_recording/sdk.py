@@ -25,6 +25,7 @@ from opentelemetry.trace import (
 )
 
 from retryscope import semconv
+from retryscope._prometheus.cells import SpanIds
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope._recording.stacktrace import format_stacktrace, qualified_name
 from retryscope._recording.suppression import suppressed
@@ -75,11 +76,11 @@ class _TracerSpan:
         return self.span.get_span_context()
 
     @property
-    def exemplar(self) -> dict[str, str] | None:
+    def exemplar(self) -> SpanIds | None:
         context = self.span.get_span_context()
         if not (context.trace_flags & 1 and self.span.is_recording()):
             return None
-        return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+        return context.trace_id, context.span_id
 
 
 _innermost: ContextVar[_TracerSpan | None] = ContextVar("resilience_span", default=None)

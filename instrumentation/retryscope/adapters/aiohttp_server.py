@@ -137,9 +137,8 @@ class _Request:
             raise
         finally:
             exemplar = span.exemplar if span is not None and kind else None
-            family: Histogram = self._telemetry.metrics.http_server_duration
-            child = family.labels(self._method, self._route, status, self._request.scheme, kind)
-            child.observe(self._loop.time() - self._started, exemplar)
+            labels = (self._method, self._route, status, self._request.scheme, kind)
+            self._telemetry.metrics.of_request(labels).observe(self._loop.time() - self._started, exemplar)
 
     def _span_name(self) -> str:
         method = "HTTP" if self._method == semconv.OTHER else self._method
