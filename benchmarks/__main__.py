@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from . import background, retries, sleepers_burst, sleepers_memory
+from . import background, counting, retries, scrapes, sleepers_burst, sleepers_memory
 from .receiver import running_receiver
 from .report import render, render_goals, write_json
 from .result import Result
@@ -23,6 +23,8 @@ GOALS: Final[Mapping[str, Measure]] = {
     "P1": retries.measure,
     "P4": sleepers_memory.measure,
     "P5": sleepers_burst.measure,
+    "P7": scrapes.measure,
+    "cells": counting.measure,
     "P8": background.measure,
 }
 

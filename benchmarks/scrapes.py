@@ -1,0 +1,147 @@
+"""P7: a scrape of 10,000 series, to ``prometheus_client``'s ``generate_latest``.
+
+The registry is that of the library with as many declared operations as have 10,000 series, rendered as
+OpenMetrics with exemplars, as Prometheus asks for it. Before a scrape something has happened: in every series
+that there is (``all``), in those of every tenth operation (``tenth``), or in none (``none``). Each
+scrape of a pair sees the same.
+
+CPU is that of the whole process. ``held`` is the CPU that the event loop's thread has used between two turns
+of the loop, at most: the longest that others had to wait, without what other processes took away.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from retryscope import Operation
+from retryscope.exposition import Exposition
+from retryscope.metrics import SERIES_PER_OPERATION, Metrics, OperationMetrics, metrics_for
+
+from .goals import Goal
+from .receiver import Receiver
+from .result import Column, Result
+from .rounds import Sample, interleave
+
+_ACCEPT = "application/openmetrics-text; version=1.0.0"
+_IDS = (0x0AF7651916CD43DD8448EB211C80319C, 0x00F067AA0BA902B7)
+_CHANGED = {"all": 1, "tenth": 10, "none": 0}
+"""Of how many operations the first has something counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large the registry is, and how often a sample scrapes it."""
+
+    series: int = 10_000
+    scrapes: int = 3
+
+
+def declared(series: int) -> tuple[CollectorRegistry, list[OperationMetrics]]:
+    """A registry with at least that many series, and the metrics of its operations."""
+    registry = CollectorRegistry()
+    metrics: Metrics = metrics_for(registry)
+    number = -(-series // SERIES_PER_OPERATION)
+    operations = (Operation(f"scraped_{each}", workflow=f"scraped_{each % 5}") for each in range(number))
+    return registry, [metrics.of(operation) for operation in operations]
+
+
+def happen(operations: Sequence[OperationMetrics], rng: random.Random) -> None:
+    """Something is counted in every family and label set of these."""
+    for each in operations:
+        for outcome in each._durations:
+            each.started()
+            each.ended(outcome, rng.expovariate(1.0), rng.randint(1, 5), _IDS)
+        for outcome, error in list(each._attempts):
+            each.attempt(outcome, error, rng.expovariate(1.0), None if outcome == "success" else _IDS)
+        for reason in each._giveups:
+            each.gave_up(reason, _IDS)
+        for cause in each._cancellations:
+            each.cancelled(cause)
+        for cleaned in each._cleanup:
+            each.cleaned_up(cleaned, rng.expovariate(1.0), _IDS)
+        each.backoff(rng.expovariate(1.0))
+
+
+class _Held:
+    """The longest that the loop's thread worked between two turns."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+
+    async def watch(self) -> None:
+        last = time.thread_time()
+        while True:
+            await asyncio.sleep(0)
+            now = time.thread_time()
+            self.longest = max(self.longest, now - last)
+            last = now
+
+
+def measure(
+    receiver: Receiver,  # noqa: ARG001 - nothing is exported
+    *,
+    rounds: int,
+    rng: random.Random,
+    size: Size | None = None,
+) -> Result:
+    size = size or Size()
+    registry, operations = declared(size.series)
+    encode, _ = choose_encoder(_ACCEPT)
+    exposition = Exposition(registry)
+
+    async def by_client() -> bytes:
+        return encode(registry)
+
+    async def ours() -> bytes:
+        return (await exposition.render(_ACCEPT))[1]
+
+    ways: dict[str, Callable[[], Awaitable[bytes]]] = {"client": by_client, "ours": ours}
+
+    async def sample(variant: str) -> Sample:
+        way, _, changed = variant.partition(" ")
+        every = _CHANGED[changed]
+        held, cpu = _Held(), 0.0
+        for _ in range(size.scrapes):
+            if every:
+                happen(operations[::every], rng)
+            watching = asyncio.create_task(held.watch())
+            await asyncio.sleep(0)
+            started = time.process_time()
+            body = await ways[way]()
+            cpu += time.process_time() - started
+            await asyncio.sleep(0)
+            watching.cancel()
+            assert body.count(b"\n") > size.series
+        return {"cpu": cpu / size.scrapes, "held": held.longest}
+
+    assert asyncio.run(ours()) == encode(registry), "what is compared is not the same text"
+    exposition = Exposition(registry)  # the one before belongs to a loop that has ended
+    variants = [f"{way} {changed}" for changed in _CHANGED for way in ways]
+    with asyncio.Runner() as runner:
+        runner.run(ours())
+        taken = interleave(variants, lambda name: runner.run(sample(name)), rounds=rounds, rng=rng)
+
+    def goal(changed: str) -> Goal:
+        ratio = taken.ratio(f"ours {changed}", f"client {changed}", "cpu")
+        return Goal.of_ratio("P7", f"a scrape, changed: {changed}, to generate_latest", ratio, 0.15)
+
+    held = taken.ratio("ours all", "client all", "held")
+    return Result(
+        title=f"P7  a scrape of {sum(len(family.samples) for family in registry.collect()):,} series",
+        variants=tuple(variants),
+        columns=(
+            Column("cpu", "ms", ("client all",), scale=1e3),
+            Column("held", "held, ms", ("client all",), scale=1e3),
+        ),
+        rounds=taken,
+        goals=(
+            *(goal(changed) for changed in _CHANGED),
+            Goal.of_ratio("P7", "longest that it holds the event loop, to generate_latest", held, 0.02),
+        ),
+        notes=("OpenMetrics with exemplars; not compressed, which is done on a thread for either",),
+    )
