@@ -156,10 +156,10 @@ async def test_what_a_collector_raises_reaches_who_asked_and_not_who_asks_next(
 async def test_lines_of_few_formats_are_kept(registry: CollectorRegistry) -> None:
     """A client may ask for any version there will ever be."""
     mine = Exposition(registry)
-    for number in range(1, 6):
-        content_type, _ = await mine.render(f"application/openmetrics-text; version={number}.0.0")
-        assert f"version={number}.0.0" in content_type
-    assert len(mine._scrapers) == MOST_FORMATS
+    asked = [f"application/openmetrics-text; version={number}.0.0" for number in range(1, 6)]
+    formats = [choose_encoder(each)[1] for each in asked]  # an old client has one for all of them
+    assert [(await mine.render(each))[0] for each in asked] == formats
+    assert len(mine._scrapers) == min(MOST_FORMATS, len(set(formats)))
     kept = list(mine._scrapers.values())
     await mine.render("application/openmetrics-text; version=4.0.0")
     assert set(mine._scrapers.values()) == set(kept)
