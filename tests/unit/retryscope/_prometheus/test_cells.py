@@ -114,21 +114,6 @@ def test_what_is_no_number_is_in_no_bucket() -> None:
     assert b'took_seconds_sum{who="a"} NaN' in by_cells.exposed()[0]
 
 
-def test_who_collects_gets_the_exemplars_of_the_client() -> None:
-    """Tuples of its own type, as bridges and tests unpack them."""
-    ours = Ours()
-    ours.write("a", "counter", 1, (1, 2))
-    ours.write("a", "histogram", 0.2, (3, 4))
-    found = [
-        sample.exemplar
-        for family in ours.registry.collect()
-        for sample in family.samples
-        if sample.exemplar is not None
-    ]
-    assert [type(exemplar) for exemplar in found] == [Exemplar, Exemplar]
-    assert [exemplar.labels["span_id"] for exemplar in found] == ["0000000000000002", "0000000000000004"]
-
-
 @pytest.fixture
 def eager_switches() -> Iterator[None]:
     """Threads change as often as they can."""

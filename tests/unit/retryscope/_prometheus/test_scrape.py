@@ -13,7 +13,6 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
-from retryscope._prometheus import family_lines, text
 from retryscope._prometheus.cells import count_of, distribution_of
 from retryscope._prometheus.families import UndatedCounter, UndatedHistogram
 from retryscope._prometheus.scrape import Scraper, is_plain_registry, is_understood
@@ -62,25 +61,6 @@ def test_what_cells_count_is_in_it_with_its_exemplars(accept: str) -> None:
         distribution.observe(number / 2, (number, 2) if number else None)
         assert scrape(scraper) == encode(registry)
     assert (b'span_id="0000000000000002"' in scrape(scraper)) == (accept == OPENMETRICS)
-
-
-def test_a_line_is_written_again_only_where_its_value_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    registry = CollectorRegistry()
-    family = Gauge("a", "A", ["l"], registry=registry)
-    for number in range(100):
-        family.labels(str(number)).set(number)
-    scraper = scraper_of(registry)
-    scrape(scraper)
-    written: list[float] = []
-
-    def note(value: float) -> str:
-        written.append(value)
-        return repr(value)
-
-    monkeypatch.setattr("retryscope._prometheus.child_lines.number", note)
-    family.labels("7").set(7.5)
-    assert b'a{l="7"} 7.5\n' in scrape(scraper)
-    assert written == [7.5]
 
 
 def test_who_switches_created_off_sees_none_in_the_next_scrape() -> None:
@@ -148,30 +128,6 @@ def test_what_cannot_be_encoded_fails_in_every_scrape(accept: str) -> None:
                 scrape(scraper)
         else:
             assert b'c_total{l="x"} 1.0' in scrape(scraper)
-
-
-def test_a_family_that_makes_its_samples_in_its_own_way_is_asked() -> None:
-    """By class or by object; it may be in none of the values."""
-
-    class Doubled(Counter):
-        def _child_samples(self) -> Iterable[Sample]:
-            return [Sample("_total", {}, 2 * self._value.get())]
-
-    class Longer(Histogram):
-        def collect(self) -> Iterable[Metric]:
-            return [*super().collect(), Metric("more", "More", "gauge")]
-
-    registry = CollectorRegistry()
-    Doubled("a", "A", registry=registry).inc()
-    Longer("h", "H", registry=registry)
-    given_another_way: Any = Gauge("g", "G", registry=registry)
-    given_another_way.collect = lambda: [Metric("other", "Other", "gauge")]
-    encode, _ = choose_encoder("")
-    scraper = scraper_of(registry)
-    assert scrape(scraper) == encode(registry)
-    assert b"a_total 2.0" in scrape(scraper)
-    assert b"TYPE other gauge" in scrape(scraper)
-    assert b"TYPE more gauge" in scrape(scraper)
 
 
 def test_only_known_families_are_read_without_being_asked() -> None:
@@ -258,19 +214,3 @@ def test_lines_that_are_not_known_are_left_to_the_client() -> None:
         pass
     assert scraper.has_others
     assert b"c_total 1\n" in scrape(scraper)
-
-
-def test_the_heading_of_a_sample_that_is_not_repeated_is_not_understood() -> None:
-    """A client might write each series once only."""
-    written = Format(lambda registry: b"".join(sorted({m.name.encode() for m in registry.collect()})))
-    with pytest.raises(text.UnknownLinesError):
-        written.heading_at_the_end(Metric("a", "A", "counter"), b"", Sample("a_created", {}, 0.0))
-
-
-def test_samples_of_another_release_are_not_understood() -> None:
-    """A counter or a histogram with a sample more."""
-    form = Format(choose_encoder("")[0])
-    counter, histogram = Counter("c", "C", registry=None), Histogram("h", "H", registry=None)
-    for child, suffixes in ((counter, ["_total", "_rate"]), (histogram, ["_bucket", "_rate"])):
-        with pytest.raises(text.UnknownLinesError):
-            family_lines._lines(child, suffixes, suffixes, form)
