@@ -75,6 +75,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="run coroutine tests on loops that start tasks eagerly (Python 3.12 and later)",
     )
+    parser.addoption(
+        "--recorder",
+        choices=("auto", "fast", "sdk"),
+        help="what records spans in these tests, by RETRYSCOPE_RECORDER",
+    )
     parser.addoption("--uvloop", action="store_true", help="run coroutine tests on uvloop")
 
 
@@ -83,6 +88,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # looptime asks for the current loop before synchronous tests too. Up to Python 3.13 that makes one, which
     # nobody closes, as long as none was ever set.
     asyncio.set_event_loop(None)
+    if recorder := config.getoption("--recorder"):
+        os.environ["RETRYSCOPE_RECORDER"] = recorder
     clock.eager_tasks = bool(config.getoption("--eager-tasks"))
     clock.on_uvloop = bool(config.getoption("--uvloop"))
     if clock.eager_tasks or clock.on_uvloop:

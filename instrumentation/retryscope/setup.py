@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.util import Finalize, register_after_fork
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -19,8 +19,17 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from retryscope import semconv
 from retryscope._core.resend import ResendCount
+from retryscope._recording.choice import can_be_fast, recorder_for
 from retryscope._recording.collector_session import CollectorSession
-from retryscope._recording.environment import check_resource, is_disabled, otlp_options, positive_int, sampler
+from retryscope._recording.environment import (
+    RecorderChoice,
+    check_resource,
+    is_disabled,
+    otlp_options,
+    positive_int,
+    recorder_choice,
+    sampler,
+)
 from retryscope._recording.export import (
     BATCH_SIZE,
     EXPORT_TIMEOUT_MILLIS,
@@ -28,10 +37,12 @@ from retryscope._recording.export import (
     SCHEDULE_DELAY_MILLIS,
     ExportProcessor,
 )
+from retryscope._recording.fast.export import BATCH_SIZE as FAST_BATCH_SIZE
+from retryscope._recording.fast.export import FastExportProcessor
 from retryscope._recording.ids import OwnIds
 from retryscope._recording.recorder import NullRecorder, Recorder
 from retryscope._recording.resource import HashedOnce, service_name_of_environment
-from retryscope._recording.sdk import TracerRecorder
+from retryscope._recording.sender import Sender
 from retryscope._recording.telemetry import AttemptsAs, Telemetry, install, tracing_failure_counter
 from retryscope.fork import ForkedLock
 from retryscope.metrics import SERIES_PER_OPERATION, Metrics, metrics_for
@@ -44,8 +55,9 @@ _EXPORTER: Final = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 
 @dataclass(slots=True)
 class _Installed:
-    own_provider: TracerProvider | None
-    exporter: ExportProcessor | None
+    own_provider: TracerProvider | None = None
+    exporter: ExportProcessor | FastExportProcessor | None = None
+    fast: bool = False
 
 
 _setting_up: Final = ForkedLock()
@@ -71,6 +83,11 @@ def setup(
     ``OTEL_RESOURCE_ATTRIBUTES``, ``OTEL_TRACES_SAMPLER`` and, where ``OTEL_EXPORTER_OTLP_ENDPOINT`` or
     ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` is set, exports there over OTLP/HTTP (queue and batches by the
     ``OTEL_BSP_*`` variables). ``OTEL_SDK_DISABLED=true`` switches spans off; metrics stay.
+
+    Where the provider is the SDK's, spans are made by a recorder of our own, at a tenth of the cost, as the
+    provider's tracer would: its sampler, ids, limits, resource and processors are honoured.
+    ``RETRYSCOPE_RECORDER`` is ``auto``; with ``sdk`` the SDK makes them, with ``fast`` it is an error where
+    ours can't.
 
     Beyond that, and the metrics in ``registry``, nothing of the process is changed, except that the exporter
     logs each of its messages once, and that :func:`shutdown` is called when the interpreter ends: what is
@@ -145,16 +162,17 @@ def _set_up(
     if _installed is not None:
         raise RuntimeError("retryscope.setup() was called before; call shutdown() first")
     disabled = is_disabled()
+    choice = recorder_choice()
     metrics = metrics_for(registry)
     failed = tracing_failure_counter(metrics)
     recorder: Recorder
     if disabled:
         recorder = NullRecorder()
-        _installed = _Installed(None, None)
+        _installed = _Installed()
     else:
-        provider, _installed = _provider(tracer_provider, service_name, span_processors, metrics)
+        provider, _installed = _provider(tracer_provider, service_name, span_processors, metrics, choice)
         tracer = provider.get_tracer(semconv.SCOPE_NAME)
-        recorder = TracerRecorder(tracer, time_ns, failed)
+        recorder = recorder_for(tracer, _installed.fast, time_ns, failed)
     install(Telemetry(recorder, metrics, time_ns, _never_raising(is_failure, failed), attempts))
     if _installed.exporter is not None:
         register_after_fork(_installed.exporter, _send_at_the_end_of_a_child)
@@ -166,7 +184,7 @@ def _set_up(
     )
 
 
-def _send_at_the_end_of_a_child(_: ExportProcessor) -> None:
+def _send_at_the_end_of_a_child(_: ExportProcessor | FastExportProcessor) -> None:
     """A child of :mod:`multiprocessing` forgets what was registered with :mod:`atexit`."""
     Finalize(None, shutdown, exitpriority=0)
 
@@ -191,31 +209,35 @@ def _provider(
     service_name: str | None,
     processors: Iterable[SpanProcessor],
     metrics: Metrics,
+    choice: RecorderChoice,
 ) -> tuple[trace.TracerProvider, _Installed]:
     found = given or trace.get_tracer_provider()
     if given is None and (isinstance(found, trace.ProxyTracerProvider) or found is _made_global):
-        return _own_provider(service_name, processors, metrics)
+        return _own_provider(service_name, processors, metrics, choice)
+    fast = can_be_fast(choice, found.get_tracer(semconv.SCOPE_NAME))
     for processor in processors:
         if not isinstance(found, TracerProvider):
             raise TypeError(
                 f"span_processors need an OpenTelemetry SDK TracerProvider, got {described(found)}"
             )
         found.add_span_processor(processor)
-    return found, _Installed(None, None)
+    return found, _Installed(fast=fast)
 
 
 def _own_provider(
-    service_name: str | None, processors: Iterable[SpanProcessor], metrics: Metrics
+    service_name: str | None, processors: Iterable[SpanProcessor], metrics: Metrics, choice: RecorderChoice
 ) -> tuple[trace.TracerProvider, _Installed]:
     global _made_global
     check_resource()
     given = service_name is not None and not service_name_of_environment()
     named = {SERVICE_NAME: encodable(service_name)} if given and service_name else {}
+    options = otlp_options()
     sampled, resource = sampler(), HashedOnce(Resource.create(named))
-    exporter = _otlp_export(metrics)  # last: what raises leaves no thread behind
     provider = TracerProvider(
         sampler=sampled, resource=resource, shutdown_on_exit=False, id_generator=OwnIds()
     )
+    fast = can_be_fast(choice, provider.get_tracer(semconv.SCOPE_NAME))
+    exporter = None if options is None else _otlp_export(options, metrics, fast)
     for processor in (ResendCount(), *processors):
         provider.add_span_processor(processor)
     if exporter is not None:
@@ -223,23 +245,32 @@ def _own_provider(
     if _made_global is None:
         trace.set_tracer_provider(provider)
         _made_global = provider
-    return provider, _Installed(provider, exporter)
+    return provider, _Installed(provider, exporter, fast)
 
 
-def _otlp_export(metrics: Metrics) -> ExportProcessor | None:
-    options = otlp_options()
-    if options is None:
-        return None
+def _otlp_export(
+    options: dict[str, Any], metrics: Metrics, fast: bool
+) -> ExportProcessor | FastExportProcessor:
     # Unused by the SDK, which would yet log a stack trace about a wrong value.
     positive_int("OTEL_BSP_EXPORT_TIMEOUT", EXPORT_TIMEOUT_MILLIS)
     queue_size = positive_int("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE)
-    batch_size = positive_int("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(BATCH_SIZE, queue_size))
+    batch_size = positive_int(
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(FAST_BATCH_SIZE if fast else BATCH_SIZE, queue_size)
+    )
     if batch_size > queue_size:
         raise ValueError(
             f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be at most OTEL_BSP_MAX_QUEUE_SIZE, {queue_size},"
             f" got {batch_size}"
         )
     delay = positive_int("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MILLIS)
+    if fast:
+        return FastExportProcessor(
+            Sender(options),
+            metrics.dropped,
+            queue_size=queue_size,
+            batch_size=batch_size,
+            schedule_delay_millis=delay,
+        )
     session = CollectorSession()
     processor = ExportProcessor(
         OTLPSpanExporter(session=session, **options),

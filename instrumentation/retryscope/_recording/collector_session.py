@@ -58,7 +58,9 @@ class CollectorSession(requests.Session):
                 raise AnswerError(f"status {response.status_code}, a redirect, which is not followed")
             response._content = b""
             if response.status_code < 300:
-                self._understand(response, self._read(response, deadline))
+                body = self._read(response, deadline)
+                if rejected := rejected_spans(response.headers.get("Content-Type", ""), body):
+                    self.on_rejected(rejected)
         finally:
             # What was read to its end keeps its connection; of anything else nothing more is read.
             response.close()
@@ -74,16 +76,23 @@ class CollectorSession(requests.Session):
                 raise AnswerError("the answer did not end in time")
         return body
 
-    def _understand(self, response: requests.Response, body: bytes) -> None:
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind == "text/html":
-            raise AnswerError("the answer is a web page: there is no collector at this address")
-        try:
-            rejected = _rejected(kind, body)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise AnswerError(f"the answer is no {kind}") from error
-        if rejected > 0:
-            self.on_rejected(rejected)
+
+def rejected_spans(content_type: str, body: bytes) -> int:
+    """How many spans a collector has taken a request without, by the answer to it.
+
+    >>> rejected_spans("application/json", b'{"partialSuccess": {"rejectedSpans": "2"}}')
+    2
+
+    Raises:
+        AnswerError: It is no collector's.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "text/html":
+        raise AnswerError("the answer is a web page: there is no collector at this address")
+    try:
+        return max(_rejected(kind, body), 0)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise AnswerError(f"the answer is no {kind}") from error
 
 
 def _rejected(kind: str, body: bytes) -> int:

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, cast, get_args
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -22,6 +22,9 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased,
 MAX_TIMEOUT: Final = 3600.0
 """Of a request to the collector, in seconds; OpenTelemetry's specification counts it in milliseconds."""
 MAX_INT: Final = 2**31 - 1
+
+RecorderChoice = Literal["auto", "fast", "sdk"]
+"""What records spans: our own ones where that can be done, or else; or the SDK's."""
 
 _SAMPLERS: Final[dict[str, Sampler]] = {
     "always_on": ALWAYS_ON,
@@ -44,6 +47,15 @@ def otlp_variable(name: str) -> tuple[str, str]:
     if not variable(full_name):
         full_name = f"OTEL_EXPORTER_OTLP_{name}"
     return full_name, variable(full_name)
+
+
+def recorder_choice() -> RecorderChoice:
+    """That of ``RETRYSCOPE_RECORDER``."""
+    value = variable("RETRYSCOPE_RECORDER", "auto").lower()
+    for choice in get_args(RecorderChoice):
+        if value == choice:
+            return cast(RecorderChoice, choice)
+    raise ValueError(f"RETRYSCOPE_RECORDER must be 'auto', 'fast' or 'sdk', got {value[:40]!r}")
 
 
 def is_disabled() -> bool:

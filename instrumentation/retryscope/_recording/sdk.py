@@ -7,13 +7,10 @@ API (a generator each) are left alone. Times are given explicitly, so that a tes
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 
-from opentelemetry.context import Context, attach, get_current
 from opentelemetry.trace import (
     INVALID_SPAN,
     Link,
-    NonRecordingSpan,
     Span,
     SpanContext,
     SpanKind,
@@ -21,91 +18,15 @@ from opentelemetry.trace import (
     StatusCode,
     Tracer,
     get_current_span,
-    set_span_in_context,
 )
 
 from retryscope import semconv
-from retryscope._prometheus.cells import SpanIds
+from retryscope._recording.current import StartedSpan, settle
 from retryscope._recording.recorder import Attributes, OpenSpan
-from retryscope._recording.stacktrace import format_stacktrace, qualified_name
+from retryscope._recording.stacktrace import exception_attributes
 from retryscope._recording.suppression import suppressed
-from retryscope.outcome import message_of
 
 _CANCELLED_BY = {semconv.LINK_KIND: semconv.LINK_CANCELLED_BY}
-
-
-class _TracerSpan:
-    """A span, and what is current again after it.
-
-    Attributes:
-        span: It.
-        before: The context that was current before it, or would be if nothing had ended since.
-        around: The span around it, of this library's, that has not ended.
-        ended: It has ended: nobody's parent any more, in whatever context it was left.
-    """
-
-    __slots__ = ("around", "before", "ended", "span")
-
-    def __init__(self, span: Span) -> None:
-        self.span = span
-        self.before: Context | None = None
-        self.around: _TracerSpan | None = None
-        self.ended = False
-
-    def make_current(self, around: _TracerSpan | None) -> None:
-        """Until :meth:`end` what begins here begins below it; ``around`` is the innermost before it."""
-        self.around = around
-        self.before = get_current()
-        attach(set_span_in_context(self.span, self.before))
-        _innermost.set(self)
-
-    def end(self) -> None:
-        """It has ended, wherever: what was current before it is so again here, if it was."""
-        self.ended = True
-        if self.before is not None:
-            self._forget_ended()
-            _settle()
-
-    def _forget_ended(self) -> None:
-        # Else tasks that start each other would keep all before them.
-        while self.around is not None and self.around.ended:
-            self.before, self.around = self.around.before, self.around.around
-
-    @property
-    def context(self) -> SpanContext:
-        return self.span.get_span_context()
-
-    @property
-    def exemplar(self) -> SpanIds | None:
-        context = self.span.get_span_context()
-        if not (context.trace_flags & 1 and self.span.is_recording()):
-            return None
-        return context.trace_id, context.span_id
-
-
-_innermost: ContextVar[_TracerSpan | None] = ContextVar("resilience_span", default=None)
-
-
-def _settle() -> _TracerSpan | None:
-    """See to it that no ended span of this library is current here; the innermost that has not ended.
-
-    No token is reset: a block may end in another context than the one it began in, as a fixture or an
-    abandoned generator does, or after one that began later, as generators do that are consumed in turn.
-    """
-    innermost = _innermost.get()
-    if innermost is None or not innermost.ended:
-        return innermost
-    innermost._forget_ended()
-    current = get_current_span()
-    if innermost.before is not None and (current is innermost.span or _has_ended(current)):
-        attach(innermost.before)
-    _innermost.set(innermost.around)
-    return innermost.around
-
-
-def _has_ended(span: Span) -> bool:
-    """Whether it was recorded once: one that comes from elsewhere, was not sampled or is none never was."""
-    return not span.is_recording() and not isinstance(span, NonRecordingSpan)
 
 
 class TracerRecorder:
@@ -135,9 +56,9 @@ class TracerRecorder:
     ) -> OpenSpan:
         """Start a span under the current one."""
         if suppressed():
-            return _TracerSpan(INVALID_SPAN)
+            return StartedSpan(INVALID_SPAN)
         try:
-            around = _settle()
+            around = settle()
             span = self._start_span(
                 name,
                 kind=SpanKind.SERVER if server else SpanKind.INTERNAL,
@@ -145,13 +66,13 @@ class TracerRecorder:
                 links=(Link(cancelled_by, _CANCELLED_BY),) if cancelled_by is not None else None,
                 start_time=self._time_ns(),
             )
-            started = _TracerSpan(span)
+            started = StartedSpan(span)
             if current:
                 started.make_current(around)
             return started
         except Exception as failure:
             self._on_failure(failure)
-            return _TracerSpan(INVALID_SPAN)
+            return StartedSpan(INVALID_SPAN)
 
     def current(self) -> SpanContext:
         """Ids of the current span."""
@@ -169,11 +90,7 @@ class TracerRecorder:
         if not _unwrap(span).is_recording():
             return
         try:
-            attributes = {
-                semconv.EXCEPTION_TYPE: qualified_name(error),
-                semconv.EXCEPTION_MESSAGE: message_of(error),
-                semconv.EXCEPTION_STACKTRACE: format_stacktrace(error),
-            }
+            attributes = exception_attributes(error)
         except Exception as failure:
             self._on_failure(failure)
         else:
@@ -194,7 +111,7 @@ class TracerRecorder:
         failure: str | None = None,
     ) -> None:
         """End the span; its parent is current again where it was current."""
-        assert isinstance(span, _TracerSpan)
+        assert isinstance(span, StartedSpan)
         span.end()
         try:
             target = span.span
@@ -207,5 +124,5 @@ class TracerRecorder:
 
 
 def _unwrap(span: OpenSpan) -> Span:
-    assert isinstance(span, _TracerSpan)
+    assert isinstance(span, StartedSpan)
     return span.span

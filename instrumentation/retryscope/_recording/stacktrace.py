@@ -7,6 +7,7 @@ from contextlib import suppress
 from types import CodeType, TracebackType
 from typing import Final
 
+from retryscope import semconv
 from retryscope.foreign import ATTRIBUTES, TRACEBACK, cause_of
 from retryscope.outcome import message_of
 from retryscope.printable import capped, encodable, shown
@@ -18,6 +19,15 @@ _SPECIAL = (BaseExceptionGroup, SyntaxError, NameError, AttributeError, ImportEr
 """Printed with more than frames and a message: members, the source text, a suggestion."""
 _Key = tuple[tuple[CodeType, int], ...]
 _frames: dict[_Key, str] = {}
+
+
+def exception_attributes(error: BaseException) -> dict[str, str]:
+    """What the event of an exception says."""
+    return {
+        semconv.EXCEPTION_TYPE: qualified_name(error),
+        semconv.EXCEPTION_MESSAGE: message_of(error),
+        semconv.EXCEPTION_STACKTRACE: format_stacktrace(error),
+    }
 
 
 def format_stacktrace(error: BaseException) -> str:

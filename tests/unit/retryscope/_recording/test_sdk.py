@@ -259,7 +259,7 @@ def test_an_exception_that_cannot_be_formatted_is_counted_and_the_span_ends(
     def broken(error: BaseException) -> str:
         raise RecursionError
 
-    monkeypatch.setattr("retryscope._recording.sdk.format_stacktrace", broken)
+    monkeypatch.setattr("retryscope._recording.stacktrace.format_stacktrace", broken)
     assert (
         run(settle(retry(PRICE, RetryPolicy(max_attempts=1))(failer(ConnectionError())))).outcome
         == "exhausted"
@@ -287,7 +287,7 @@ def test_a_broken_clock_is_counted() -> None:
 def test_a_span_that_does_not_record_formats_no_stack_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     """An unsampled failure costs next to nothing."""
     recorder = TracerRecorder(trace.NoOpTracer(), lambda: 1, unexpected)
-    monkeypatch.setattr("retryscope._recording.sdk.format_stacktrace", pytest.fail)
+    monkeypatch.setattr("retryscope._recording.stacktrace.format_stacktrace", pytest.fail)
     span = recorder.start("task price", {}, current=False)
     recorder.exception(span, ConnectionError())
     recorder.link(span, SpanContext(1, 2, is_remote=False))

@@ -1,0 +1,169 @@
+"""Attributes as OTLP protobuf: what repeats is encoded once.
+
+The SDK's encoder builds a message object for each value, ten times the cost of the span itself. Operation,
+workflow, outcome and attempt number are the same few pairs in every span: their bytes are remembered.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from struct import Struct
+from typing import Any, Final, NoReturn
+
+from retryscope import semconv
+
+OF_SPAN: Final = b"\x4a"
+OF_EVENT: Final = b"\x1a"
+OF_LINK: Final = b"\x22"
+OF_RESOURCE: Final = b"\x0a"
+OF_SCOPE: Final = b"\x1a"
+"""Tags of a key-value pair, by what it belongs to."""
+
+PLAIN: Final = frozenset({str, int, float, bool})
+"""Types whose values can't be changed by whoever keeps them, and need no cleaning."""
+
+_MAX_PAIRS: Final = 4096
+_LONGEST_REMEMBERED: Final = 64
+_NEVER_TWICE: Final = frozenset(
+    {
+        semconv.EXCEPTION_MESSAGE,
+        semconv.EXCEPTION_STACKTRACE,
+        semconv.TASK_NAME,
+        semconv.URL_PATH,
+    }
+)
+"""Keys whose values would only push out those that do repeat."""
+
+_DOUBLE: Final = Struct("<cd").pack
+_INT64: Final = range(-(2**63), 2**63)
+_LOW_64: Final = (1 << 64) - 1
+
+_log = logging.getLogger("retryscope")
+
+
+def varint(number: int) -> bytes:
+    """A number >= 0 in base 128.
+
+    >>> varint(300).hex()
+    'ac02'
+    """
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+VARINTS: Final = [varint(number) for number in range(4096)]
+
+
+def sized(tag: bytes, content: bytes) -> bytes:
+    """A field of variable length.
+
+    >>> sized(bytes([10]), b"name").hex()
+    '0a046e616d65'
+    """
+    size = len(content)
+    return tag + (VARINTS[size] if size < 4096 else varint(size)) + content
+
+
+def text(value: str) -> bytes:
+    """As UTF-8, also where half a character stands alone: the SDK would lose the whole batch with it."""
+    return value.encode("utf-8", "backslashreplace")
+
+
+class AttributeSet(dict[str, Any]):
+    """Attributes that many spans have. They are encoded once, and can't be changed.
+
+    >>> AttributeSet({"resilience.outcome": "success"})["resilience.outcome"]
+    'success'
+    """
+
+    __slots__ = ("_encoded",)
+
+    def __init__(self, pairs: Mapping[str, str | int | float | bool]) -> None:
+        super().__init__(pairs)
+        self._encoded: bytes | None = None
+
+    @property
+    def encoded(self) -> bytes:
+        """As attributes of a span."""
+        if self._encoded is None:
+            self._encoded = _joined(OF_SPAN, self)
+        return self._encoded
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("these attributes can't be changed: many spans have them")
+
+    __setitem__ = __delitem__ = __ior__ = update = pop = popitem = setdefault = clear = _refuse
+
+
+def encode_attributes(tag: bytes, pairs: Mapping[str, Any] | None) -> bytes:
+    """Key-value pairs; one that can't be encoded is left out, as the SDK does."""
+    if not pairs:
+        return b""
+    if tag is OF_SPAN and type(pairs) is AttributeSet:
+        return pairs.encoded
+    return _joined(tag, pairs)
+
+
+def _joined(tag: bytes, pairs: Mapping[str, Any]) -> bytes:
+    try:
+        return b"".join([_pair(tag, key, value) for key, value in pairs.items()])
+    except Exception:
+        return b"".join([_pair_or_nothing(tag, key, value) for key, value in pairs.items()])
+
+
+def _pair_or_nothing(tag: bytes, key: str, value: Any) -> bytes:
+    try:
+        return _pair(tag, key, value)
+    except Exception:
+        _log.warning("attribute %s is left out: it can't be encoded", key, exc_info=True)
+        return b""
+
+
+_pairs: dict[tuple[bytes, str, Any, type], bytes] = {}
+
+
+def _pair(tag: bytes, key: str, value: Any) -> bytes:
+    kind = type(value)
+    # The type is part of the key, as 1, 1.0 and True are equal. Floats are as good as never the same twice.
+    if (kind is str and (len(value) > _LONGEST_REMEMBERED or key in _NEVER_TWICE)) or (
+        kind is not str and kind is not int and kind is not bool
+    ):
+        return _encoded_pair(tag, key, value)
+    known = _pairs.get((tag, key, value, kind))
+    if known is None:
+        if len(_pairs) >= _MAX_PAIRS:  # somebody's values are many: those that repeat are soon back
+            _pairs.clear()
+        known = _pairs[tag, key, value, kind] = _encoded_pair(tag, key, value)
+    return known
+
+
+def _encoded_pair(tag: bytes, key: str, value: Any) -> bytes:
+    return sized(tag, sized(b"\x0a", text(key)) + sized(b"\x12", _any_value(value)))
+
+
+def _any_value(value: Any) -> bytes:
+    if isinstance(value, str):
+        return sized(b"\x0a", text(value))
+    if isinstance(value, bool):
+        return b"\x10\x01" if value else b"\x10\x00"
+    if isinstance(value, int):
+        if value not in _INT64:
+            raise ValueError(f"{value} has more than 64 bits")
+        return b"\x18" + varint(value & _LOW_64)
+    if isinstance(value, float):
+        return _DOUBLE(b"\x21", value)
+    if isinstance(value, bytes):
+        return sized(b"\x3a", value)
+    if value is None:
+        return b""
+    if isinstance(value, Sequence):
+        return sized(b"\x2a", b"".join([sized(b"\x0a", _any_value(each)) for each in value]))
+    if isinstance(value, Mapping):
+        pairs = [_encoded_pair(b"\x0a", str(key), each) for key, each in value.items()]
+        return sized(b"\x32", b"".join(pairs))
+    raise TypeError(f"a {type(value).__qualname__} is no value of an attribute")
