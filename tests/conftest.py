@@ -77,7 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--recorder",
-        choices=("auto", "fast", "sdk"),
+        choices=("auto", "sdk"),
         help="what records spans in these tests, by RETRYSCOPE_RECORDER",
     )
     parser.addoption("--uvloop", action="store_true", help="run coroutine tests on uvloop")

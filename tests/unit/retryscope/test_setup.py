@@ -57,7 +57,8 @@ class FakeOtlp(SpanExporter):
 
 @pytest.fixture
 def otlp(monkeypatch: pytest.MonkeyPatch) -> list[FakeOtlp]:
-    """An endpoint is configured; the exporters that are made."""
+    """An endpoint is configured, and the SDK records; the exporters that are made."""
+    monkeypatch.setenv("RETRYSCOPE_RECORDER", "sdk")
     FakeOtlp.made.clear()
     monkeypatch.setattr(SETUP, "OTLPSpanExporter", FakeOtlp)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
