@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPResponse
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -67,7 +67,7 @@ class Transport(Protocol):
         Raises:
             AnswerError: What answered is no collector.
             OSError: It can't be reached, or does not answer in time. That of ``requests`` is one, too.
-            HTTPException: What it says is not HTTP.
+            Exception: Of the client: what it says is not HTTP.
         """
 
     def close(self) -> None:
@@ -210,7 +210,7 @@ class PlainTransport:
         try:
             try:
                 response = self._ask(body, timeout)
-            except (ConnectionError, HTTPException):
+            except ConnectionError:
                 if not kept:
                     raise
                 # A collector closes a connection on which nothing has come for a while.
@@ -241,6 +241,9 @@ class PlainTransport:
                 raise AnswerError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
             if self._monotonic() > deadline:
                 raise AnswerError("the answer did not end in time")
+        if response.length:
+            raise AnswerError("the answer was cut off")
+        response.close()  # else the connection waits for more of it
         return Answer(
             response.status, retry_after, rejected_spans(response.getheader("Content-Type", ""), body)
         )

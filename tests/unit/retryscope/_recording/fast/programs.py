@@ -31,7 +31,7 @@ from tests.support.recorded import recording
 from tests.unit.retryscope.helpers import PRICE, STOCK, only_declared
 
 
-class Trouble(Exception):
+class TroubleError(Exception):
     """What the programs raise."""
 
 
@@ -175,7 +175,7 @@ async def _one(node: Node, tracer: trace.Tracer) -> None:
     if not node.inside:
         await _touch(node)
         return
-    with suppress(Trouble, TimeoutError, ExceptionGroup):
+    with suppress(TroubleError, TimeoutError, ExceptionGroup):
         match node.kind:
             case "step":
                 async with step(PRICE):
@@ -184,7 +184,7 @@ async def _one(node: Node, tracer: trace.Tracer) -> None:
                 async with workflow("checkout", attributes=node.values[0]):
                     await inside()
             case "retry":
-                failures = [Trouble("busy") for _ in range(node.values[0])]
+                failures = [TroubleError("busy") for _ in range(node.values[0])]
 
                 async def flaky() -> None:
                     await inside()
@@ -243,7 +243,7 @@ async def _touch(node: Node) -> None:
         case "end":
             span.end(*node.values)
         case "raise":
-            raise Trouble("an error")
+            raise TroubleError("an error")
         case "sleep":
             await asyncio.sleep(2)
 
@@ -312,6 +312,6 @@ def kept_of(
     provider.add_span_processor(kept)
     with only_declared(PRICE, STOCK), pytest.MonkeyPatch.context() as patch:
         patch.setenv("RETRYSCOPE_RECORDER", recorder)
-        with recording(provider=provider, attempts=attempts), suppress(Trouble, ExceptionGroup):
+        with recording(provider=provider, attempts=attempts), suppress(TroubleError, ExceptionGroup):
             run(_all(program, provider.get_tracer("other", "1.0", "https://other")))
     return kept
