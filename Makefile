@@ -37,6 +37,8 @@ test: lint ## Set up .venv, run every check and every test
 	then .venv/bin/pytest $(parallel) --eager-tasks $(units); \
 	else echo 'skipped: tasks can start eagerly from Python 3.12 on, and this is' "$$(.venv/bin/python -V)"; fi
 
+	$(heading) "pytest: unit tests of the library on the SDK's recorder"
+	@.venv/bin/pytest $(parallel) --recorder sdk tests/unit/retryscope
 	$(heading) 'pytest: unit tests of the library on uvloop'
 	@.venv/bin/pytest $(parallel) --uvloop tests/unit/retryscope
 

@@ -14,8 +14,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 
 import retryscope
 from retryscope import setup, shutdown, step
+from retryscope._recording.fast.export import FastExportProcessor
 from retryscope._recording.telemetry import install
 from tests.support.clock import run
+from tests.support.otlp_receiver import otlp_receiver
 from tests.support.polling import LIMIT
 from tests.support.recorded import Recorded, SpanLog
 from tests.unit.retryscope.conftest import SETUP, Global
@@ -451,6 +453,7 @@ def test_setup_leaves_the_metrics_of_the_rest_of_the_process_as_they_are() -> No
 
 def test_after_shutdown_nothing_of_setup_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """The exporter's logger is as it was, however often it was set up."""
+    monkeypatch.setenv("RETRYSCOPE_RECORDER", "sdk")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     logger = logging.getLogger("opentelemetry.exporter.otlp.proto.http.trace_exporter")
     before = list(logger.filters)
@@ -527,3 +530,69 @@ def test_a_status_rule_that_raises_does_not_take_the_place_of_the_callers_error(
     in_flight = {"workflow": "checkout", "operation": "price"}
     assert registry.get_sample_value("resilience_operations_in_flight", in_flight) == 0
     assert registry.get_sample_value("resilience_telemetry_failures_total", {"part": "tracing"}) == 1
+
+
+@pytest.mark.parametrize("recorder", ["fast", "sdk"])
+def test_spans_of_ours_and_of_others_arrive_at_the_collector(
+    api: Global, monkeypatch: pytest.MonkeyPatch, recorder: str
+) -> None:
+    """By one queue, under one resource, with either recorder; the shutdown sends what waits."""
+    registry = CollectorRegistry()
+    monkeypatch.setenv("RETRYSCOPE_RECORDER", recorder)
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test")
+    with otlp_receiver() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+        retryscope.setup(service_name="shop", registry=registry)
+        with api.provider.get_tracer("others").start_as_current_span("theirs"):
+            one_span()
+        shutdown()
+        spans = {span.name: span for span in receiver.spans()}
+        assert receiver.requests == 1
+    assert spans["task price"].parent_id == spans["theirs"].span_id
+    assert {span.resource["service.name"] for span in spans.values()} == {"shop"}
+    assert {span.resource["deployment.environment"] for span in spans.values()} == {"test"}
+    assert value_of(Recorded(registry), "resilience_telemetry_dropped_spans_total") == 0
+
+
+def test_a_collector_that_refuses_is_counted_with_the_faster_recorder_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And named once."""
+    registry = CollectorRegistry()
+    monkeypatch.setenv("RETRYSCOPE_RECORDER", "fast")
+    with otlp_receiver() as receiver:
+        receiver.status = 400
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        retryscope.setup(registry=registry)
+        one_span()
+        shutdown()
+    assert (
+        value_of(Recorded(registry), "resilience_telemetry_dropped_spans_total", reason="export_failed") == 1
+    )
+    assert caplog.messages[0] == "the collector has not taken a request: status 400"
+
+
+def test_queue_batches_and_delay_of_the_faster_export_come_from_the_same_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Batches of their own default."""
+    made: list[dict[str, int]] = []
+
+    class Noted(FastExportProcessor):
+        def __init__(self, sender: Any, on_drop: Any, **options: int) -> None:
+            made.append(options)
+            super().__init__(sender, on_drop, **options)
+
+    monkeypatch.setattr(SETUP, "FastExportProcessor", Noted)
+    monkeypatch.setenv("RETRYSCOPE_RECORDER", "fast")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    retryscope.setup(registry=CollectorRegistry())
+    shutdown()
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "300")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+    retryscope.setup(registry=CollectorRegistry())
+    assert made == [
+        {"queue_size": 20_000, "batch_size": 2_048, "schedule_delay_millis": 1_000},
+        {"queue_size": 300, "batch_size": 300, "schedule_delay_millis": 50},
+    ]

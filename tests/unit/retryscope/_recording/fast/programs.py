@@ -145,13 +145,15 @@ blocks = st.one_of(
 def _around(inside: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     # Once each: a strategy's repr() shows all that it is made of.
     return st.builds(
-        lambda block, nodes: Node(*block, tuple(nodes)), blocks, st.lists(inside, min_size=1, max_size=3)
+        lambda block, nodes: Node(block[0], block[1], tuple(nodes)),
+        blocks,
+        st.lists(inside, min_size=1, max_size=3),
     )
 
 
 programs = st.lists(st.recursive(touches, _around, max_leaves=12), min_size=1, max_size=3).map(tuple)
 
-limits = st.builds(
+limits: st.SearchStrategy[dict[str, int | None]] = st.builds(
     dict,
     max_span_attributes=st.sampled_from([None, 0, 1, 3, 128]),
     max_events=st.sampled_from([None, 0, 1, 128]),

@@ -1,4 +1,4 @@
-"""Export of encoded spans: bounded by spans and bytes, every drop counted, the first of each reason logged."""
+"""Export of encoded spans: bounded by spans and bytes, every drop counted, the first of each reason told."""
 
 import logging
 import os

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import NoOpTracer, SpanContext, get_current_span
 
 from retryscope._recording.fast.recorder import FastRecorder
@@ -79,13 +79,14 @@ def test_a_tracer_that_was_switched_off_makes_none(monkeypatch: pytest.MonkeyPat
 def test_spans_are_counted_for_the_sdks_own_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where these are wanted."""
     counts: list[str] = []
+
+    def count(parent: SpanContext | None, decision: Decision) -> Callable[[], None]:
+        counts.append(decision.name)
+        return lambda: counts.append("end")
+
     with fast() as (recorder, _, _):
         monkeypatch.setattr(recorder, "_roots_sampled", False)
-        monkeypatch.setattr(
-            recorder,
-            "_count",
-            lambda parent, decision: counts.append(decision.name) or (lambda: counts.append("end")),
-        )
+        monkeypatch.setattr(recorder, "_count", count)
         recorder.end(recorder.start("task price", {}), {})
     assert counts == ["RECORD_AND_SAMPLE", "end"]
 
