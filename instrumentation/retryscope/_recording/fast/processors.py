@@ -49,5 +49,7 @@ class Processors:
 
 def _overriding(processors: Sequence[SpanProcessor], name: str) -> tuple[Callable[..., object], ...]:
     idle = getattr(SpanProcessor, name, None)
+    if idle is None:  # an older release, which does not call it
+        return ()
     methods = [getattr(each, name) for each in processors if hasattr(each, name)]
     return tuple(method for method in methods if getattr(method, "__func__", None) is not idle)

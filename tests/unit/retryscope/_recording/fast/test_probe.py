@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from opentelemetry import context as context_api
-from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.trace import Tracer, TracerProvider
 from opentelemetry.trace import NoOpTracer
 
@@ -101,14 +100,22 @@ def test_an_interpreter_without_its_lock_is_one(monkeypatch: pytest.MonkeyPatch)
     assert "the interpreter's lock" in str(obstacle(tracer()))
 
 
-def test_who_counts_the_sdks_spans_is_asked_only_where_somebody_wants_to_know(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """``OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED``."""
-    assert counted_by(tracer()) is None
-    monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
-    provider = TracerProvider(shutdown_on_exit=False, meter_provider=NoOpMeterProvider())
-    it = provider.get_tracer("test")
-    assert isinstance(it, Tracer)
+class Counting:
+    def start_span(self, parent: object, decision: object) -> Callable[[], None]:
+        return lambda: None
+
+
+class NoOpTracerMetrics(Counting):
+    """As the SDK calls it where nobody wants to know."""
+
+
+def test_who_counts_the_sdks_spans_is_asked_only_where_somebody_wants_to_know() -> None:
+    """``OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED``; some releases always count."""
+    it = tracer()
+    it._tracer_metrics = Counting()
     assert counted_by(it) is not None
     assert obstacle(it) is None
+    it._tracer_metrics = NoOpTracerMetrics()
+    assert counted_by(it) is None
+    it._tracer_metrics = object()
+    assert "Tracer._tracer_metrics.start_span()" in str(obstacle(it))

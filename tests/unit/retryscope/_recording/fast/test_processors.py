@@ -43,8 +43,11 @@ def test_they_hear_of_each_span_as_from_the_sdk_also_those_that_come_late(kind: 
         ours = log[:]
         log.clear()
         provider.get_tracer("theirs").start_span("two").end()
-    assert ours == ["a start one", "a ending one False", "a end one", *log]
-    assert log == [f"{name} {what}" for what in ("start two", "ending two False", "end two") for name in "ab"]
+    calls = ["start {}", "ending {} False", "end {}"]
+    if not hasattr(SpanProcessor, "_on_ending"):  # an older release
+        del calls[1]
+    assert ours == [*(f"a {call.format('one')}" for call in calls), *log]
+    assert log == [f"{name} {call.format('two')}" for call in calls for name in "ab"]
 
 
 def test_those_that_do_nothing_are_not_called() -> None:

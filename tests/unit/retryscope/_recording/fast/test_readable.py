@@ -61,7 +61,7 @@ def test_its_json_is_the_sdks() -> None:
 
 def test_the_resource_is_that_of_the_process() -> None:
     """Which a fork changes."""
-    with fast() as (recorder, _, provider):
+    with fast() as (recorder, _, _):
         span = live(recorder.start("retry price", {}))
-        provider._update_resource(Resource({"process.pid": os.getpid()}))
+        recorder._tracer.resource = Resource({"process.pid": os.getpid()})
         assert span.resource.attributes["process.pid"] == os.getpid()
