@@ -15,36 +15,42 @@ class Processors:
         whole: What the SDK's tracer calls, which calls them.
 
     Attributes:
+        holder: Whose ``_span_processors`` are others than ``known`` when :meth:`refresh` is due.
+        known: Those that are called.
         on_start: What is called with a span that has started.
         on_ending: With one that ends.
         on_end: With one that has.
     """
 
-    __slots__ = ("_known", "_whole", "on_end", "on_ending", "on_start")
+    __slots__ = ("_whole", "holder", "known", "on_end", "on_ending", "on_start")
 
     def __init__(self, whole: SpanProcessor) -> None:
-        self._whole: Any = whole
-        self._known: tuple[SpanProcessor, ...] | None = None
+        self._whole = whole
+        self.holder: Any = self
+        self.known: tuple[SpanProcessor, ...] = ()
         self.on_start: tuple[Callable[..., object], ...] = ()
         self.on_ending: tuple[Callable[[Any], object], ...] = ()
         self.on_end: tuple[Callable[[ReadableSpan], object], ...] = ()
         self.refresh()
 
+    @property
+    def _span_processors(self) -> tuple[SpanProcessor, ...]:
+        """The same as the SDK's own has it."""
+        return self.known
+
     def refresh(self) -> None:
-        """Look whether one has been added."""
+        """Call those that there are now."""
         whole = self._whole
-        if type(whole) is SynchronousMultiSpanProcessor:
-            # A tuple, which is replaced when one is added. Where it has moved, `whole` calls them as ever.
-            processors = getattr(whole, "_span_processors", None)
+        # A tuple, which is replaced when one is added. Where it has moved, `whole` calls them as ever.
+        processors = getattr(whole, "_span_processors", None)
+        if type(whole) is SynchronousMultiSpanProcessor and type(processors) is tuple:
+            self.holder = whole
         else:
-            processors = None
-        if type(processors) is not tuple:
-            processors = (whole,) if self._known is None else self._known
-        if processors is not self._known:
-            self._known = processors
-            self.on_start = _overriding(processors, "on_start")
-            self.on_ending = _overriding(processors, "_on_ending")
-            self.on_end = _overriding(processors, "on_end")
+            processors = (whole,)
+        self.known = processors
+        self.on_start = _overriding(processors, "on_start")
+        self.on_ending = _overriding(processors, "_on_ending")
+        self.on_end = _overriding(processors, "on_end")
 
 
 def _overriding(processors: Sequence[SpanProcessor], name: str) -> tuple[Callable[..., object], ...]:

@@ -19,6 +19,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 UNSET: Final = Status(StatusCode.UNSET)
+_FLAGS: Final = tuple(TraceFlags(flags) for flags in range(4))
 
 
 class Source(Protocol):
@@ -167,7 +168,7 @@ class ReadableLiveSpan(ReadableSpan):
             if self.more is not None and self.more.context is not None:
                 context = self.more.context
             else:
-                context = SpanContext(self.trace_id, self.span_id, False, TraceFlags(self.flags))
+                context = SpanContext(self.trace_id, self.span_id, False, _FLAGS[self.flags])
             self._context = context
         return context
 

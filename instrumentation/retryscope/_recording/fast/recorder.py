@@ -36,6 +36,8 @@ from retryscope._recording.fast.span import LiveSpan, put
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope._recording.stacktrace import exception_attributes
 
+_INTERNAL: Final = SpanKind.INTERNAL
+_SERVER: Final = SpanKind.SERVER
 _SAMPLED: Final = 1
 _RANDOM: Final = int(getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
 _CANCELLED_BY: Final = {semconv.LINK_KIND: semconv.LINK_CANCELLED_BY}
@@ -102,19 +104,31 @@ class FastRecorder:
             before = self._context.get()
             if before.get(_SUPPRESS_INSTRUMENTATION_KEY):
                 return StartedSpan(INVALID_SPAN)
-            links = (Link(cancelled_by, _CANCELLED_BY),) if cancelled_by is not None else ()
-            kind = SpanKind.SERVER if server else SpanKind.INTERNAL
+            kind = _SERVER if server else _INTERNAL
             parent: Any = before.get(self._key)
+            # A call costs a fifth of all that is done here: what every span needs is in no method of its own.
+            if parent is None:
+                sampled = self._roots_sampled
+            else:
+                sampled = (
+                    type(parent) is LiveSpan
+                    and self._children_sampled
+                    and parent.flags & _SAMPLED
+                    and (parent.more is None or parent.more.context is None)
+                )
             if self._enabled is not None and not self._enabled():
                 started = StartedSpan(NonRecordingSpan(get_current_span().get_span_context()))
-            elif links or not self._is_sampled(parent):
+            elif not sampled or cancelled_by is not None:
+                links = (Link(cancelled_by, _CANCELLED_BY),) if cancelled_by is not None else ()
                 started = self._ask(name, kind, attributes, links)
             else:
+                ids = self._ids
                 if parent is None:
-                    trace_id, parent_id, flags = self._new_trace_id(), 0, self._random | _SAMPLED
+                    trace_id = (getrandbits(128) or 1) if ids is None else ids.generate_trace_id()
+                    parent_id, flags = 0, self._random | _SAMPLED
                 else:
                     trace_id, parent_id, flags = parent.trace_id, parent.span_id, parent.flags
-                span_id = self._new_span_id()
+                span_id = (getrandbits(64) or 1) if ids is None else ids.generate_span_id()
                 live = LiveSpan(
                     self, name, kind, trace_id, span_id, parent_id, flags, attributes, self._time_ns()
                 )
@@ -131,38 +145,18 @@ class FastRecorder:
             self._on_failure(failure)
             return StartedSpan(INVALID_SPAN)
 
-    def _is_sampled(self, parent: Any) -> bool:
-        """Whether it is, for certain, with no state of the trace to take over."""
-        if parent is None:
-            return self._roots_sampled
-        return (
-            type(parent) is LiveSpan
-            and self._children_sampled
-            and bool(parent.flags & _SAMPLED)
-            and (parent.more is None or parent.more.context is None)
-        )
-
-    def _new_trace_id(self) -> int:
-        if self._ids is not None:
-            return self._ids.generate_trace_id()
-        return getrandbits(128) or 1
-
-    def _new_span_id(self) -> int:
-        if self._ids is not None:
-            return self._ids.generate_span_id()
-        return getrandbits(64) or 1
-
     def _ask(self, name: str, kind: SpanKind, attributes: Attributes, links: Sequence[Link]) -> StartedSpan:
         """Start a span as the SDK's tracer does, step by step."""
-        tracer = self._tracer
+        tracer, ids = self._tracer, self._ids
         outer: SpanContext | None = get_current_span().get_span_context()
         if outer is None or not outer.is_valid:
-            outer, trace_id, random = None, self._new_trace_id(), self._random
+            outer, random = None, self._random
+            trace_id = (getrandbits(128) or 1) if ids is None else ids.generate_trace_id()
         else:
             trace_id, random = outer.trace_id, outer.trace_flags & _RANDOM
         result: Any = tracer.sampler.should_sample(None, trace_id, name, kind, attributes, links)
         flags = random | (_SAMPLED if result.decision.is_sampled() else 0)
-        span_id = self._new_span_id()
+        span_id = (getrandbits(64) or 1) if ids is None else ids.generate_span_id()
         context = SpanContext(trace_id, span_id, False, TraceFlags(flags), result.trace_state)
         ended = self._count(outer, result.decision) if self._count is not None else None
         if not result.decision.is_recording():
@@ -181,10 +175,13 @@ class FastRecorder:
 
     def _tell_of_start(self, live: LiveSpan) -> None:
         given = live.given
-        if not (self._no_length and _has_room(given, None, self._most_attributes) and _is_clean(given)):
+        most = self._most_attributes
+        if not (self._no_length and (most is None or len(given) <= most) and _is_clean(given)):
             live.bounded()
-        self._processors.refresh()
-        for on_start in self._processors.on_start:
+        processors = self._processors
+        if processors.holder._span_processors is not processors.known:
+            processors.refresh()
+        for on_start in processors.on_start:
             on_start(live, parent_context=None)
 
     def current(self) -> SpanContext:
@@ -197,7 +194,8 @@ class FastRecorder:
         try:
             if type(live) is not LiveSpan:
                 return
-            room = _has_room(attributes, None, self._most_event_attributes)
+            most = self._most_event_attributes
+            room = most is None or len(attributes) <= most
             if live.end_ns is None and self._no_event_length and room and _is_clean(attributes):
                 live.add_clean_event(name, time_ns or self._time_ns(), attributes)
             else:
@@ -225,7 +223,8 @@ class FastRecorder:
 
     def end(self, span: OpenSpan, attributes: Attributes, *, failure: str | None = None) -> None:
         """End the span; its parent is current again where it was current."""
-        started = cast(StartedSpan, span)
+        assert isinstance(span, StartedSpan)
+        started = span
         before, around = started.before, started.around
         if (
             before is not None
@@ -252,11 +251,11 @@ class FastRecorder:
             self._on_failure(error)
 
     def _add_final(self, live: LiveSpan, attributes: Attributes) -> None:
-        more = live.more
+        more, given, most = live.more, live.given, self._most_attributes
         if (
             (more is None or more.attributes is None)
-            and _has_room(live.given, attributes, self._most_attributes)
-            and live.given.keys().isdisjoint(attributes)
+            and (most is None or len(given) + len(attributes) <= most)
+            and given.keys().isdisjoint(attributes)
             and _is_clean(attributes)
         ):
             live.final = attributes
@@ -280,10 +279,6 @@ def _is_clean(attributes: Mapping[str, Any]) -> bool:
     if type(attributes) is AttributeSet:
         return True
     return "" not in attributes and PLAIN.issuperset(map(type, attributes.values()))
-
-
-def _has_room(given: Mapping[str, Any], final: Mapping[str, Any] | None, most: int | None) -> bool:
-    return most is None or len(given) + (0 if final is None else len(final)) <= most
 
 
 def _known_answers(sampler: object) -> tuple[bool, bool]:
