@@ -9,11 +9,12 @@ from retryscope._core.ending import Ending, explain
 from retryscope._core.execution import OperationExecution
 from retryscope._core.marks import is_cancel
 from retryscope._core.scope import Expiring, Scope
+from retryscope._recording.fast.attributes import AttributeSet
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope.outcome import Outcome, message_of
 
 _log = logging.getLogger("retryscope")
-_SUCCEEDED: Attributes = {semconv.OUTCOME: "success"}
+_SUCCEEDED: Attributes = AttributeSet({semconv.OUTCOME: "success"})
 
 
 class Attempt:

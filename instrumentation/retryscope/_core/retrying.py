@@ -16,12 +16,13 @@ from retryscope._core.ending import explain
 from retryscope._core.execution import Clock, OperationExecution, as_run_here, running_clock
 from retryscope._core.marks import is_cancel
 from retryscope._core.scope import Expiring, inherited_deadline
+from retryscope._recording.fast.attributes import AttributeSet
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope.operation import Operation
 from retryscope.outcome import GiveUpReason, Outcome, error_type, message_of
 
 _log = logging.getLogger("retryscope")
-_COMPLETED: Attributes = {semconv.OUTCOME: "success"}
+_COMPLETED: Attributes = AttributeSet({semconv.OUTCOME: "success"})
 _MAX_CACHED: Final = 32
 """Attempts whose attributes are kept: a retry without a limit must not keep them for each number."""
 
@@ -67,14 +68,17 @@ class RetrySpans:
         """Attributes of the retry's own span, built once per operation as it runs."""
         attributes = self._of_calls.get(operation)
         if attributes is None:
-            attributes = self._of_calls[operation] = {**operation.attributes, **self._max_attempts}
+            attributes = AttributeSet({**operation.attributes, **self._max_attempts})
+            self._of_calls[operation] = attributes
         return attributes
 
     def attributes_of_attempt(self, operation: Operation, number: int) -> Attributes:
         """Span attributes of an attempt, built once per operation as it runs and number."""
         attributes = self._of_attempts.get((operation, number))
         if attributes is None:
-            attributes = {**operation.attributes, semconv.ATTEMPT_NUMBER: number, **self._attempt_timeout}
+            attributes = AttributeSet(
+                {**operation.attributes, semconv.ATTEMPT_NUMBER: number, **self._attempt_timeout}
+            )
             if number <= _MAX_CACHED:
                 self._of_attempts[operation, number] = attributes
         return attributes

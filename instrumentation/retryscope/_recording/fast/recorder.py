@@ -107,6 +107,7 @@ class FastRecorder:
             kind = _SERVER if server else _INTERNAL
             parent: Any = before.get(self._key)
             # A call costs a fifth of all that is done here: what every span needs is in no method of its own.
+            sampled: object
             if parent is None:
                 sampled = self._roots_sampled
             else:
