@@ -7,12 +7,10 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.util import Finalize, register_after_fork
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -20,29 +18,18 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from retryscope import semconv
 from retryscope._core.resend import ResendCount
 from retryscope._recording.choice import can_be_fast, recorder_for
-from retryscope._recording.collector_session import CollectorSession
+from retryscope._recording.collector import Exporter, exporter_to, log_each_message_again
 from retryscope._recording.environment import (
     RecorderChoice,
     check_resource,
     is_disabled,
     otlp_options,
-    positive_int,
     recorder_choice,
     sampler,
 )
-from retryscope._recording.export import (
-    BATCH_SIZE,
-    EXPORT_TIMEOUT_MILLIS,
-    QUEUE_SIZE,
-    SCHEDULE_DELAY_MILLIS,
-    ExportProcessor,
-)
-from retryscope._recording.fast.export import BATCH_SIZE as FAST_BATCH_SIZE
-from retryscope._recording.fast.export import FastExportProcessor
 from retryscope._recording.ids import OwnIds
 from retryscope._recording.recorder import NullRecorder, Recorder
 from retryscope._recording.resource import HashedOnce, service_name_of_environment
-from retryscope._recording.sender import Sender
 from retryscope._recording.telemetry import AttemptsAs, Telemetry, install, tracing_failure_counter
 from retryscope.fork import ForkedLock
 from retryscope.metrics import SERIES_PER_OPERATION, Metrics, metrics_for
@@ -50,13 +37,12 @@ from retryscope.outcome import Outcome, status_rule
 from retryscope.printable import described, encodable
 
 _log = logging.getLogger("retryscope")
-_EXPORTER: Final = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 
 
 @dataclass(slots=True)
 class _Installed:
     own_provider: TracerProvider | None = None
-    exporter: ExportProcessor | FastExportProcessor | None = None
+    exporter: Exporter | None = None
     fast: bool = False
 
 
@@ -184,7 +170,7 @@ def _set_up(
     )
 
 
-def _send_at_the_end_of_a_child(_: ExportProcessor | FastExportProcessor) -> None:
+def _send_at_the_end_of_a_child(_: Exporter) -> None:
     """A child of :mod:`multiprocessing` forgets what was registered with :mod:`atexit`."""
     Finalize(None, shutdown, exitpriority=0)
 
@@ -237,7 +223,7 @@ def _own_provider(
         sampler=sampled, resource=resource, shutdown_on_exit=False, id_generator=OwnIds()
     )
     fast = can_be_fast(choice, provider.get_tracer(semconv.SCOPE_NAME))
-    exporter = None if options is None else _otlp_export(options, metrics, fast)
+    exporter = None if options is None else exporter_to(options, metrics.dropped, fast)
     for processor in (ResendCount(), *processors):
         provider.add_span_processor(processor)
     if exporter is not None:
@@ -246,65 +232,6 @@ def _own_provider(
         trace.set_tracer_provider(provider)
         _made_global = provider
     return provider, _Installed(provider, exporter, fast)
-
-
-def _otlp_export(
-    options: dict[str, Any], metrics: Metrics, fast: bool
-) -> ExportProcessor | FastExportProcessor:
-    # Unused by the SDK, which would yet log a stack trace about a wrong value.
-    positive_int("OTEL_BSP_EXPORT_TIMEOUT", EXPORT_TIMEOUT_MILLIS)
-    queue_size = positive_int("OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_SIZE)
-    batch_size = positive_int(
-        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", min(FAST_BATCH_SIZE if fast else BATCH_SIZE, queue_size)
-    )
-    if batch_size > queue_size:
-        raise ValueError(
-            f"OTEL_BSP_MAX_EXPORT_BATCH_SIZE must be at most OTEL_BSP_MAX_QUEUE_SIZE, {queue_size},"
-            f" got {batch_size}"
-        )
-    delay = positive_int("OTEL_BSP_SCHEDULE_DELAY", SCHEDULE_DELAY_MILLIS)
-    if fast:
-        return FastExportProcessor(
-            Sender(options),
-            metrics.dropped,
-            queue_size=queue_size,
-            batch_size=batch_size,
-            schedule_delay_millis=delay,
-        )
-    session = CollectorSession()
-    processor = ExportProcessor(
-        OTLPSpanExporter(session=session, **options),
-        metrics.dropped,
-        queue_size=queue_size,
-        batch_size=batch_size,
-        schedule_delay_millis=delay,
-    )
-    # On the very logger: a filter is not asked about the records of the loggers below its own.
-    _each_message_once.forget()
-    logging.getLogger(_EXPORTER).addFilter(_each_message_once)
-    session.on_rejected = partial(processor.drop, "rejected")
-    return processor
-
-
-class _EachMessageOnce(logging.Filter):
-    """The exporter logs every failed request; once is enough, the metric counts the rest."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this message, its values aside, is new."""
-        new = record.msg not in self._seen
-        self._seen.add(record.msg)
-        return new
-
-    def forget(self) -> None:
-        """Log each again."""
-        self._seen.clear()
-
-
-_each_message_once: Final = _EachMessageOnce()
 
 
 def shutdown(timeout: float = 5.0) -> None:
@@ -318,7 +245,7 @@ def shutdown(timeout: float = 5.0) -> None:
     if installed is None:
         return
     atexit.unregister(shutdown)
-    logging.getLogger(_EXPORTER).removeFilter(_each_message_once)
+    log_each_message_again()
     if installed.exporter is not None:
         installed.exporter.close(timeout)
     if installed.own_provider is not None:

@@ -14,6 +14,9 @@ from retryscope.fork import own_random
 
 _source: Final = own_random()
 
+draw: Final = _source.getrandbits
+"""So many random bits, which may all be 0."""
+
 
 class OwnIds(IdGenerator):
     """Random ids that nobody else's seed determines."""

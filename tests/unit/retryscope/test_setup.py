@@ -14,13 +14,14 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 
 import retryscope
 from retryscope import setup, shutdown, step
+from retryscope._recording import collector
 from retryscope._recording.fast.export import FastExportProcessor
 from retryscope._recording.telemetry import install
 from tests.support.clock import run
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.polling import LIMIT
 from tests.support.recorded import Recorded, SpanLog
-from tests.unit.retryscope.conftest import SETUP, Global
+from tests.unit.retryscope.conftest import Global
 from tests.unit.retryscope.helpers import PRICE, value_of
 
 
@@ -62,7 +63,7 @@ def otlp(monkeypatch: pytest.MonkeyPatch) -> list[FakeOtlp]:
     """An endpoint is configured, and the SDK records; the exporters that are made."""
     monkeypatch.setenv("RETRYSCOPE_RECORDER", "sdk")
     FakeOtlp.made.clear()
-    monkeypatch.setattr(SETUP, "OTLPSpanExporter", FakeOtlp)
+    monkeypatch.setattr(collector, "OTLPSpanExporter", FakeOtlp)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
     return FakeOtlp.made
 
@@ -487,10 +488,10 @@ def test_an_argument_of_another_class_is_refused_before_anything_is_made(
 
 def test_what_raises_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, otlp: list[FakeOtlp]) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "sometimes")
-    threads, filters = threading.active_count(), list(logging.getLogger(SETUP._EXPORTER).filters)
+    threads, filters = threading.active_count(), list(logging.getLogger(collector.EXPORTER).filters)
     with pytest.raises(ValueError, match="sometimes"):
         setup(registry=CollectorRegistry())
-    assert (threading.active_count(), logging.getLogger(SETUP._EXPORTER).filters, otlp) == (
+    assert (threading.active_count(), logging.getLogger(collector.EXPORTER).filters, otlp) == (
         threads,
         filters,
         [],
@@ -584,7 +585,7 @@ def test_queue_batches_and_delay_of_the_faster_export_come_from_the_same_variabl
             made.append(options)
             super().__init__(sender, on_drop, **options)
 
-    monkeypatch.setattr(SETUP, "FastExportProcessor", Noted)
+    monkeypatch.setattr(collector, "FastExportProcessor", Noted)
     monkeypatch.setenv("RETRYSCOPE_RECORDER", "fast")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     retryscope.setup(registry=CollectorRegistry())

@@ -33,6 +33,7 @@ from retryscope._recording.fast.attributes import PLAIN, AttributeSet
 from retryscope._recording.fast.probe import counted_by, current_context, enabled_by, obstacle, span_key
 from retryscope._recording.fast.processors import Processors
 from retryscope._recording.fast.span import LiveSpan, put
+from retryscope._recording.ids import OwnIds, draw
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope._recording.stacktrace import exception_attributes
 
@@ -75,7 +76,9 @@ class FastRecorder:
         self._enabled = enabled_by(tracer)
         self._count = counted_by(tracer)
         ids = tracer.id_generator
-        self._ids = None if type(ids) is RandomIdGenerator else ids
+        # Where it is known how they are drawn, two calls fewer.
+        self._ids = None if type(ids) in (RandomIdGenerator, OwnIds) else ids
+        self._draw = draw if type(ids) is OwnIds else getrandbits
         self._random = _RANDOM if _RANDOM and ids.is_trace_id_random() else 0
         # A sampler that must be asked says so for everything; so does whoever counts each of its answers.
         known = _known_answers(tracer.sampler) if self._count is None else (False, False)
@@ -125,11 +128,11 @@ class FastRecorder:
             else:
                 ids = self._ids
                 if parent is None:
-                    trace_id = (getrandbits(128) or 1) if ids is None else ids.generate_trace_id()
+                    trace_id = (self._draw(128) or 1) if ids is None else ids.generate_trace_id()
                     parent_id, flags = 0, self._random | _SAMPLED
                 else:
                     trace_id, parent_id, flags = parent.trace_id, parent.span_id, parent.flags
-                span_id = (getrandbits(64) or 1) if ids is None else ids.generate_span_id()
+                span_id = (self._draw(64) or 1) if ids is None else ids.generate_span_id()
                 live = LiveSpan(
                     self, name, kind, trace_id, span_id, parent_id, flags, attributes, self._time_ns()
                 )
@@ -152,12 +155,12 @@ class FastRecorder:
         outer: SpanContext | None = get_current_span().get_span_context()
         if outer is None or not outer.is_valid:
             outer, random = None, self._random
-            trace_id = (getrandbits(128) or 1) if ids is None else ids.generate_trace_id()
+            trace_id = (self._draw(128) or 1) if ids is None else ids.generate_trace_id()
         else:
             trace_id, random = outer.trace_id, outer.trace_flags & _RANDOM
         result: Any = tracer.sampler.should_sample(None, trace_id, name, kind, attributes, links)
         flags = random | (_SAMPLED if result.decision.is_sampled() else 0)
-        span_id = (getrandbits(64) or 1) if ids is None else ids.generate_span_id()
+        span_id = (self._draw(64) or 1) if ids is None else ids.generate_span_id()
         context = SpanContext(trace_id, span_id, False, TraceFlags(flags), result.trace_state)
         ended = self._count(outer, result.decision) if self._count is not None else None
         if not result.decision.is_recording():
