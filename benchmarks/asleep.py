@@ -125,7 +125,7 @@ def _resident_bytes() -> int:
 def _run(task: Task) -> Sample:
     receiver = Receiver(task.port)
     path = f"{task.measure}/{task.variant}/{os.getpid()}".replace(" ", "-")
-    with open_variant(task.variant, lambda: receiver.exporter(path)) as variant:
+    with open_variant(task.variant, receiver.endpoint(path)) as variant:
         if task.measure == "memory":
             found = asyncio.run(memory(variant, task.callers))
         else:

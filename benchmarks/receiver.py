@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 
@@ -26,11 +24,9 @@ class Receiver:
 
     port: int
 
-    def exporter(self, path: str) -> OTLPSpanExporter:
-        """The SDK's own exporter and encoder, sending to ``path``."""
-        return OTLPSpanExporter(
-            endpoint=f"http://127.0.0.1:{self.port}/{path}", compression=Compression.NoCompression
-        )
+    def endpoint(self, path: str) -> str:
+        """Where spans are sent that are counted under ``path``."""
+        return f"http://127.0.0.1:{self.port}/{path}"
 
     def spans(self, path: str) -> int:
         """Spans that have arrived at ``path``."""

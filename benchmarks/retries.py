@@ -18,7 +18,6 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 
 from .goals import Goal
 from .receiver import Receiver
@@ -96,18 +95,21 @@ class _Measurement:
         return {"cpu": seconds / (size.calls * repeats)}
 
 
+def _path(variant: str) -> str:
+    return f"P1/{variant}"
+
+
 def measure(receiver: Receiver, *, rounds: int, rng: random.Random, size: Size | None = None) -> Result:
     size = size or Size()
     with ExitStack() as opened:
         variants = {
-            name: opened.enter_context(open_variant(name, partial(receiver.exporter, f"P1/{name}")))
-            for name in NAMES
+            name: opened.enter_context(open_variant(name, receiver.endpoint(_path(name)))) for name in NAMES
         }
         measurement = _Measurement(variants, size)
         measurement.warm_up()
         taken = interleave(NAMES, measurement, rounds=rounds * _SHORT_ROUNDS, rng=rng)
         for name in INSTRUMENTED:
-            arrived, recorded = receiver.spans(f"P1/{name}"), measurement.runs[name] * size.spans
+            arrived, recorded = receiver.spans(_path(name)), measurement.runs[name] * size.spans
             assert arrived == recorded, f"{name}: of {recorded} spans {arrived} arrived"
     return Result(
         title=f"P1  {size.callers} tasks at once, 20 % failing, {size.spans / size.calls:g} spans per call",

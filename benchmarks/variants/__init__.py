@@ -1,10 +1,10 @@
 """The ways of retrying that are compared. All of them do the same work; some of them record it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
-from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.sdk.trace import SpanProcessor
 
 from .bare import BARE
 from .peers import BACKOFF, STAMINA, TENACITY
@@ -18,7 +18,9 @@ UNINSTRUMENTED: Final[Mapping[str, Variant]] = {
     "stamina": STAMINA,
     "tenacity": TENACITY,
 }
-INSTRUMENTED: Final[Mapping[str, Callable[[SpanExporter], AbstractContextManager[Variant]]]] = {
+INSTRUMENTED: Final[
+    Mapping[str, Callable[[str, Iterable[SpanProcessor]], AbstractContextManager[Variant]]]
+] = {
     "textbook": textbook,
     "retryscope": retryscope,
 }
@@ -26,10 +28,10 @@ NAMES: Final = (*UNINSTRUMENTED, *INSTRUMENTED)
 
 
 @contextmanager
-def open_variant(name: str, exporter: Callable[[], SpanExporter]) -> Iterator[Variant]:
-    """The variant of that name; one that records does so through ``exporter``."""
+def open_variant(name: str, endpoint: str, processors: Iterable[SpanProcessor] = ()) -> Iterator[Variant]:
+    """The variant of that name; one that records tells the processors, and exports to that URL."""
     if name in UNINSTRUMENTED:
         yield UNINSTRUMENTED[name]
     else:
-        with INSTRUMENTED[name](exporter()) as variant:
+        with INSTRUMENTED[name](endpoint, processors) as variant:
             yield variant

@@ -1,14 +1,15 @@
 """This project's ``retry``, set up as a service sets it up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.sdk.trace import SpanProcessor
 from prometheus_client import CollectorRegistry
 
 import retryscope as library
 from benchmarks.workload import Operation, Policy
-from retryscope._recording.export import ExportProcessor
+from retryscope._recording.collector import exporter_to
 from retryscope.metrics import metrics_for
 from retryscope.semconv import DROPPED_SPANS
 
@@ -17,13 +18,14 @@ from .variant import Variant
 
 
 @contextmanager
-def retryscope(exporter: SpanExporter) -> Iterator[Variant]:
+def retryscope(endpoint: str, processors: Iterable[SpanProcessor]) -> Iterator[Variant]:
     registry = CollectorRegistry()
-    export = ExportProcessor(exporter, metrics_for(registry).dropped)
-    library.setup(registry=registry, span_processors=[export])
+    options = {"endpoint": endpoint, "headers": {}, "timeout": 10.0, "compression": Compression.NoCompression}
+    export = exporter_to(options, metrics_for(registry).dropped, fast=True)
+    library.setup(registry=registry, span_processors=[*processors, export])
 
     def dropped() -> int:
-        reasons = ("queue_full", "export_failed", "shutdown")
+        reasons = ("queue_full", "export_failed", "rejected", "already_shutdown")
         name = f"{DROPPED_SPANS.name}_total"
         return sum(int(registry.get_sample_value(name, {"reason": reason}) or 0) for reason in reasons)
 

@@ -1,18 +1,20 @@
 """Instrumentation as the manuals of OpenTelemetry and of the Prometheus client teach it.
 
 It records what this project's ``retry`` records: the same spans, attributes, events and metrics with
-exemplars, through the same exporter with the same queue. Only the calls differ: a context manager for each
-span, attributes set one by one, exceptions recorded by the context manager, metric children looked up by
-label.
+exemplars, exported to the same place through a queue of the same size. A context manager for each span,
+attributes set one by one, exceptions recorded by the context manager, metric children looked up by label, and
+the SDK's own exporter and encoder.
 """
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, Tracer, format_span_id, format_trace_id
 from prometheus_client import CollectorRegistry
 
@@ -29,15 +31,16 @@ _OPERATION = FETCH.name
 
 
 @contextmanager
-def textbook(exporter: SpanExporter) -> Iterator[Variant]:
+def textbook(endpoint: str, processors: Iterable[SpanProcessor]) -> Iterator[Variant]:
     processor = BatchSpanProcessor(
-        exporter,
+        OTLPSpanExporter(endpoint, compression=Compression.NoCompression),
         max_queue_size=QUEUE_SIZE,
         max_export_batch_size=BATCH_SIZE,
         schedule_delay_millis=SCHEDULE_DELAY_MILLIS,
     )
     provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(processor)
+    for each in (*processors, processor):
+        provider.add_span_processor(each)
     tracer = provider.get_tracer("textbook")
     metrics = Metrics(CollectorRegistry())
 

@@ -11,6 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from benchmarks import __main__ as command
@@ -46,11 +47,11 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
-def record(name: str) -> tuple[list[int], FlakyServer, tuple[ReadableSpan, ...]]:
+def record(name: str, receiver: Receiver) -> tuple[list[int], FlakyServer, tuple[ReadableSpan, ...]]:
     """Answers, attempts and spans of a variant."""
     exporter = InMemorySpanExporter()
     server = FlakyServer(fail_every=5)
-    with open_variant(name, lambda: exporter) as variant:
+    with open_variant(name, receiver.endpoint(f"unit/{name}"), [SimpleSpanProcessor(exporter)]) as variant:
         call = variant.retrying(server.fetch, Policy(delay=0.0))
         answers = asyncio.run(call_concurrently(call, callers=CALLERS, calls_each=2))
         variant.flush()
@@ -59,19 +60,19 @@ def record(name: str) -> tuple[list[int], FlakyServer, tuple[ReadableSpan, ...]]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_variant_does_the_same_work(name: str) -> None:
+def test_every_variant_does_the_same_work(name: str, receiver: Receiver) -> None:
     """Same answers, same attempts, and a call that failed has waited."""
-    answers, server, _ = record(name)
+    answers, server, _ = record(name, receiver)
     assert answers == [2 * caller for caller in range(CALLERS)]
     assert server.attempts == 2 * (CALLERS + FAILING)
     assert server.failures == 2 * FAILING
 
 
-def test_the_textbook_records_the_same_spans_as_ours() -> None:
+def test_the_textbook_records_the_same_spans_as_ours(receiver: Receiver) -> None:
     """Names, attributes, events, status and depth; only times and the wording of a description may differ."""
 
     def recorded(name: str) -> list[object]:
-        _, _, spans = record(name)
+        _, _, spans = record(name, receiver)
         return sorted(map(describe, spans), key=repr)
 
     assert recorded("textbook") == recorded("retryscope")
@@ -88,9 +89,9 @@ def describe(span: ReadableSpan) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("name", INSTRUMENTED)
-def test_a_call_has_the_spans_that_the_accounting_expects(name: str) -> None:
+def test_a_call_has_the_spans_that_the_accounting_expects(name: str, receiver: Receiver) -> None:
     """The goals on lost spans rest on these two numbers."""
-    _, _, spans = record(name)
+    _, _, spans = record(name, receiver)
     expected = 2 * (FAILING * SPANS_OF_A_RETRY + (CALLERS - FAILING) * SPANS_OF_A_SUCCESS)
     assert len(spans) == expected == retries.Size(CALLERS, 2).spans
 

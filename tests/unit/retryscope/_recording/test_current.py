@@ -16,8 +16,8 @@ def test_what_was_current_before_is_so_again() -> None:
 
     def body() -> None:
         outer, inner = span(1), span(2)
-        outer.make_current()
-        inner.make_current()
+        outer.make_current(None)
+        inner.make_current(outer)
         assert get_current_span() is inner.span
         inner.end()
         assert get_current_span() is outer.span
@@ -33,8 +33,8 @@ def test_what_ended_elsewhere_is_current_nowhere() -> None:
 
     def body() -> None:
         outer, inner = span(1), span(2)
-        outer.make_current()
-        inner.make_current()
+        outer.make_current(None)
+        inner.make_current(outer)
         copied = contextvars.copy_context()
         outer.end()  # before what is inside it, as generators do
         assert get_current_span() is inner.span
