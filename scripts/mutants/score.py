@@ -51,10 +51,8 @@ def print_all(outcomes: Sequence[tuple[Mutant, str]]) -> bool:
         print(f"\n{where}\n{mutant.change}\n# {reasons.get(mutant.key, 'NOT EXPLAINED')}")
     survived = {mutant.key for mutant in survivors}
     stale = [mutant.key for mutant, _ in outcomes if mutant.key in reasons and mutant.key not in survived]
-    for file, function, change in stale:
-        print(
-            f"\n{file} {function}\n{change}\n# KILLED, its reason in {EXPLAINED.name} is not needed any more"
-        )
+    for place, function, change in stale:
+        print(f"\n{place} {function}\n{change}\n# KILLED: no reason is needed in {EXPLAINED.name}")
     for mutant, outcome in (
         (mutant, outcome) for mutant, outcome in outcomes if outcome in {TIMED_OUT, BROKEN}
     ):
