@@ -387,13 +387,22 @@ def test_an_error_of_a_task_is_in_its_report_and_warned_about_by_nobody(
 ) -> None:
     """Asyncio would log "Task exception was never retrieved"."""
 
-    async def main() -> BaseException | None:
-        running = cancellable(PRICE, failer(ConnectionError("gone"), after=1))
-        async with cancel_on_exit([running]):
-            await asyncio.sleep(2)
-        return running.report.error
+    async def fails_when_cancelled() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ConnectionError("while stopping") from None
 
-    assert repr(run(main())) == "ConnectionError('gone')"
+    async def main() -> list[str]:
+        tasks = [
+            cancellable(PRICE, failer(ConnectionError("gone"), after=1)),
+            cancellable(PRICE, fails_when_cancelled),
+        ]
+        async with cancel_on_exit(tasks):
+            await asyncio.sleep(2)
+        return [repr(each.report.error) for each in tasks]
+
+    assert run(main()) == ["ConnectionError('gone')", "ConnectionError('while stopping')"]
     gc.collect()
     assert caplog.records == []
 

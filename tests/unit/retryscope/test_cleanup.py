@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import math
 import weakref
 from functools import partial
 from textwrap import dedent
@@ -12,7 +13,7 @@ import pytest
 from opentelemetry.trace import StatusCode
 
 from retryscope import CleanupResult, RetryPolicy, cleanup, deadline, request_cancel, retry, settle, step
-from retryscope._core.scope import Scope
+from retryscope._core.scope import Scope, inherited_deadline
 from retryscope._recording.telemetry import active
 from retryscope.cleanup import ABANDON_AFTER
 from retryscope.cleanup import _running as strong_references
@@ -186,6 +187,7 @@ def test_a_cleanup_that_ignores_its_cancellation_is_left_behind(
             except asyncio.CancelledError:
                 continue
         ended.append(asyncio.get_running_loop().time())
+        raise OSError("too late")  # asyncio need not warn that nobody looked at it
 
     async def main() -> None:
         running, done = await cancelled_at(stubborn, 1, limit=1)
@@ -195,6 +197,7 @@ def test_a_cleanup_that_ignores_its_cancellation_is_left_behind(
     run(main())
     assert ended == [8]
     assert attribute(recorded, "cleanup price", "resilience.cleanup.outcome") == "timed_out"
+    gc.collect()
     left_behind = caplog.records[-1]
     assert left_behind.message == "cleanup of price ignores its cancellation and is left behind"
     assert vars(left_behind)["resilience.operation"] == "price"
@@ -329,6 +332,30 @@ def test_a_retry_in_a_cleanup_does_not_wait_past_the_cleanups_deadline(recorded:
     result = run(cleanup(PRICE, lambda: retry(STOCK, policy).call(failer(OSError("gone")))))
     assert (result.outcome, result.seconds) == ("failed", 0)
     assert value_of(recorded, "resilience_retry_giveups_total", reason="deadline") == 1
+
+
+@pytest.mark.parametrize("ending", [sleeper(1), failer(OSError("gone"), 1)], ids=["completes", "fails"])
+def test_the_deadline_of_a_cleanup_binds_nobody_once_it_has_ended(recorded: Recorded, ending: Any) -> None:
+    """As a task that it has started and left to itself."""
+    seen: list[float] = []
+
+    async def left_to_itself() -> None:
+        seen.append(inherited_deadline())
+        await asyncio.sleep(2)
+        seen.append(inherited_deadline())
+
+    async def main() -> None:
+        started: list[asyncio.Task[None]] = []
+
+        async def release() -> None:
+            started.append(asyncio.create_task(left_to_itself()))
+            await ending()
+
+        await cleanup(PRICE, release)
+        await started[0]
+
+    run(main())
+    assert seen == [5, math.inf]
 
 
 def test_a_cleanup_cancelled_before_its_first_step_is_counted_and_reported(recorded: Recorded) -> None:

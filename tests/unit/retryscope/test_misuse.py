@@ -4,6 +4,7 @@ import asyncio
 import copy
 import functools
 import pickle
+import random
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -214,6 +215,8 @@ def test_a_copied_retry_works_as_this_one(duplicate: Callable[[Any], Any], recor
     assert (copied.budget is budget) == (duplicate is not pickled)
     assert copied.budget.tokens == 3
     assert run(copied.call(fetch)) == 1
+    seeded = duplicate(retry(PRICE, rng=random.Random(7)))
+    assert seeded.rng.random() == random.Random(7).random()
 
 
 CANCELS: dict[str, tuple[Callable[[Any], Any], str]] = {

@@ -298,11 +298,12 @@ def test_delays_grow_by_the_factor_up_to_the_cap_and_jitter_comes_after_it(recor
         ("5", RetryPolicy(base_delay=1, jitter="none"), 5, "retry_after"),
         ("Tue, 14 Nov 2023 22:13:28 GMT", RetryPolicy(base_delay=1, jitter="none"), 8, "retry_after"),
         ("1", RetryPolicy(base_delay=4, jitter="none"), 4, "policy"),
+        ("4", RetryPolicy(base_delay=4, jitter="none"), 4, "policy"),
         ("3600", RetryPolicy(base_delay=1, jitter="none", max_retry_after=20), 20, "retry_after"),
         ("5", RetryPolicy(base_delay=1, jitter="none", max_retry_after=0), 1, "policy"),
         ("soon", RetryPolicy(base_delay=1, jitter="none"), 1, "policy"),
     ],
-    ids=["seconds", "date", "own is longer", "capped", "ignored", "nonsense"],
+    ids=["seconds", "date", "own is longer", "as long", "capped", "ignored", "nonsense"],
 )
 def test_retry_after_lengthens_the_delay(
     recorded: Recorded, asked: str, policy: RetryPolicy, delay: float, source: str
