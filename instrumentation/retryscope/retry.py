@@ -178,7 +178,7 @@ class _Run:
         self._retry = retry_
         self._cancels_before = self._task.cancelling()
         self._delay = min(policy.max_delay, policy.base_delay)
-        self._attempt_timed_out = False
+        self._attempt_timed_out: bool  # of the last one, whether it was by its limit
         self._handling = sys.exception()
         self.recording = Retrying(spans, limit=policy.deadline, clock=self._loop.time)
 

@@ -68,7 +68,10 @@ class Client:
 
 SLIPS: dict[str, tuple[Callable[[], Any], str]] = {
     "@retry": (lambda: retry(fetch), r"write @retry\(OPERATION\) on fetch, not @retry"),  # type: ignore[arg-type]
-    "retry('price')": (lambda: retry("price"), r"Operation first, got 'price': .* Operation\('price'\)"),  # type: ignore[arg-type]
+    "retry('price')": (
+        lambda: retry("price"),
+        r"^retry takes an Operation first, got 'price': .* Operation\('price'\)",
+    ),  # type: ignore[arg-type]
     "retry(PRICE, 5)": (lambda: retry(PRICE, 5), "a RetryPolicy second, got 5"),  # type: ignore[arg-type]
     "budget": (lambda: retry(PRICE, budget=3), "a RetryBudget as its budget, got 3"),  # type: ignore[arg-type]
     "a seed for a source": (lambda: retry(PRICE, rng=42), "a random.Random as its rng, got 42"),  # type: ignore[arg-type]
@@ -95,7 +98,7 @@ INSIDE: dict[str, tuple[Callable[[], Any], str]] = {
     "a list": (lambda: gather(PRICE, [fetch, fetch]), "^gather takes a mapping of names .* got list .*fetch"),  # type: ignore[arg-type]
     "a number for a name": (lambda: gather(PRICE, {1: fetch}), "names that are str, got 1"),  # type: ignore[dict-item]
     "a generator": (lambda: gather(PRICE, {"a": pages}), "the generator pages"),
-    "a tuple for reports": (lambda: gather(PRICE, {"a": fetch}, reports=()), "a list of reports, got ()"),  # type: ignore[arg-type]
+    "a tuple for reports": (lambda: gather(PRICE, {"a": fetch}, reports=()), r"a list of reports, got \(\)"),  # type: ignore[arg-type]
     "no operation": (lambda: gather("price", {"a": fetch}), "gather takes an Operation first"),  # type: ignore[arg-type]
     "cleanup": (lambda: cleanup("price", fetch), "cleanup takes an Operation first"),  # type: ignore[arg-type]
     "a generator to call": (lambda: retry(PRICE).call(pages), "the generator pages"),

@@ -133,6 +133,11 @@ async def is_busy(error: Exception) -> bool:
     return "busy" in str(error)
 
 
+def test_the_bounds_themselves_are_within() -> None:
+    policy = RetryPolicy(base_delay=MAX_SECONDS, deadline=MAX_SECONDS, backoff_factor=1000)
+    assert (policy.base_delay, policy.backoff_factor) == (MAX_SECONDS, 1000)
+
+
 @pytest.mark.filterwarnings("error")
 def test_what_returns_an_awaitable_is_refused_when_it_is_asked() -> None:
     """A coroutine is closed; any other is its maker's."""

@@ -315,6 +315,8 @@ def test_retry_after_lengthens_the_delay(
     assert backoff.attributes is not None
     assert backoff.attributes["resilience.retry.delay"] == delay
     assert backoff.attributes["resilience.retry.delay_source"] == source
+    (scheduled,) = named(recorded, "retry price").events
+    assert (scheduled.attributes or {})["resilience.retry.delay_source"] == source
 
 
 def test_a_retry_after_past_the_deadline_gives_up_at_once(recorded: Recorded) -> None:
