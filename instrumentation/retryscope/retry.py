@@ -280,8 +280,5 @@ class _Run:
         if requests > self._cancels_before:
             swallowed = cancel_behind(error)
             if swallowed is not None:
-                try:
-                    raise asyncio.CancelledError(*swallowed.args)  # who asked, and why
-                finally:
-                    del swallowed  # what is raised knows this frame, and would be known by it
+                raise asyncio.CancelledError(*swallowed.args)  # who asked, and why
             self._cancels_before = requests

@@ -22,7 +22,7 @@ from retryscope import (
     timeout,
     workflow,
 )
-from tests.support.clock import EPOCH_NS, run
+from tests.support.clock import EPOCH_NS, pass_time, run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import (
     PRICE,
@@ -716,3 +716,27 @@ def test_an_attempt_timeout_below_the_clocks_resolution_ends(recorded: Recorded)
         return calls.calls
 
     assert run(main()) == 3
+
+
+def test_at_the_deadline_itself_nothing_is_tried_any_more(recorded: Recorded) -> None:
+    """What began then could not even be awaited."""
+    script = Script("never")
+
+    async def main() -> None:
+        async with deadline(1):
+            pass_time(1)
+            with pytest.raises(TimeoutError, match=r"^no time is left for price: its deadline has passed$"):
+                await retry(PRICE).call(script)
+
+    run(main())
+    assert script.calls == 0
+    assert attribute(recorded, "retry price", "resilience.outcome") == "timeout"
+
+
+def test_the_limit_of_an_attempt_that_returned_binds_nobody(recorded: Recorded) -> None:
+    async def main() -> float:
+        await retry(PRICE, RetryPolicy(attempt_timeout=2)).call(sleeper(1))
+        await asyncio.sleep(5)
+        return asyncio.get_running_loop().time()
+
+    assert run(main()) == 6

@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import math
+import sys
 from contextvars import ContextVar
 from pathlib import Path
 from textwrap import dedent
@@ -191,6 +192,15 @@ def test_a_body_in_time_has_no_overrun(recorded: Recorded) -> None:
     assert attribute(recorded, "timeout price", "resilience.timeout.elapsed") is None
 
 
+def test_what_is_left_may_be_less_than_a_second(recorded: Recorded) -> None:
+    async def main() -> None:
+        async with deadline(0.5) as entered, timeout(PRICE, 60):
+            assert isinstance(entered, deadline)
+
+    run(main())
+    assert attribute(recorded, "timeout price", "resilience.deadline") == 0.5
+
+
 def test_a_deadline_is_absolute_and_passed_down(recorded: Recorded) -> None:
     """asyncio.md 15: an inner limit is the shorter of its own and what is left of the outer one."""
     seen: dict[str, object] = {}
@@ -262,14 +272,18 @@ def test_after_a_deadline_nothing_of_it_is_left(recorded: Recorded) -> None:
 
 
 @pytest.mark.parametrize(
-    "make",
-    [lambda s: timeout(PRICE, s), deadline, lambda s: workflow("w", deadline=s)],
+    ("what", "make"),
+    [
+        ("timeout limit", lambda s: timeout(PRICE, s)),
+        ("deadline", deadline),
+        ("workflow deadline", lambda s: workflow("w", deadline=s)),
+    ],
     ids=["timeout", "deadline", "workflow"],
 )
 @pytest.mark.parametrize("bad", [0, -1, math.nan, math.inf, pytest.param(10**400, id="huge")])
-def test_a_limit_must_be_finite_and_positive(make: Any, bad: float) -> None:
+def test_a_limit_must_be_finite_and_positive(what: str, make: Any, bad: float) -> None:
     """Refused where it is written, not where it would fire."""
-    with pytest.raises(ValueError, match="must be finite and > 0 seconds, got"):
+    with pytest.raises(ValueError, match=rf"^{what} must be finite and > 0 seconds, got"):
         make(bad)
 
 
@@ -283,11 +297,13 @@ def test_a_limit_must_be_a_number(bad: Any) -> None:
 def test_zero_is_a_duration_where_the_caller_says_so() -> None:
     """For waits."""
     assert require_seconds("delay", 0, zero=True) == 0
+    assert require_seconds("delay", sys.float_info.max) == sys.float_info.max
     with pytest.raises(ValueError, match="delay must be finite and >= 0 seconds, got -1"):
         require_seconds("delay", -1, zero=True)
 
 
-def test_outside_a_task_a_timeout_refuses_and_opens_no_span(recorded: Recorded) -> None:
+@pytest.mark.parametrize("block", [timeout(PRICE, 1), deadline(1)], ids=["timeout", "deadline"])
+def test_outside_a_task_a_limit_is_refused_and_opens_no_span(recorded: Recorded, block: Any) -> None:
     """As ``asyncio.timeout`` does."""
 
     async def main() -> BaseException | None:
@@ -296,14 +312,14 @@ def test_outside_a_task_a_timeout_refuses_and_opens_no_span(recorded: Recorded) 
 
         def callback() -> None:
             try:
-                timeout(PRICE, 1).__aenter__().send(None)
+                block.__aenter__().send(None)
             except BaseException as error:  # whatever it is: it is waited for
                 raised.set_result(error)
 
         loop.call_soon(callback)
         return await raised
 
-    assert repr(run(main())) == "RuntimeError('timeout should be used inside a task')"
+    assert repr(run(main())) == f"RuntimeError('{type(block).__name__} should be used inside a task')"
     assert recorded.spans() == []
 
 

@@ -284,13 +284,17 @@ def test_an_attempt_whose_limit_is_reached_in_the_cleanup_after_a_cancel_is_the_
 
 @pytest.mark.parametrize(
     ("limited", "name"),
-    [(timeout(PRICE, 2), "timeout price"), (workflow("checkout", deadline=2), "workflow checkout")],
-    ids=["timeout", "workflow"],
+    [
+        (timeout(PRICE, 2), ["timeout price"]),
+        (workflow("checkout", deadline=2), ["workflow checkout"]),
+        (deadline(2), []),
+    ],
+    ids=["timeout", "workflow", "deadline"],
 )
 def test_a_cancel_that_says_nothing_below_a_limit_that_has_passed_is_by_it(
-    recorded: Recorded, limited: Any, name: str
+    recorded: Recorded, limited: Any, name: list[str]
 ) -> None:
-    """A ``TaskGroup`` that is cancelled cancels its children without a word."""
+    """A ``TaskGroup`` that is cancelled cancels its children without a word. A deadline has no span."""
 
     async def reserve() -> None:
         async with step(STOCK):
@@ -303,5 +307,5 @@ def test_a_cancel_that_says_nothing_below_a_limit_that_has_passed_is_by_it(
     with pytest.raises(TimeoutError):
         run(main())
     assert attribute(recorded, "task stock", "resilience.cancel.cause") == "deadline"
-    (link,) = named(recorded, "task stock").links
-    assert link.context == named(recorded, name).context
+    links = [link.context for link in named(recorded, "task stock").links]
+    assert links == [named(recorded, each).context for each in name]

@@ -1,6 +1,7 @@
 """A workflow: the root of what one request or job does."""
 
 import asyncio
+import re
 from textwrap import dedent
 from typing import Any
 
@@ -18,7 +19,7 @@ def test_a_workflow_is_the_root_and_has_metrics_of_its_own(recorded: Recorded) -
 
     async def main() -> workflow:
         async with workflow("checkout", deadline=10) as this:
-            assert this.outcome is None
+            assert (this.outcome, this.seconds) == (None, 0)
             await asyncio.sleep(2)
             assert this.seconds == 2
             assert value_of(recorded, "resilience_workflows_in_flight", workflow="checkout") == 1
@@ -147,5 +148,17 @@ def test_text_of_others_is_made_valid_first(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize("attributes", [[("a", 1)], {5: "x"}, "abc", 7])
 def test_attributes_are_a_mapping_of_names(attributes: Any) -> None:
-    with pytest.raises(TypeError, match=r"^workflow attributes must be a mapping of names to values"):
+    with pytest.raises(
+        TypeError, match=rf"^workflow attributes .* names to values, got {re.escape(repr(attributes))}"
+    ):
         workflow("checkout", attributes=attributes)
+
+
+def test_its_time_is_counted_from_its_start(recorded: Recorded) -> None:
+    async def main() -> float:
+        await asyncio.sleep(5)
+        async with workflow("checkout") as this:
+            await asyncio.sleep(1)
+            return this.seconds
+
+    assert run(main()) == 1
