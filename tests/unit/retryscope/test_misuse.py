@@ -69,9 +69,9 @@ class Client:
 SLIPS: dict[str, tuple[Callable[[], Any], str]] = {
     "@retry": (lambda: retry(fetch), r"write @retry\(OPERATION\) on fetch, not @retry"),  # type: ignore[arg-type]
     "retry('price')": (
-        lambda: retry("price"),
+        lambda: retry("price"),  # type: ignore[arg-type]
         r"^retry takes an Operation first, got 'price': .* Operation\('price'\)",
-    ),  # type: ignore[arg-type]
+    ),
     "retry(PRICE, 5)": (lambda: retry(PRICE, 5), "a RetryPolicy second, got 5"),  # type: ignore[arg-type]
     "budget": (lambda: retry(PRICE, budget=3), "a RetryBudget as its budget, got 3"),  # type: ignore[arg-type]
     "a seed for a source": (lambda: retry(PRICE, rng=42), "a random.Random as its rng, got 42"),  # type: ignore[arg-type]
