@@ -3,8 +3,10 @@
 What fires may differ by one evaluation, where it begins and where it ends.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -14,7 +16,7 @@ from retryscope_service.slo.definition import SloDefinition, read_definition
 from retryscope_service.slo.rules import render_rules
 from tests.support.console_alerts import Case, Firing, counter, gauge
 from tests.support.newer_tools import newer_debian_tool
-from tests.support.promtool import Promtool
+from tests.support.promtool import Promtool, only
 
 HOUR = 240
 """Steps of 15 s."""
@@ -318,6 +320,17 @@ def promtool(request: pytest.FixtureRequest, system_tool: Callable[[str], Path])
     return Promtool(newer_debian_tool("promtool"))
 
 
+def write_rules(folder: Path, case: Case, definition: SloDefinition) -> None:
+    """The one in question, and what it is made of."""
+    rules = yaml.safe_load(render_rules(definition))
+
+    def is_it(rule: dict[str, Any]) -> bool:
+        return rule.get("alert") == case.alert and rule["labels"].get("long", "") == case.window
+
+    chosen = only(rules, is_it)
+    (folder / "rules.yml").write_text(json.dumps(chosen))
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.alert}: {case.name}")
 def test_fires_where_and_when_the_rule_fires(
     case: Case, definition: SloDefinition, promtool: Promtool, tmp_path: Path
@@ -325,8 +338,8 @@ def test_fires_where_and_when_the_rule_fires(
     said = case.console(definition)
     fired = {instance for firing in said for instance in firing}
     assert fired == {tuple(sorted(labels.items())) for labels in case.fires}
-    (tmp_path / "rules.yml").write_text(render_rules(definition))
-    (tmp_path / "tests.yml").write_text(yaml.safe_dump(case.promtool(said)))
+    write_rules(tmp_path, case, definition)
+    (tmp_path / "tests.yml").write_text(json.dumps(case.promtool(said)))
     checked = promtool.test_rules(tmp_path / "tests.yml")
     assert checked.passed, checked.output
 
@@ -338,8 +351,8 @@ def test_notices_an_alert_that_comes_two_evaluations_late(
     case = next(case for case in CASES if case.alert == "TelemetryDropped")
     nothing: Firing = frozenset()
     late = [nothing, nothing, *case.console(definition)[:-2]]
-    (tmp_path / "rules.yml").write_text(render_rules(definition))
-    (tmp_path / "tests.yml").write_text(yaml.safe_dump(case.promtool(late)))
+    write_rules(tmp_path, case, definition)
+    (tmp_path / "tests.yml").write_text(json.dumps(case.promtool(late)))
     assert not promtool.test_rules(tmp_path / "tests.yml").passed
 
 

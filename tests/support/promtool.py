@@ -1,6 +1,7 @@
 """Prometheus's own checks and unit tests of rules."""
 
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import yaml
 
 from retryscope_service.slo.duration import Duration
 from tests.support.polling import LIMIT
+from tests.support.promql import metric_uses
 
 TESTS = Path(__file__).parents[1] / "contract" / "rules"
 """The unit tests of the rules."""
@@ -55,6 +57,24 @@ class Promtool:
             timeout=LIMIT,
         )
         return Checked(done.returncode == 0, done.stdout)
+
+
+def only(rules: Any, wanted: Callable[[dict[str, Any]], bool]) -> Any:
+    """The rules that are wanted, and the recording rules that these refer to, each in its group.
+
+    The others would be evaluated too, at every step, and cost most of the time.
+    """
+    every = [rule for group in rules["groups"] for rule in group["rules"]]
+    recorded = {rule["record"]: rule for rule in every if "record" in rule}
+    kept = [rule for rule in every if wanted(rule)]
+    for rule in kept:  # what is added is looked at, too
+        uses = {use.metric for use in metric_uses(rule["expr"])}
+        kept.extend(recorded[name] for name in uses & recorded.keys() if recorded[name] not in kept)
+    return {
+        "groups": [
+            {**group, "rules": [rule for rule in group["rules"] if rule in kept]} for group in rules["groups"]
+        ]
+    }
 
 
 def read_tests(name: str) -> Any:
