@@ -9,6 +9,9 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
+_LEAST, _MOST = 0.005, 0.1
+"""Seconds between two looks: a tenth of the time waited so far, as each look costs some of a processor."""
+
 LIMIT = 300.0 * float(os.environ.get("TEST_PATIENCE", "1"))
 """Seconds after which waiting is in vain. It only guards against a hang: what works never takes so long,
 also on a machine that is busy with ten other things. TEST_PATIENCE multiplies it."""
@@ -16,13 +19,13 @@ also on a machine that is busy with ten other things. TEST_PATIENCE multiplies i
 
 def wait_until(condition: Callable[[], T | None], what: str, limit: float = LIMIT) -> T:
     """Wait until the condition returns something true, and return that."""
-    end = time.monotonic() + limit
+    begin = time.monotonic()
     while True:
         found = condition()
         if found:
             return found
-        assert time.monotonic() < end, in_vain(what, limit, found)
-        time.sleep(0.02)
+        assert time.monotonic() < begin + limit, in_vain(what, limit, found)
+        time.sleep(_pause(begin))
 
 
 @overload
@@ -40,14 +43,18 @@ async def until(
     limit: float = LIMIT,
 ) -> Any:
     """The same on an event loop, which goes on meanwhile, until an answer is enough; it may be awaited."""
-    end = time.monotonic() + limit
+    begin = time.monotonic()
     while True:
         asked = ask()
         found = await asked if inspect.isawaitable(asked) else asked
         if enough(found):
             return found
-        assert time.monotonic() < end, in_vain(what, limit, found)
-        await asyncio.sleep(0.005)
+        assert time.monotonic() < begin + limit, in_vain(what, limit, found)
+        await asyncio.sleep(_pause(begin))
+
+
+def _pause(begin: float) -> float:
+    return min(max(_LEAST, (time.monotonic() - begin) / 10), _MOST)
 
 
 def in_vain(what: str, limit: float, found: object) -> str:
