@@ -29,7 +29,7 @@ SCAN_LIMIT: Final = 2_000
 RECONCILE_AFTER: Final = 5.0
 """Seconds after which a stored run that the engine has not got is handed to it again."""
 RECONCILE_AT_ONCE: Final = 500
-"""Active runs that are compared with what the engine holds at a time, in one script."""
+"""Runs that are compared with what the engine holds at a time, in one script."""
 
 _log = logging.getLogger("retryscope_service")
 
@@ -117,7 +117,7 @@ class BackgroundRuns:
             raise IdempotencyConflictError(submitted.run_id)
         if submitted.verdict == "new":
             self._metrics.reached(definition.name, "queued")
-            await self._hand_over(run_id, message)
+            await for_client(self._engine.enqueue, run_id, message)
         return submitted.run_id, submitted.verdict == "new"
 
     async def reconcile(self) -> None:
@@ -133,16 +133,11 @@ class BackgroundRuns:
             _log.warning(
                 "run %s has not ended, but the engine lost it: handed over again", run_id, extra=extra
             )
-        for run_id in await self._store.not_enqueued(RECONCILE_AFTER):
-            message = await self._store.get_field(run_id, "message")
-            if message is None:  # forgotten since
-                await self._store.enqueued(run_id)
-            else:
-                await self._hand_over(run_id, message)
-
-    async def _hand_over(self, run_id: str, message: str) -> None:
-        await for_client(self._engine.enqueue, run_id, message)
-        await for_client(self._store.enqueued, run_id)
+        start: int | None = 0
+        while start is not None:
+            unheld, start = await self._store.unheld(RECONCILE_AFTER, start, RECONCILE_AT_ONCE)
+            for run_id, message in unheld:
+                await for_client(self._engine.enqueue, run_id, message)
 
     async def get(self, run_id: str) -> RunRecord | None:
         """One run."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Final
@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from retryscope import semconv
 from retryscope_service.runs.engine import EngineError
-from retryscope_service.runs.store import RunStore
+from retryscope_service.runs.store import EVENTS_AT_ONCE, RunStore
 
 current_run: ContextVar[str | None] = ContextVar("current_run", default=None)
 """Id of the background run that this code belongs to."""
@@ -56,6 +56,8 @@ _KINDS: Final = frozenset(
     }
 )
 
+_Batch = dict[str, list[Mapping[str, Any]]]
+
 
 class RunEvents(SpanProcessor):
     """Collects the events of this process's runs and appends them to the store in the background."""
@@ -65,6 +67,7 @@ class RunEvents(SpanProcessor):
         self._waiting: dict[str, list[Mapping[str, Any]]] = {}
         self._count = 0
         self._flushing = asyncio.Lock()
+        self._under_way: set[str] = set()
         self.dropped = 0
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -110,17 +113,57 @@ class RunEvents(SpanProcessor):
     async def flush(self, store: RunStore, run_id: str | None = None) -> None:
         """Append what waits, of one run or of all, to the store."""
         async with self._flushing:
-            chosen = [run_id] if run_id is not None else list(self._waiting)
-            for each in chosen:
-                events = self._waiting.get(each)
-                if not events:
-                    continue
-                taken = list(events)
-                await store.add_events(each, taken)
-                del events[: len(taken)]
-                self._count -= len(taken)
-                if not events:
-                    del self._waiting[each]
+            await self._append(store, self._batches(list(self._waiting) if run_id is None else [run_id]))
+
+    def can_take(self, run_id: str) -> bool:
+        """Whether nothing of the run is on its way to the store, and what waits is little enough."""
+        return run_id not in self._under_way and len(self._waiting.get(run_id, ())) <= EVENTS_AT_ONCE
+
+    async def settle(self, store: RunStore, run_id: str) -> None:
+        """Wait for what is on its way; append what is too much: then the rest of the run can be taken."""
+        async with self._flushing:
+            await self._append(store, self._batches([run_id])[:-1])
+
+    def take(self, run_id: str) -> Sequence[Mapping[str, Any]]:
+        """What still waits of a run that has ended: whoever stores its end stores this with it.
+
+        Until :meth:`stored` it counts as waiting.
+        """
+        return self._waiting.pop(run_id, ())
+
+    def stored(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """What was taken waits no longer."""
+        self._count -= len(events)
+
+    async def _append(self, store: RunStore, batches: Sequence[_Batch]) -> None:
+        self._under_way = {run_id for batch in batches for run_id in batch}
+        try:
+            for batch in batches:
+                await store.add_events(batch)
+                for run_id, taken in batch.items():
+                    events = self._waiting[run_id]
+                    del events[: len(taken)]
+                    self._count -= len(taken)
+                    if not events:
+                        del self._waiting[run_id]
+        finally:
+            self._under_way = set()
+
+    def _batches(self, run_ids: Iterable[str]) -> list[_Batch]:
+        """What waits of these runs now, in parts that the store takes at once."""
+        batches: list[_Batch] = []
+        room = 0
+        for run_id in run_ids:
+            events = self._waiting.get(run_id, [])
+            start = 0
+            while start < len(events):
+                if room == 0:
+                    batches.append({})
+                    room = EVENTS_AT_ONCE
+                part = batches[-1][run_id] = events[start : start + room]
+                start += len(part)
+                room -= len(part)
+        return batches
 
     async def keep_flushing(self, store: RunStore) -> None:
         """Flush again and again, until cancelled."""

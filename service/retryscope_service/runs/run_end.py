@@ -13,7 +13,8 @@ from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.metrics import RunMetrics
 from retryscope_service.runs.run import WorkflowRun
 from retryscope_service.runs.state import STATE_OF
-from retryscope_service.runs.store import RunStore, Started
+from retryscope_service.runs.store import RunStore
+from retryscope_service.runs.verdicts import Started
 
 _log = logging.getLogger("retryscope_service")
 
@@ -86,13 +87,19 @@ class RunEnd:
 
     async def _finish(self, run_id: str, here: HeldRun, fields: Mapping[str, str]) -> bool:
         """Write how the run ended, as the delivery that it is by then; whether it was not overtaken."""
-        await self.flush(run_id)
-        while True:
-            delivery = here.delivery
-            if await self._engine_retry.call(self._store.finish, run_id, delivery, fields):
-                return True
-            if here.delivery == delivery:
-                return False
+        if not self._events.can_take(run_id):
+            await self._engine_retry.call(self._events.settle, self._store, run_id)
+        events = taken = self._events.take(run_id)
+        try:
+            while True:
+                delivery = here.delivery
+                if await self._engine_retry.call(self._store.finish, run_id, delivery, fields, events):
+                    return True
+                if here.delivery == delivery:
+                    return False
+                events = ()
+        finally:
+            self._events.stored(taken)
 
     async def flush(self, run_id: str) -> None:
         """Events before the change of state that they led to."""

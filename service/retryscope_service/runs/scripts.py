@@ -16,6 +16,14 @@ local function say(events, now, state, delivery)
 end
 """
 
+# Those of the ARGV from `first` to `last`, as far as there is room.
+_ADD = """
+local function add(events, most, first, last)
+  last = math.min(last, first + most - redis.call('LLEN', events) - 1)
+  if first <= last then redis.call('RPUSH', events, unpack(ARGV, first, last)) end
+end
+"""
+
 SUBMIT = (
     _PRELUDE
     + """
@@ -31,13 +39,12 @@ if body ~= '' then
 end
 if redis.call('EXISTS', record) == 1 then return {'new', id} end
 if redis.call('ZCARD', active) >= limit then return {'full', ''} end
-for i = 6, #ARGV, 2 do redis.call('HSET', record, ARGV[i], ARGV[i + 1]) end
+redis.call('HSET', record, unpack(ARGV, 6))
 redis.call('ZADD', active, now, id)
 redis.call('ZADD', index, '-' .. now, id)
 redis.call('ZADD', pending, now, id)
 if body ~= '' then
-  redis.call('HSET', same, 'run', id)
-  redis.call('HSET', same, 'body', body)
+  redis.call('HSET', same, 'run', id, 'body', body)
   redis.call('EXPIRE', same, ttl)
   redis.call('HSET', record, 'same', same)
 end
@@ -74,12 +81,9 @@ delivery = redis.call('HINCRBY', record, 'delivery', 1)
 redis.call('ZREM', pending, id)
 local verdict = 'run'
 if state == 'cancelling' then verdict = 'abandoned' elseif delivery > most then verdict = 'lost' end
-redis.call('HSET', record, 'start_call', call)
-redis.call('HSET', record, 'start_verdict', verdict)
+redis.call('HSET', record, 'start_call', call, 'start_verdict', verdict)
 if verdict ~= 'run' then return {verdict, tostring(delivery)} end
-redis.call('HSET', record, 'state', 'running')
-redis.call('HSET', record, 'worker', worker)
-redis.call('HSET', record, 'delivered_at', now)
+redis.call('HSET', record, 'state', 'running', 'worker', worker, 'delivered_at', now)
 if delivery == 1 then redis.call('HSET', record, 'started_at', now) end
 redis.call('ZADD', running, now, id)
 say(events, now, 'running', delivery)
@@ -87,21 +91,22 @@ return {'run', tostring(delivery)}
 """
 )
 
+# What still happened in the run comes before the change of state that it led to. The events of a late
+# delivery are those of a try as well, but a record that is gone gets none: nobody would ever remove them.
 FINISH = (
     _PRELUDE
+    + _ADD
     + """
 local record, active, finished = KEYS[1], KEYS[2], KEYS[3]
 local running, pending, events = KEYS[4], KEYS[5], KEYS[6]
-local id, now, delivery = ARGV[1], ARGV[2], ARGV[3]
+local id, now, delivery, most, fields = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local state = redis.call('HGET', record, 'state')
-if not state or redis.call('HGET', record, 'delivery') ~= delivery then return 'late' end
-if final[state] then
-  if redis.call('HGET', record, 'ended_by') == delivery then return 'done' end
-  return 'late'
-end
-redis.call('HSET', record, 'ended_at', now)
-redis.call('HSET', record, 'ended_by', delivery)
-for i = 4, #ARGV, 2 do redis.call('HSET', record, ARGV[i], ARGV[i + 1]) end
+if not state then return 'late' end
+local last = redis.call('HGET', record, 'delivery') == delivery
+if last and final[state] and redis.call('HGET', record, 'ended_by') == delivery then return 'done' end
+add(events, most, 6 + fields, #ARGV)
+if not last or final[state] then return 'late' end
+redis.call('HSET', record, 'ended_at', now, 'ended_by', delivery, unpack(ARGV, 6, 5 + fields))
 redis.call('ZREM', active, id)
 redis.call('ZREM', running, id)
 redis.call('ZREM', pending, id)
@@ -156,26 +161,40 @@ return {'cancelling', state}
 """
 )
 
-# A run stays pending until it is known which message carries it: the engine says so until the message is
-# delivered, the delivery says so when it starts. If it is delivered and for long does not start, the message
-# may be gone: then it is looked for, once.
-ENQUEUED = (
+# A run stays pending until it is known which message carries it: the delivery says so when it starts. Of
+# those that wait for longer the engine says so until the message is delivered; if it is delivered and for
+# long does not start, the message may be gone: then it is looked for. Those that the engine has not got are
+# found.
+UNHELD = (
     HELD
     + """
-local record, pending, task, stream = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local id, now, patience = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local since = redis.call('ZSCORE', pending, id)
-if not since then return end
-if redis.call('EXISTS', record) == 1 then
+local pending, stream = KEYS[1], KEYS[2]
+local now, newest, patience = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local start, number, records, tasks = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local ids = redis.call('ZRANGEBYSCORE', pending, 0, newest, 'LIMIT', start, number)
+local left, found = #ids, {}
+for _, id in ipairs(ids) do
+  local record, task = records .. id, tasks .. id
+  local text = redis.call('HGET', record, 'message')
   local message = engine.waiting(task)
-  if not message then
-    if not engine.delivered(task) or now - since < patience then return end
-    message = engine.find(stream, id)
-    if not message then return engine.forget(task) end
+  local starting = false
+  if text and not message and engine.delivered(task) then
+    starting = now - redis.call('ZSCORE', pending, id) < patience
+    if not starting then
+      message = engine.find(stream, id)
+      if not message then engine.forget(task) end
+    end
   end
-  redis.call('HSET', record, 'message_id', message)
+  if text and message then redis.call('HSET', record, 'message_id', message) end
+  if message or not text then
+    redis.call('ZREM', pending, id)
+    left = left - 1
+  elseif not starting then
+    found[#found + 1] = id
+    found[#found + 1] = text
+  end
 end
-redis.call('ZREM', pending, id)
+return {#ids, left, found}
 """
 )
 
@@ -208,13 +227,18 @@ return found
 """
 )
 
-ADD_EVENTS = """
-local events, most = KEYS[1], tonumber(ARGV[1])
-for i = 2, #ARGV do
-  if redis.call('LLEN', events) >= most then return end
-  redis.call('RPUSH', events, ARGV[i])
+# Of any number of runs: KEYS are their events; before each one's stands how many there are.
+ADD_EVENTS = (
+    _ADD
+    + """
+local most, at = tonumber(ARGV[1]), 2
+for _, events in ipairs(KEYS) do
+  local number = tonumber(ARGV[at])
+  add(events, most, at + 1, at + number)
+  at = at + number + 1
 end
 """
+)
 
 PAGE = """
 return redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', ARGV[2], ARGV[3])

@@ -8,52 +8,22 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from retryscope_service.runs import scripts
 from retryscope_service.runs.cursor import Cursor
 from retryscope_service.runs.engine import Engine
 from retryscope_service.runs.record import RunRecord
+from retryscope_service.runs.verdicts import HandedBack, Started, Submitted
 
 MAX_DELIVERIES: Final = 5
 """A run that has been delivered this often and never ended kills its workers: it is lost."""
 MAX_EVENTS: Final = 10_000
 """Events kept of one run."""
+EVENTS_AT_ONCE: Final = 1_000
+"""Events that one script takes; Lua has no room for more than some thousand arguments."""
 UNSTARTED_SECONDS: Final = 60.0
 """A run that was delivered so long ago, and has not started, may have lost its message."""
-
-HandedBack = Literal["done", "late", "cancelling"]
-"""``late``: another delivery has overtaken this one; ``cancelling``: it is to be cancelled instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """What became of a submission.
-
-    Attributes:
-        verdict: ``new``; ``known`` (the same key and body before); ``conflict`` (the same key, another
-            body); ``full`` (nothing was stored).
-        run_id: The run; empty if ``full``.
-    """
-
-    verdict: Literal["new", "known", "conflict", "full"]
-    run_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """Whether a delivered run may start.
-
-    Attributes:
-        verdict: ``run``; ``ended`` (nothing to do); ``overtaken`` (another worker has it);
-            ``abandoned`` (its worker died while it was being
-            cancelled); ``lost`` (delivered too often).
-        delivery: Number of this delivery, from 1.
-    """
-
-    verdict: Literal["run", "ended", "overtaken", "abandoned", "lost"]
-    delivery: int
 
 
 class RunStore:
@@ -103,16 +73,28 @@ class RunStore:
         verdict, known = await self._script(scripts.SUBMIT, keys, arguments)
         return Submitted(verdict.decode(), known.decode())
 
-    async def enqueued(self, run_id: str) -> None:
-        """The engine has the run: note which message carries it."""
-        keys = (self._record(run_id), self._pending, self._engine.task(run_id), self._engine.stream)
-        await self._script(scripts.ENQUEUED, keys, (run_id, f"{time.time():.6f}", str(UNSTARTED_SECONDS)))
+    async def unheld(
+        self, older_than: float, start: int, number: int
+    ) -> tuple[list[tuple[str, str]], int | None]:
+        """Look at runs that have waited for so long to start: of those that the engine holds, note by what.
 
-    async def not_enqueued(self, older_than: float) -> list[str]:
-        """Runs that wait to be handed to the engine: their submitter died, or the engine lost them."""
-        async with self._engine.redis() as redis:
-            ids = await redis.zrangebyscore(self._pending, 0, time.time() - older_than)
-        return [each.decode() for each in ids]
+        Args:
+            older_than: Seconds since they were submitted.
+            start: The first of them, from 0.
+            number: How many.
+
+        Returns:
+            Id and message of those that the engine does not hold: their submitter died, or the engine lost
+            them. And where to go on; None after the last one.
+        """
+        now = time.time()
+        times = (f"{now:.6f}", f"{now - older_than:.6f}", str(UNSTARTED_SECONDS))
+        arguments = (*times, str(start), str(number), self._record(""), self._engine.task(""))
+        keys = (self._pending, self._engine.stream)
+        looked, left, found = await self._script(scripts.UNHELD, keys, arguments)
+        texts = [each.decode() for each in found]
+        missing = list(zip(texts[::2], texts[1::2], strict=True))
+        return missing, start + left if looked == number else None
 
     async def reconcile(self, start: int, number: int) -> tuple[int, list[tuple[str, str]]]:
         """Look at some of the active runs; one that the engine does not hold waits to be handed to it again.
@@ -164,8 +146,14 @@ class RunStore:
         verdict, delivery = await self._script(scripts.START, keys, arguments)
         return Started(verdict.decode(), int(delivery))
 
-    async def finish(self, run_id: str, delivery: int, fields: Mapping[str, str]) -> bool:
-        """Write the final state; False if another delivery was first."""
+    async def finish(
+        self,
+        run_id: str,
+        delivery: int,
+        fields: Mapping[str, str],
+        events: Sequence[Mapping[str, Any]] = (),
+    ) -> bool:
+        """Write the final state, and before it the last events; False if another delivery was first."""
         keys = (
             self._record(run_id),
             self._active,
@@ -175,8 +163,16 @@ class RunStore:
             self._events(run_id),
         )
         flat = [text for pair in fields.items() for text in pair]
-        done = await self._script(scripts.FINISH, keys, (run_id, f"{time.time():.6f}", str(delivery), *flat))
-        return bool(done == b"done")
+        arguments = (
+            run_id,
+            f"{time.time():.6f}",
+            str(delivery),
+            str(MAX_EVENTS),
+            str(len(flat)),
+            *flat,
+            *map(json.dumps, events),
+        )
+        return bool(await self._script(scripts.FINISH, keys, arguments) == b"done")
 
     async def hand_back(self, run_id: str, delivery: int) -> HandedBack:
         """Let the run wait for another worker, unless somebody wants it cancelled."""
@@ -263,10 +259,16 @@ class RunStore:
                 unwanted[run_id] = "cancelled"
         return unwanted
 
-    async def add_events(self, run_id: str, events: Sequence[Mapping[str, Any]]) -> None:
-        """Append events to those of a run, up to ``MAX_EVENTS``; changes of state are always kept."""
-        lines = [json.dumps(event) for event in events]
-        await self._script(scripts.ADD_EVENTS, (self._events(run_id),), (str(MAX_EVENTS), *lines))
+    async def add_events(self, events: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Append events to those of their runs, up to ``MAX_EVENTS``; changes of state are always kept.
+
+        Args:
+            events: By run; ``EVENTS_AT_ONCE`` of them at most.
+        """
+        arguments = [str(MAX_EVENTS)]
+        for each in events.values():
+            arguments += [str(len(each)), *map(json.dumps, each)]
+        await self._script(scripts.ADD_EVENTS, [self._events(run_id) for run_id in events], arguments)
 
     async def events(self, run_id: str, after: int) -> list[dict[str, Any]]:
         """Events from position ``after`` on, counted from 0."""

@@ -20,7 +20,8 @@ from retryscope_service.runs.message import RunMessage
 from retryscope_service.runs.metrics import RunMetrics
 from retryscope_service.runs.run import WorkflowRun
 from retryscope_service.runs.run_end import RunEnd
-from retryscope_service.runs.store import RunStore, Started
+from retryscope_service.runs.store import RunStore
+from retryscope_service.runs.verdicts import Started
 from retryscope_service.workflows import WORKFLOWS
 
 _log = logging.getLogger("retryscope_service")

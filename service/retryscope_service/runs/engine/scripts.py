@@ -14,19 +14,26 @@ function engine.holds(stream, message)
   if not message or message == '' then return false end
   return #redis.call('XRANGE', stream, message, message) > 0
 end
-function engine.find(stream, id)
+local messages
+local function read(stream)
+  messages = {}
   local start = '-'
   while true do
     local found = redis.call('XRANGE', stream, start, '+', 'COUNT', 500)
     for _, entry in ipairs(found) do
       for i = 1, #entry[2], 2 do
-        if entry[2][i] == 'key' and entry[2][i + 1] == id then return entry[1] end
+        local id = entry[2][i] == 'key' and entry[2][i + 1]
+        if id then messages[id] = messages[id] or entry[1] end
       end
     end
-    if #found < 500 then return false end
+    if #found < 500 then return end
     local time, number = string.match(found[#found][1], '(%d+)-(%d+)')
     start = time .. '-' .. string.format('%d', number + 1)
   end
+end
+function engine.find(stream, id)
+  if not messages then read(stream) end
+  return messages[id]
 end
 function engine.is_of(stream, group, worker, message)
   local pending = redis.pcall('XPENDING', stream, group, message, message, 1, worker)
@@ -39,6 +46,7 @@ end
 """
 """Functions for scripts of others: which message carries a run, and whether it is still there.
 
+``find`` reads the whole stream, once in a script however many runs are looked for.
 ``forget`` lets a task be added again whose message is gone; docket takes it for waiting or running.
 """
 

@@ -28,7 +28,7 @@ from retryscope_service.runs.store import RunStore
 from retryscope_service.runs.worker import RunWorker
 from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 from tests.support.recorded import Recorded, recording
-from tests.unit.retryscope_service.runs.helpers import states
+from tests.unit.retryscope_service.runs.helpers import pending, states
 
 LEASE = 3600.0
 LIMIT = 30.0
@@ -314,7 +314,7 @@ class Fleet:
             told = [state in FINAL_STATES for state in await states(self.store, record.id)]
             assert told == [False] * (len(told) - 1) + [True], await states(self.store, record.id)
         assert await self.store.counts() == (0, 0)
-        assert await self.store.not_enqueued(0) == []
+        assert await pending(self.store) == []
         assert self.together <= 1
         often = Counter(run_id for run_id, _ in self.executions.elements())
         assert {run_id for run_id, number in often.items() if number > 1} <= self.excused

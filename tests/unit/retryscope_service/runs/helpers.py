@@ -7,7 +7,8 @@ from typing import Any
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from retryscope_service.runs.engine import Delivery
-from retryscope_service.runs.store import RunStore, Submitted
+from retryscope_service.runs.store import RunStore
+from retryscope_service.runs.verdicts import Submitted
 
 
 def away(*args: Any, **kwargs: Any) -> Any:
@@ -55,8 +56,13 @@ async def submit(store: RunStore, run_id: str, *, key: str | None = None, **give
 async def running(store: RunStore, run_id: str, call: str = "first call") -> None:
     """A run that a worker has."""
     await submit(store, run_id)
-    await store.enqueued(run_id)
     assert (await store.start(run_id, "w", call)).verdict == "run"
+
+
+async def pending(store: RunStore) -> list[str]:
+    """The runs of which nobody has noted yet that the engine holds them."""
+    async with store._engine.redis() as redis:
+        return [each.decode() for each in await redis.zrange(store._pending, 0, -1)]
 
 
 async def states(store: RunStore, run_id: str) -> list[str]:

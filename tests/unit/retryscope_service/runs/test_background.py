@@ -22,7 +22,7 @@ from retryscope_service.workflows.cancellation import CANCELLATION
 from retryscope_service.workflows.retry import RETRY, RetryParams
 from tests.support.polling import LIMIT
 from tests.support.recorded import Recorded
-from tests.unit.retryscope_service.runs.helpers import Handler, away, submit
+from tests.unit.retryscope_service.runs.helpers import Handler, away, pending, submit
 
 REAL_LOOP = True
 
@@ -68,7 +68,7 @@ class TestSubmit:
     async def test_it_is_stored_and_handed_over(
         self, background: BackgroundRuns, handed: Handed, runs: RunStore
     ) -> None:
-        """One JSON string, with a seed; nobody has to look for it."""
+        """One JSON string, with a seed."""
         before = time.time()
         run_id, new = await background.submit(RETRY, RetryParams(max_retries=2), None)
         ((key, text),) = handed
@@ -80,7 +80,7 @@ class TestSubmit:
         record = await background.get(run_id)
         assert record is not None
         assert (record.state, record.workflow, record.trace_id) == ("queued", "retry", None)
-        assert await runs.not_enqueued(0) == []
+        assert await runs.unheld(0, 0, 10) == ([], None)
 
     async def test_a_seed_is_drawn_unless_it_is_given(
         self, background: BackgroundRuns, handed: Handed
@@ -185,7 +185,7 @@ class TestReconcile:
             outage.setattr(engine, "enqueue", away)
             with pytest.raises(EngineError):
                 await background.submit(RETRY, RetryParams(), None)
-        assert len(await runs.not_enqueued(0)) == 1
+        assert len((await runs.unheld(0, 0, 10))[0]) == 1
         await background.reconcile()
         assert len(handed) == 1
 
@@ -198,7 +198,7 @@ class TestReconcile:
             await redis.delete(engine.key("run:a"))
         await background.reconcile()
         assert handed == []
-        assert await runs.not_enqueued(0) == []
+        assert await pending(runs) == []
 
 
 BASE = 1_700_000_000

@@ -1,10 +1,16 @@
 """Spans of runs become events, and reach the store also after an outage."""
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retryscope import Operation, cancellable, retry, step, timeout, workflow
 from retryscope._recording.telemetry import active, install
@@ -185,6 +191,151 @@ async def test_what_happens_during_a_flush_waits_for_the_next(
     assert [event["phase"] for event in await flushed(events, runs)] == ["started", "ended"]
     await events.flush(runs)
     assert len(await runs.events("a", 0)) == 2
+
+
+async def stored_parts(
+    events: RunEvents, runs: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> list[dict[str, list[int]]]:
+    """What each call to the store appended, by run, as flushing all of it goes."""
+    parts: list[dict[str, list[int]]] = []
+    add_events = runs.add_events
+
+    async def noted(batch: dict[str, list[dict[str, Any]]]) -> None:
+        parts.append({run_id: [event["n"] for event in added] for run_id, added in batch.items()})
+        await add_events(batch)
+
+    with monkeypatch.context() as noting:
+        noting.setattr(runs, "add_events", noted)
+        await events.flush(runs)
+    return parts
+
+
+def happen(events: RunEvents, run_id: str, *numbers: int) -> None:
+    for number in numbers:
+        events._add(run_id, {"event": "task", "time": 0.0, "n": number})
+
+
+async def test_one_call_stores_the_events_of_all_runs(
+    events: RunEvents, runs: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is too much for one call is stored in parts, in order."""
+    for run_id in "abc":
+        happen(events, run_id, 0, 1, 2)
+    assert await stored_parts(events, runs, monkeypatch) == [{"a": [0, 1, 2], "b": [0, 1, 2], "c": [0, 1, 2]}]
+    monkeypatch.setattr(events_module, "EVENTS_AT_ONCE", 4)
+    for run_id in "abc":
+        happen(events, run_id, 3, 4, 5)
+    assert await stored_parts(events, runs, monkeypatch) == [
+        {"a": [3, 4, 5], "b": [3]},
+        {"b": [4, 5], "c": [3, 4]},
+        {"c": [5]},
+    ]
+    assert await stored_parts(events, runs, monkeypatch) == []
+    for run_id in "abc":
+        assert [event["n"] for event in await runs.events(run_id, 0)] == [0, 1, 2, 3, 4, 5]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["happen", "happen", "flush", "fail", "go on", "end"]), st.sampled_from("abc")
+        ),
+        max_size=40,
+    )
+)
+async def test_whatever_is_on_its_way_when_a_run_ends_all_is_stored_once_in_order(
+    steps: list[tuple[str, str]],
+) -> None:
+    """Flushed before, or taken by whoever stores the end; other runs go on."""
+    events = RunEvents()
+    store = HeldStore()
+    with patch.object(events_module, "EVENTS_AT_ONCE", 2):
+        numbers = dict.fromkeys("abc", 0)
+        ending: dict[str, asyncio.Task[None]] = {}
+        flushes = []
+
+        async def end(run_id: str) -> None:
+            settled = events.can_take(run_id)
+            while not settled:
+                with suppress(ConnectionError):
+                    await events.settle(store.as_store, run_id)
+                    settled = True
+            assert events.can_take(run_id)
+            taken = events.take(run_id)
+            await asyncio.sleep(0)
+            store.append({run_id: taken})
+            events.stored(taken)
+
+        for step, run_id in steps:
+            if step == "happen" and run_id not in ending:
+                happen(events, run_id, numbers[run_id])
+                numbers[run_id] += 1
+            elif step == "flush":
+                flushes.append(asyncio.create_task(events.flush(store.as_store)))
+            elif step in ("go on", "fail"):
+                store.answer(ConnectionError() if step == "fail" else None)
+            elif step == "end" and run_id not in ending:
+                ending[run_id] = asyncio.create_task(end(run_id))
+            for _ in range(4):
+                await asyncio.sleep(0)
+        store.open()
+        await asyncio.gather(*flushes, return_exceptions=True)
+        await asyncio.gather(*ending.values())
+        await events.flush(store.as_store)
+    assert {run_id: store.stored[run_id] for run_id in "abc"} == {
+        run_id: list(range(number)) for run_id, number in numbers.items()
+    }
+    assert events._count == 0
+
+
+class HeldStore:
+    """Its calls wait for an answer, or that it is open."""
+
+    def __init__(self) -> None:
+        self.stored: defaultdict[str, list[int]] = defaultdict(list)
+        self._open = False
+        self._waiting: list[asyncio.Future[None]] = []
+
+    @property
+    def as_store(self) -> RunStore:
+        return cast(RunStore, self)
+
+    async def add_events(self, batch: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        if not self._open:
+            self._waiting.append(asyncio.get_running_loop().create_future())
+            await self._waiting[-1]
+        self.append(batch)
+
+    def append(self, batch: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        for run_id, added in batch.items():
+            self.stored[run_id] += [event["n"] for event in added]
+
+    def answer(self, error: Exception | None) -> None:
+        if not self._waiting:
+            return
+        if error is None:
+            self._waiting.pop(0).set_result(None)
+        else:
+            self._waiting.pop(0).set_exception(error)
+
+    def open(self) -> None:
+        self._open = True
+        while self._waiting:
+            self.answer(None)
+
+
+async def test_what_was_taken_waits_until_it_is_stored(
+    events: RunEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is bounded also while the ends of runs can't be stored."""
+    monkeypatch.setattr(events_module, "MAX_WAITING", 2)
+    happen(events, "a", 0, 1)
+    taken = events.take("a")
+    happen(events, "b", 0)
+    assert events.dropped == 1
+    events.stored(taken)
+    happen(events, "b", 0)
+    assert events.dropped == 1
 
 
 async def test_memory_is_bounded(

@@ -13,7 +13,7 @@ from retryscope_service.runs.metrics import RunMetrics
 from retryscope_service.runs.store import RunStore
 from tests.support.polling import until
 from tests.support.recorded import Recorded
-from tests.unit.retryscope_service.runs.helpers import Handler, submit
+from tests.unit.retryscope_service.runs.helpers import Handler, pending, submit
 
 REAL_LOOP = True
 
@@ -42,7 +42,7 @@ async def hand_over(engine: Engine, store: RunStore, run_id: str, text: str = ""
     """A run that the engine holds."""
     await submit(store, run_id)
     await engine.enqueue(run_id, text or f"message of {run_id}")
-    await store.enqueued(run_id)
+    await store.unheld(0, 0, 10)
 
 
 async def lose(engine: Engine) -> None:
@@ -110,10 +110,10 @@ async def test_a_message_that_got_lost_before_the_run_started_is_looked_for(
         await redis.hset(any_engine.task("a"), "state", "running")
     monkeypatch.setattr(store_module, "UNSTARTED_SECONDS", 1000)
     await background.reconcile()
-    assert await store.not_enqueued(0) == ["a"]  # it may start yet
+    assert await pending(store) == ["a"]  # it may start yet
     monkeypatch.setattr(store_module, "UNSTARTED_SECONDS", 10)
     await background.reconcile()
-    assert await store.not_enqueued(0) == []  # the message is there
+    assert await pending(store) == []  # the message is there
     assert await store.reconcile(0, 10) == (1, [])
     await lose(any_engine)
     for _ in range(2):

@@ -8,8 +8,9 @@ import pytest
 from retryscope_service.runs import store as store_module
 from retryscope_service.runs.cursor import Cursor
 from retryscope_service.runs.engine import Engine
-from retryscope_service.runs.store import MAX_DELIVERIES, RunStore, Started, Submitted
-from tests.unit.retryscope_service.runs.helpers import Handler, running, states, submit
+from retryscope_service.runs.store import MAX_DELIVERIES, RunStore
+from retryscope_service.runs.verdicts import Started, Submitted
+from tests.unit.retryscope_service.runs.helpers import Handler, pending, running, states, submit
 
 REAL_LOOP = True
 
@@ -35,7 +36,7 @@ class TestSubmit:
         assert (record.id, record.workflow, record.state, record.delivery) == ("a", "retry", "queued", 0)
         assert record.submitted_at.timestamp() == 1000.5
         assert await store.counts() == (1, 0)
-        assert await store.not_enqueued(0) == ["a"]
+        assert await pending(store) == ["a"]
         (event,) = await store.events("a", 0)
         assert event == {"event": "state", "time": 1000.5, "state": "queued", "delivery": 0}
 
@@ -69,7 +70,7 @@ class TestSubmit:
         assert await submit(store, "c", limit=1, key="key") == Submitted("known", "a")
         assert await store.get("b") is None
         assert await store.events("b", 0) == []
-        assert await store.not_enqueued(0) == ["a"]
+        assert await pending(store) == ["a"]
         await store.request_cancel("a")
         assert await submit(store, "b", limit=1, key="new key") == Submitted("new", "b")
 
@@ -85,13 +86,32 @@ async def test_what_was_handed_over_is_not_handed_over_again(store: RunStore, an
     any_engine.register(Handler())
     await submit(store, "old", at=time.time() - 10)
     await submit(store, "new")
-    assert await store.not_enqueued(5) == ["old"]
-    await store.enqueued("old")
-    assert await store.not_enqueued(5) == ["old"]
+    for _ in range(2):
+        assert await store.unheld(5, 0, 10) == ([("old", "message of old")], None)
     await any_engine.enqueue("old", "text")
-    await store.enqueued("old")
-    await store.enqueued("old")
-    assert await store.not_enqueued(0) == ["new"]
+    for _ in range(2):
+        assert await store.unheld(5, 0, 10) == ([], None)
+    assert await pending(store) == ["new"]
+
+
+async def test_those_that_were_not_handed_over_are_looked_at_in_parts(
+    store: RunStore, any_engine: Engine
+) -> None:
+    """However many of them the engine turns out to hold, each is looked at."""
+    any_engine.register(Handler())
+    for number in range(7):
+        await submit(store, f"{number}", at=time.time() - 60 + number)
+        if number in (0, 1, 4):
+            await any_engine.enqueue(f"{number}", "text")
+    found: list[str] = []
+    start: int | None = 0
+    looks = 0
+    while start is not None:
+        missing, start = await store.unheld(5, start, 2)
+        found += [run_id for run_id, _ in missing]
+        looks += 1
+    assert (found, looks) == (["2", "3", "5", "6"], 4)
+    assert await pending(store) == found
 
 
 class TestStart:
@@ -203,9 +223,32 @@ class TestFinish:
         assert await state_of(store, "a") == "cancelled"
 
     async def test_an_unknown_run_is_late(self, store: RunStore) -> None:
-        """And no record appears."""
-        assert not await store.finish("unknown", 1, {"state": "succeeded"})
+        """And nothing appears that nobody would ever remove."""
+        assert not await store.finish("unknown", 1, {"state": "succeeded"}, [{"event": "task"}])
         assert await store.get("unknown") is None
+        assert await store.event_count("unknown") == 0
+
+    async def test_its_last_events_come_before_it_once(self, store: RunStore) -> None:
+        """Though the answer to the first try got lost."""
+        await running(store, "a")
+        for _ in range(2):
+            assert await store.finish("a", 1, {"state": "succeeded"}, [{"event": "task"}, {"event": "é"}])
+        events = await store.events("a", 0)
+        assert [event.get("state", event["event"]) for event in events] == [
+            "queued",
+            "running",
+            "task",
+            "é",
+            "succeeded",
+        ]
+
+    async def test_the_last_events_of_a_late_one_are_events_all_the_same(self, store: RunStore) -> None:
+        """They happened, in a try that does not count."""
+        await running(store, "a")
+        await store.start("a", "w2", "second call")
+        assert not await store.finish("a", 1, {"state": "succeeded"}, [{"event": "task"}])
+        assert [event["event"] for event in await store.events("a", 0)] == ["state", "state", "state", "task"]
+        assert await states(store, "a") == ["queued", "running", "running"]
 
 
 class TestHandBack:
@@ -252,7 +295,7 @@ class TestCancel:
         assert (record.state, record.outcome) == ("cancelled", "cancelled")
         assert record.cancel_requested_at == record.ended_at is not None
         assert await store.counts() == (0, 0)
-        assert await store.not_enqueued(0) == []
+        assert await pending(store) == []
         assert (await store.start("a", "w", "call")).verdict == "ended"
         assert await states(store, "a") == ["queued", "cancelled"]
 
@@ -295,8 +338,11 @@ class TestEvents:
     async def test_they_are_appended_in_order(self, store: RunStore) -> None:
         """And read from any position on."""
         await submit(store, "a", at=1)
-        await store.add_events("a", [{"event": "task", "n": 1}, {"event": "task", "n": 2, "é": '"'}])
-        await store.add_events("a", [])
+        await submit(store, "b", at=1)
+        events = [{"event": "task", "n": 1}, {"event": "task", "n": 2, "é": '"'}]
+        await store.add_events({"b": [{"event": "task", "n": 3}], "unchanged": [], "a": events})
+        assert [event.get("n") for event in await store.events("b", 0)] == [None, 3]
+        assert await store.event_count("unchanged") == 0
         assert [event.get("n") for event in await store.events("a", 0)] == [None, 1, 2]
         assert await store.events("a", 2) == [{"event": "task", "n": 2, "é": '"'}]
         assert await store.events("a", 3) == []
@@ -307,10 +353,10 @@ class TestEvents:
         """In the order in which they happened."""
         monkeypatch.setattr(store_module, "MAX_EVENTS", 5)
         await running(store, "a")
-        await store.add_events("a", [{"event": "task", "n": n} for n in range(10)])
+        await store.add_events({"a": [{"event": "task", "n": n} for n in range(10)]})
         await store.request_cancel("a")
-        await store.add_events("a", [{"event": "task", "n": 10}])
-        await store.finish("a", 1, {"state": "cancelled"})
+        await store.add_events({"a": [{"event": "task", "n": 10}]})
+        await store.finish("a", 1, {"state": "cancelled"}, [{"event": "task", "n": 11}])
         events = await store.events("a", 0)
         assert [event.get("state", event.get("n")) for event in events] == [
             "queued",
