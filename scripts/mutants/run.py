@@ -129,7 +129,7 @@ class Plugin:
         while running:
             self._reap(running)
         if os.waitpid(control, 0)[1] != 0:
-            self.problem = "a test fails in a fork without any mutant"
+            self.problem = "a test fails in a fork without any mutant, and so would kill each"
 
     def _reap(self, running: dict[int, Running]) -> None:
         while True:
@@ -161,13 +161,17 @@ def in_fork(live: Live, mutant: Mutant | None, tests: Sequence[pytest.Item], sec
     try:
         signal.signal(signal.SIGXCPU, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        said = os.dup(2)
         null = os.open(os.devnull, os.O_RDWR)
         for each in (0, 1, 2):
             os.dup2(null, each)
         if mutant is not None:
             live.replace(mutant)
         status = 1  # also where a test lets something out, as an exit
-        if all(passes(test) for test in tests):
+        failing = next((test for test in tests if not passes(test)), None)
+        if failing is None:
             status = 0
+        elif mutant is None:
+            os.write(said, f"{failing.nodeid} fails in a fork without any mutant\n".encode())
     finally:
         os._exit(status)

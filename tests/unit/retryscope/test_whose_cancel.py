@@ -285,14 +285,14 @@ def test_an_attempt_whose_limit_is_reached_in_the_cleanup_after_a_cancel_is_the_
 @pytest.mark.parametrize(
     ("limited", "name"),
     [
-        (timeout(PRICE, 2), ["timeout price"]),
-        (workflow("checkout", deadline=2), ["workflow checkout"]),
-        (deadline(2), []),
+        (lambda: timeout(PRICE, 2), ["timeout price"]),
+        (lambda: workflow("checkout", deadline=2), ["workflow checkout"]),
+        (lambda: deadline(2), []),
     ],
     ids=["timeout", "workflow", "deadline"],
 )
 def test_a_cancel_that_says_nothing_below_a_limit_that_has_passed_is_by_it(
-    recorded: Recorded, limited: Any, name: list[str]
+    recorded: Recorded, limited: Callable[[], Any], name: list[str]
 ) -> None:
     """A ``TaskGroup`` that is cancelled cancels its children without a word. A deadline has no span."""
 
@@ -301,7 +301,7 @@ def test_a_cancel_that_says_nothing_below_a_limit_that_has_passed_is_by_it(
             await asyncio.sleep(3600)
 
     async def main() -> None:
-        async with limited, asyncio.TaskGroup() as group:
+        async with limited(), asyncio.TaskGroup() as group:
             group.create_task(reserve())
 
     with pytest.raises(TimeoutError):
