@@ -302,9 +302,12 @@ def test_zero_is_a_duration_where_the_caller_says_so() -> None:
         require_seconds("delay", -1, zero=True)
 
 
-@pytest.mark.parametrize("block", [timeout(PRICE, 1), deadline(1)], ids=["timeout", "deadline"])
-def test_outside_a_task_a_limit_is_refused_and_opens_no_span(recorded: Recorded, block: Any) -> None:
+@pytest.mark.parametrize(
+    "make", [lambda: timeout(PRICE, 1), lambda: deadline(1)], ids=["timeout", "deadline"]
+)
+def test_outside_a_task_a_limit_is_refused_and_opens_no_span(recorded: Recorded, make: Any) -> None:
     """As ``asyncio.timeout`` does."""
+    block = make()
 
     async def main() -> BaseException | None:
         loop = asyncio.get_running_loop()
