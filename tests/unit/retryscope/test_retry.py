@@ -531,6 +531,23 @@ def test_a_cancel_swallowed_by_a_patched_sleep_stops_the_retry(
     assert attribute(recorded, "retry price", "resilience.outcome") == "cancelled"
 
 
+def test_a_cancel_that_was_asked_for_in_a_wait_and_has_not_arrived_stops_the_retry(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncio.md 8: it is raised before there is another attempt."""
+
+    async def sleep(delay: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    script = Script(ConnectionError(), "never")
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        run(retry(PRICE, STEADY).call(script))
+    assert script.calls == 1
+
+
 def test_a_retry_in_a_task_that_is_being_cancelled_still_retries(recorded: Recorded) -> None:
     """A cleanup may use retries: only cancels that arrive after its start stop it."""
 
