@@ -122,12 +122,15 @@ async def _wait(task: asyncio.Task[None], limit: float) -> asyncio.CancelledErro
     loop = asyncio.get_running_loop()
     end = loop.time() + limit
     absorbed: asyncio.CancelledError | None = None
-    while not task.done() and (left := end - loop.time()) > 0:
-        try:
-            await asyncio.wait((task,), timeout=left)
-        except asyncio.CancelledError as cancel:
-            absorbed = absorbed or cancel
-    return absorbed
+    try:
+        while not task.done() and (left := end - loop.time()) > 0:
+            try:
+                await asyncio.wait((task,), timeout=left)
+            except asyncio.CancelledError as cancel:
+                absorbed = absorbed or cancel
+        return absorbed
+    finally:
+        del absorbed  # it knows this frame from Python 3.12 on, and would be known by it
 
 
 class _Cleanup:
