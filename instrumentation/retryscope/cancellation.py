@@ -163,7 +163,8 @@ def count_if_never_started(operation: Operation, report: Report[Any], running: a
         try:
             asyncio_task.result()
         except asyncio.CancelledError as cancel:
-            report.outcome, report.error = "cancelled", cancel
+            # Without the frame of this function, which knows the report.
+            report.outcome, report.error = "cancelled", cancel.with_traceback(None)
             start_step(operation, report.name).end(cancel)
 
     running.add_done_callback(ended)
@@ -180,13 +181,16 @@ async def cancel_and_wait(
     """
     absorbed: asyncio.CancelledError | None = None
     _cancel_all(tasks, request)
-    while pending := [task for task in tasks if not task.done()]:
-        try:
-            await asyncio.wait(pending)
-        except asyncio.CancelledError as again:
-            absorbed = absorbed or again
-            _cancel_all(pending, cancel_request(again, current_scope()))
-    return absorbed
+    try:
+        while pending := [task for task in tasks if not task.done()]:
+            try:
+                await asyncio.wait(pending)
+            except asyncio.CancelledError as again:
+                absorbed = absorbed or again
+                _cancel_all(pending, cancel_request(again, current_scope()))
+        return absorbed
+    finally:
+        del absorbed  # it knows this frame from Python 3.12 on, and would be known by it
 
 
 def _cancel_all(tasks: Collection[asyncio.Task[Any]], request: CancelRequest) -> None:

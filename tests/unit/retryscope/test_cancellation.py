@@ -14,7 +14,9 @@ from retryscope import (
     Outcome,
     cancel_on_exit,
     cancellable,
+    cleanup,
     deadline,
+    gather,
     request_cancel,
     step,
     workflow,
@@ -473,3 +475,44 @@ def test_what_the_block_adds_is_cancelled_as_well(recorded: Recorded) -> None:
         return [task.report.outcome for task in tasks]
 
     assert run(main()) == ["cancelled", "cancelled"]
+
+
+@pytest.mark.parametrize("stopping", ["a block", "a gather"])
+def test_a_cancel_that_was_absorbed_meanwhile_is_kept_by_nothing(recorded: Recorded, stopping: str) -> None:
+    """No cycle: what the cancelled work had goes as soon as it has ended, on each version of Python."""
+
+    class Large:
+        """Stands for a response, a connection, a file."""
+
+    kept: list[weakref.ref[Large]] = []
+
+    async def cleans_up() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await cleanup(PRICE, sleeper(3), timeout=5)
+
+    async def work() -> None:
+        large = Large()
+        kept.append(weakref.ref(large))
+        if stopping == "a gather":
+            await gather(STOCK, {"child": cleans_up})
+        async with cancel_on_exit([cancellable(STOCK, cleans_up)]):
+            await asyncio.sleep(60)
+
+    async def main() -> object:
+        running = asyncio.create_task(work())
+        for _ in range(2):
+            await asyncio.sleep(1)
+            running.cancel()
+        await asyncio.wait([running])
+        del running
+        await asyncio.sleep(0)
+        return kept[0]()
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert run(main()) is None
+    finally:
+        gc.enable()
