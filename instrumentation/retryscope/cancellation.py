@@ -249,11 +249,14 @@ class cancel_on_exit:  # noqa: N801  (reads like asyncio.timeout)
         else:
             request = _request("request")
         absorbed = await self._stop(request)
-        self._look_at_errors()
-        if error is None and not absorbed:  # what the block itself raises is not to be hidden
-            self._refuse_others()
-        if absorbed and not isinstance(error, asyncio.CancelledError):
-            raise self._cancel_of(absorbed) from error
+        try:
+            self._look_at_errors()
+            if error is None and not absorbed:  # what the block itself raises is not to be hidden
+                self._refuse_others()
+            if absorbed and not isinstance(error, asyncio.CancelledError):
+                raise absorbed[0] from error
+        finally:
+            absorbed.clear()  # what is raised knows this frame, and would be known by it
 
     def _refuse_others(self) -> None:
         each: object
@@ -274,12 +277,8 @@ class cancel_on_exit:  # noqa: N801  (reads like asyncio.timeout)
             stopped.update(running)
             if cancel is not None:
                 absorbed.append(cancel)
+            del cancel  # it knows the frames that it came through, and would be known by this one
         return absorbed
-
-    @staticmethod
-    def _cancel_of(absorbed: list[asyncio.CancelledError]) -> asyncio.CancelledError:
-        """The first one; no local of whoever raises it may hold it."""
-        return absorbed.pop(0)
 
     def _look_at_errors(self) -> None:
         for each in self._ours():
