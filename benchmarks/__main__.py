@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from . import background, counting, retries, scrapes, sleepers_burst, sleepers_memory
+from . import background, counting, page_spans, retries, scrapes, sleepers_burst, sleepers_memory
 from .receiver import running_receiver
 from .report import render, render_goals, write_json
 from .result import Result
@@ -26,6 +26,7 @@ GOALS: Final[Mapping[str, Measure]] = {
     "P7": scrapes.measure,
     "cells": counting.measure,
     "P8": background.measure,
+    "P13": page_spans.measure,
 }
 
 

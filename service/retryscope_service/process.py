@@ -74,11 +74,12 @@ async def _run(
 ) -> None:
     console = Console(SpanStore(settings.max_traces, settings.max_spans))
     events = RunEvents()
-    shown = console.span_processors if with_api else ()
+    shown = (console.feed,) if with_api else ()
+    sent = (events,) if with_worker else ()
     retryscope.setup(
         service_name="retryscope",
         registry=registry,
-        span_processors=[*shown, events],
+        span_processors=[*shown, *sent],
         attempts=settings.attempts,
     )
     if settings.explain_cancels:

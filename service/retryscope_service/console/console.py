@@ -1,9 +1,6 @@
 """What a process with an API tells its page."""
 
-from collections.abc import Sequence
 from typing import Final
-
-from opentelemetry.sdk.trace import SpanProcessor
 
 from retryscope_service.console.changes import keep_publishing, publish_changes
 from retryscope_service.console.inline_records import InlineRecords
@@ -16,6 +13,7 @@ class Console:
     """The live parts.
 
     Attributes:
+        feed: The span processor that the telemetry has to have.
         spans: The traces that are kept.
         runs: The runs of this process.
         inline: What its inline runs were started with, and what they answered.
@@ -23,15 +21,11 @@ class Console:
     """
 
     def __init__(self, spans: SpanStore) -> None:
+        self.feed: Final = spans.feed
         self.spans: Final = spans
-        self.runs: Final = RunSummaries(spans.__contains__)
+        self.runs: Final = RunSummaries(self.feed, spans.keeps)
         self.inline: Final = InlineRecords(spans.__contains__)
         self.hub: Final = StreamHub()
-
-    @property
-    def span_processors(self) -> Sequence[SpanProcessor]:
-        """What the telemetry has to feed."""
-        return (self.spans, self.runs)
 
     async def keep_publishing(self) -> None:
         """Publish the changes of runs and spans, until cancelled."""

@@ -2,20 +2,19 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Final
 
-from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.util.types import Attributes
+from opentelemetry.sdk.trace import ReadableSpan
 
 from retryscope import semconv
 from retryscope_service.console.run_summary import RunSummary
 from retryscope_service.traces.retention import first_to_go, is_above_one
+from retryscope_service.traces.span_feed import SpanFeed
 from retryscope_service.traces.span_json import kind_of
+from retryscope_service.traces.span_parts import said_at_end, said_at_start
 
 MAX_ENDED: Final = 500
 """As many as traces are remembered, by default: a page loaded anew has lost none that can be opened."""
@@ -33,24 +32,25 @@ class _Operation:
     attempts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Place:
     """Where an open span is."""
 
+    kind: str
     run: RunSummary
     operation: _Operation | None = None
     is_operation: bool = False
     """Whether the span is that operation itself."""
 
-    def attempt(self, attributes: Attributes) -> None:
+    def attempt(self, said: Mapping[str, Any]) -> None:
         """An attempt was made here."""
         self.run.attempts += 1
-        self.run.retries += is_above_one((attributes or {}).get(semconv.ATTEMPT_NUMBER))
+        self.run.retries += is_above_one(said.get(semconv.ATTEMPT_NUMBER))
         if self.operation is not None:
             self.operation.attempts += 1
 
 
-class RunSummaries(SpanProcessor):
+class RunSummaries:
     """Counts what happens inside each workflow span. Thread-safe.
 
     Attempts are counted as the metrics count them: what is not retried is one, once it has ended; those that
@@ -58,10 +58,11 @@ class RunSummaries(SpanProcessor):
     answer, where its span says them.
 
     Args:
+        feed: The span processor that feeds it.
         has_trace: Whether a trace is kept: its runs stay as long as it does, within ``MAX_ENDED``.
     """
 
-    def __init__(self, has_trace: Callable[[int], bool] = lambda _: False) -> None:
+    def __init__(self, feed: SpanFeed, has_trace: Callable[[int], bool] = lambda _: False) -> None:
         self._has_trace = has_trace
         self._running: dict[str, RunSummary] = {}
         self._ended: OrderedDict[str, RunSummary] = OrderedDict()
@@ -69,47 +70,46 @@ class RunSummaries(SpanProcessor):
         """Of the open spans inside runs."""
         self._changed: dict[str, RunSummary] = {}
         self._watchers = 0
-        self._lock = Lock()
+        self.feed: Final = feed
+        feed.add(self)
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+    def started(self, span: ReadableSpan, trace_id: int, span_id: int, parent_id: int) -> None:
         """A workflow is a new run; anything else belongs to the run of its parent."""
+        around = self._places.get(parent_id)
+        if around is None and not span.name.startswith(semconv.SPAN_WORKFLOW):
+            return
         kind = kind_of(span)
         if kind == semconv.SPAN_WORKFLOW:
-            self._start(span)
+            self._start(span, span_id)
             return
-        with self._lock:
-            around = None if span.parent is None else self._places.get(span.parent.span_id)
-            if around is None:
-                return
-            place = self._places[span.get_span_context().span_id] = _place_of(span, kind, around)
-            if kind == semconv.SPAN_ATTEMPT:
-                place.attempt(span.attributes)
-            elif place.is_operation:
-                place.run.tasks.running += 1
-            else:
-                return
-            self._note(place.run)
+        if around is None:
+            return
+        place = self._places[span_id] = _place_of(span, kind, around)
+        if kind == semconv.SPAN_ATTEMPT:
+            place.attempt(said_at_start(span))
+        elif place.is_operation:
+            place.run.tasks.running += 1
+        else:
+            return
+        self._note(place.run)
 
-    def on_end(self, span: ReadableSpan) -> None:
+    def ended(self, span: ReadableSpan, trace_id: int, span_id: int) -> None:
         """An attempt or an operation may have failed; the end of a workflow is that of its run."""
-        assert span.context is not None
-        kind = kind_of(span)
-        with self._lock:
-            place = self._places.pop(span.context.span_id, None)
-            if place is None:
-                return
-            if kind == semconv.SPAN_WORKFLOW:
-                self._end(place.run, span)
-                return
-            if kind == semconv.SPAN_ATTEMPT:
-                place.run.attempt_ended(span.attributes)
-            elif kind in _OPERATIONS:
-                _ended_inside(place, span)
-            self._note(place.run)
+        place = self._places.pop(span_id, None)
+        if place is None:
+            return
+        if place.kind == semconv.SPAN_WORKFLOW:
+            self._end(place.run, span)
+            return
+        if place.kind == semconv.SPAN_ATTEMPT:
+            place.run.attempt_ended(said_at_end(span))
+        elif place.kind in _OPERATIONS:
+            _ended_inside(place, span)
+        self._note(place.run)
 
     def cancel_requested(self, run_id: str) -> None:
         """Somebody asked for a background run to be cancelled; it need not be one of this process."""
-        with self._lock:
+        with self.feed.settled():
             run = self._running.get(run_id)
             if run is not None:
                 run.state = "cancelling"
@@ -119,7 +119,7 @@ class RunSummaries(SpanProcessor):
 
     def latest(self) -> list[dict[str, Any]]:
         """All runs in flight and the last ``MAX_ENDED`` others as JSON, the newest first."""
-        with self._lock:
+        with self.feed.settled():
             runs = sorted(
                 (*self._running.values(), *self._ended.values()), key=lambda run: run.started_at, reverse=True
             )
@@ -128,12 +128,12 @@ class RunSummaries(SpanProcessor):
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Changes are only collected while somebody watches."""
-        with self._lock:
+        with self.feed.settled():
             self._watchers += 1
         try:
             yield
         finally:
-            with self._lock:
+            with self.feed.settled():
                 self._watchers -= 1
                 if not self._watchers:
                     self._changed.clear()
@@ -141,21 +141,21 @@ class RunSummaries(SpanProcessor):
     @property
     def has_changed(self) -> bool:
         """Whether ``take_changed`` has something."""
-        return bool(self._changed)
+        with self.feed.settled():
+            return bool(self._changed)
 
     def take_changed(self) -> list[dict[str, Any]]:
         """The runs that changed since the last call, each once and as it is now."""
-        with self._lock:
+        with self.feed.settled():
             changed, self._changed = self._changed, {}
             return [run.as_json() for run in changed.values()]
 
-    def _start(self, span: Span) -> None:
+    def _start(self, span: ReadableSpan, span_id: int) -> None:
         run = RunSummary.of(span)
-        with self._lock:
-            self._ended.pop(run.id, None)  # an earlier delivery of the same run
-            self._running[run.id] = run
-            self._places[span.get_span_context().span_id] = _Place(run)
-            self._note(run)
+        self._ended.pop(run.id, None)  # an earlier delivery of the same run
+        self._running[run.id] = run
+        self._places[span_id] = _Place(semconv.SPAN_WORKFLOW, run)
+        self._note(run)
 
     def _end(self, run: RunSummary, span: ReadableSpan) -> None:
         run.ended(span)
@@ -177,21 +177,22 @@ class RunSummaries(SpanProcessor):
         return self._running.get(run.id) is run
 
 
-def _place_of(span: Span, kind: str, around: _Place) -> _Place:
+def _place_of(span: ReadableSpan, kind: str, around: _Place) -> _Place:
     if kind in _APART:
-        return _Place(around.run)
+        return _Place(kind, around.run)
     if kind in _OPERATIONS:
-        name = str((span.attributes or {}).get(semconv.OPERATION))
+        name = str(said_at_start(span).get(semconv.OPERATION))
         if around.operation is None or around.operation.name != name:
-            return _Place(around.run, _Operation(name), is_operation=True)
-    return _Place(around.run, around.operation)
+            return _Place(kind, around.run, _Operation(name), is_operation=True)
+    return _Place(kind, around.run, around.operation)
 
 
 def _ended_inside(place: _Place, span: ReadableSpan) -> None:
     """A span of an operation has ended, with the attempts that are no spans."""
     for event in span.events:
         if event.name == semconv.EVENT_ATTEMPT:
-            place.attempt(event.attributes)
-            place.run.attempt_ended(event.attributes)
+            said = event.attributes or {}
+            place.attempt(said)
+            place.run.attempt_ended(said)
     if place.is_operation and place.operation is not None:
         place.run.operation_ended(span, place.operation.attempts)

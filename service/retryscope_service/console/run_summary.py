@@ -1,17 +1,18 @@
 """One run in short: how far it is, what it counts, what went wrong in it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
-from opentelemetry.util.types import Attributes
 
 from retryscope import semconv
 from retryscope.outcome import FAILED, OUTCOMES
 from retryscope_service import semconv as service_semconv
 from retryscope_service.console.run_errors import RunErrors
 from retryscope_service.traces.span_json import error_of
+from retryscope_service.traces.span_parts import said_at_end
 
 _NOT_FAILED: Final = frozenset(OUTCOMES) - frozenset(FAILED)
 _COUNTED: Final = {
@@ -106,17 +107,17 @@ class RunSummary:
             "error_types": list(self.errors.types),
         }
 
-    def attempt_ended(self, attributes: Attributes) -> None:
+    def attempt_ended(self, said: Mapping[str, Any]) -> None:
         """An attempt, a span or an event, has ended; that it failed need not matter."""
-        if outcome_of(attributes) not in _NOT_FAILED:
+        if said.get(semconv.OUTCOME) not in _NOT_FAILED:
             self.failures += 1
-            error_type = (attributes or {}).get(semconv.ERROR_TYPE)
+            error_type = said.get(semconv.ERROR_TYPE)
             if error_type is not None:
                 self.errors.add_type(str(error_type))
 
     def operation_ended(self, span: ReadableSpan, attempts: int) -> None:
         """An operation has ended, in which so many attempts have been counted."""
-        outcome = outcome_of(span.attributes)
+        outcome = said_at_end(span).get(semconv.OUTCOME)
         failed = outcome not in _NOT_FAILED
         self.tasks.ended(outcome)
         if attempts == 0:  # what is not retried is one
@@ -127,9 +128,9 @@ class RunSummary:
 
     def ended(self, span: ReadableSpan) -> None:
         """Its own span has ended; where that says what the run's answer counts, that is what counts."""
-        attributes = span.attributes or {}
+        attributes: Mapping[str, Any] = span.attributes or {}
         self.state = "ended"
-        self.outcome = outcome_of(span.attributes)
+        self.outcome = attributes.get(semconv.OUTCOME)
         self.ended_at = span.end_time
         cause = attributes.get(semconv.CANCEL_CAUSE)
         self.cancel_cause = None if cause is None else str(cause)
@@ -147,12 +148,6 @@ class RunSummary:
 def inline_run_id(span: SpanContext) -> str:
     """An inline run is the span of a workflow, and has no other id."""
     return f"{span.trace_id:032x}-{span.span_id:016x}"
-
-
-def outcome_of(attributes: Attributes) -> str | None:
-    """How the work of a span or an attempt ended, if it says so."""
-    outcome = (attributes or {}).get(semconv.OUTCOME)
-    return None if outcome is None else str(outcome)
 
 
 def _seconds(nanoseconds: int | None) -> float | None:

@@ -10,24 +10,24 @@ from opentelemetry.trace import StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from retryscope import semconv
+from retryscope_service.traces.span_parts import said_at_end, said_at_start
 
 T = TypeVar("T")
 
 MAX_LOOKED_AT: Final = 50
 """Traces that stay because somebody has opened them, the last ones; at most half of all."""
-_ATTEMPTS: Final = (semconv.ATTEMPT_NUMBER, semconv.RETRY_ATTEMPTS)
-"""The second where attempts are events of their retry's span."""
 _AS_HOPED: Final = frozenset({None, "success", "completed"})
 
 
 def is_notable(span: ReadableSpan) -> bool:
-    """Whether a span makes its trace more than a plain success: it failed, was cancelled, or is a retry."""
-    attributes = span.attributes or {}
+    """Whether a span that has ended makes its trace more than a success: it failed, or is part of a retry."""
+    said = said_at_end(span)
     return (
-        span.status.status_code is StatusCode.ERROR
-        or attributes.get(semconv.OUTCOME) not in _AS_HOPED
-        or attributes.get(semconv.CLEANUP_OUTCOME) not in _AS_HOPED
-        or any(is_above_one(attributes.get(number)) for number in _ATTEMPTS)
+        said.get(semconv.OUTCOME) not in _AS_HOPED
+        or is_above_one(said.get(semconv.RETRY_ATTEMPTS))  # where attempts are events of their retry's span
+        or span.status.status_code is StatusCode.ERROR
+        or said.get(semconv.CLEANUP_OUTCOME) not in _AS_HOPED
+        or is_above_one(said_at_start(span).get(semconv.ATTEMPT_NUMBER))
     )
 
 

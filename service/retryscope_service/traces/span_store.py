@@ -1,17 +1,16 @@
-"""Traces, kept in this process: fed when a span starts and when it ends."""
+"""Traces, kept in this process."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from threading import Lock
 from typing import Final
 
-from opentelemetry.context import Context
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 
 from retryscope_service.traces.retention import RetentionOrder, is_notable
+from retryscope_service.traces.span_feed import SpanFeed
 from retryscope_service.traces.trace_levels import TraceLevels
 
 MAX_UNSAMPLED: Final = 10_000
@@ -42,6 +41,7 @@ class _Trace:
     spans: dict[int, ReadableSpan] = field(default_factory=dict)
     open: set[int] = field(default_factory=set)
     total: int = 0
+    notable: bool = False
     levels: TraceLevels | None = None
     """Known only of a full trace."""
 
@@ -49,7 +49,7 @@ class _Trace:
         return TraceSpans(trace_id, spans, self.total, self.total > len(self.spans))
 
 
-class SpanStore(SpanProcessor):
+class SpanStore:
     """A bounded store of traces. Thread-safe.
 
     A plain success goes first, then what failed, was retried or cancelled, then what was looked at, and last
@@ -58,6 +58,9 @@ class SpanStore(SpanProcessor):
     Args:
         max_traces: Finished traces kept at most.
         max_spans: Spans kept at most, of all traces together.
+
+    Attributes:
+        feed: The span processor that feeds it.
     """
 
     def __init__(self, max_traces: int, max_spans: int) -> None:
@@ -70,49 +73,48 @@ class SpanStore(SpanProcessor):
         self._watchers: Counter[int] = Counter()
         self._changed: dict[int, dict[int, None]] = {}
         """Ids of the spans that changed, of each watched trace."""
-        self._lock = Lock()
+        self.feed: Final = SpanFeed()
+        self.feed.add(self)
 
     @property
     def span_count(self) -> int:
         """Spans kept now."""
-        return self._spans
+        with self.feed.settled():
+            return self._spans
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+    def started(self, span: ReadableSpan, trace_id: int, span_id: int, parent_id: int) -> None:
         """Keep a span from its start, so that a running workflow can be seen."""
-        context = span.get_span_context()
-        with self._lock:
-            trace = self._traces.get(context.trace_id)
-            if trace is None:
-                trace = self._traces[context.trace_id] = _Trace()
-                self._order.add(context.trace_id)
-            trace.total += 1
-            if is_notable(span):  # also one that is not kept
-                self._order.note(context.trace_id)
-            if context.trace_id in self._watchers:
-                self._changed.setdefault(context.trace_id, {})[context.span_id] = None
-            if len(trace.spans) >= MAX_SPANS_PER_TRACE and not self._make_room(trace, span):
-                return
-            trace.spans[context.span_id] = span
-            trace.open.add(context.span_id)
-            self._spans += 1
+        trace = self._traces.get(trace_id)
+        if trace is None:
+            trace = self._traces[trace_id] = _Trace()
+            self._order.add(trace_id)
+        trace.total += 1
+        if trace_id in self._watchers:
+            self._changed.setdefault(trace_id, {})[span_id] = None
+        if len(trace.spans) >= MAX_SPANS_PER_TRACE and not self._make_room(trace, span):
+            return
+        trace.spans[span_id] = span
+        trace.open.add(span_id)
+        self._spans += 1
+        if self._spans > self._max_spans or len(self._traces) > self._max_traces:
             self._evict()
 
-    def on_end(self, span: ReadableSpan) -> None:
-        """Replace the running span by the ended one."""
-        context = span.context
-        with self._lock:
-            trace = self._traces.get(context.trace_id)
-            if trace is not None and is_notable(span):
-                self._order.note(context.trace_id)
-            if trace is not None and context.span_id in trace.open:
-                trace.spans[context.span_id] = span
-                trace.open.discard(context.span_id)
-                if context.trace_id in self._watchers:
-                    self._changed.setdefault(context.trace_id, {})[context.span_id] = None
+    def ended(self, span: ReadableSpan, trace_id: int, span_id: int) -> None:
+        """It runs no more, and may have made its trace notable, also if it is not kept."""
+        trace = self._traces.get(trace_id)
+        if trace is None:
+            return
+        if not trace.notable and is_notable(span):
+            trace.notable = True
+            self._order.note(trace_id)
+        if span_id in trace.open:
+            trace.open.discard(span_id)
+            if trace_id in self._watchers:
+                self._changed.setdefault(trace_id, {})[span_id] = None
 
     def note_unsampled(self, trace_id: int) -> None:
         """Remember that a trace was not sampled: no span of it comes here."""
-        with self._lock:
+        with self.feed.settled():
             self._unsampled[trace_id] = None
             if len(self._unsampled) > MAX_UNSAMPLED:
                 self._unsampled.popitem(last=False)
@@ -123,11 +125,16 @@ class SpanStore(SpanProcessor):
 
     def __contains__(self, trace_id: int) -> bool:
         """Whether the trace is here."""
+        with self.feed.settled():
+            return trace_id in self._traces
+
+    def keeps(self, trace_id: int) -> bool:
+        """The same, for who is fed after it."""
         return trace_id in self._traces
 
     def look(self, trace_id: int) -> None:
         """Somebody has opened this trace: it stays longer."""
-        with self._lock:
+        with self.feed.settled():
             self._order.look(trace_id)
 
     def get(self, trace_id: int) -> Sequence[ReadableSpan] | None:
@@ -137,25 +144,25 @@ class SpanStore(SpanProcessor):
 
     def trace(self, trace_id: int) -> TraceSpans | None:
         """One trace with what is known about spans that are not kept, or None if it is not here."""
-        with self._lock:
+        with self.feed.settled():
             trace = self._traces.get(trace_id)
             return None if trace is None else trace.part(trace_id, tuple(trace.spans.values()))
 
     def latest(self, limit: int) -> Sequence[ReadableSpan]:
         """The spans of the last ``limit`` traces, the newest trace first."""
-        with self._lock:
+        with self.feed.settled():
             newest = islice(reversed(self._traces.values()), limit)
             return tuple(span for trace in newest for span in trace.spans.values())
 
     @contextmanager
     def watching(self, trace_ids: Collection[int]) -> Iterator[None]:
         """Changes are only collected of the traces that somebody watches; they stay longest."""
-        with self._lock:
+        with self.feed.settled():
             self._watchers.update(trace_ids)
         try:
             yield
         finally:
-            with self._lock:
+            with self.feed.settled():
                 for trace_id in trace_ids:
                     self._order.look(trace_id)
                 self._watchers -= Counter(trace_ids)  # leaves out what has come to 0
@@ -164,11 +171,12 @@ class SpanStore(SpanProcessor):
     @property
     def has_changed(self) -> bool:
         """Whether ``take_changed`` has something."""
-        return bool(self._changed)
+        with self.feed.settled():
+            return bool(self._changed)
 
     def take_changed(self) -> list[TraceSpans]:
         """The kept spans that started or ended since the last call, each once and as it is now."""
-        with self._lock:
+        with self.feed.settled():
             changed, self._changed = self._changed, {}
             return [
                 trace.part(trace_id, [trace.spans[each] for each in ids if each in trace.spans])

@@ -39,7 +39,7 @@ def console() -> Console:
 @pytest.fixture
 def recorded(console: Console) -> Iterator[Recorded]:
     """Telemetry in memory, on the virtual clock."""
-    with recording(span_processors=console.span_processors) as recorded:
+    with recording(span_processors=[console.feed]) as recorded:
         yield recorded
 
 

@@ -53,7 +53,7 @@ def test_a_trace_is_one_line_a_span_with_its_bars_below_each_other(
 ) -> None:
     """Names, tasks, outcomes and errors are whatever they are."""
     store = SpanStore(max_traces=1, max_spans=100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     parent = None
     for name, outcome, error, named in texts:
         attributes: dict[str, str | int] = {
@@ -72,7 +72,7 @@ def test_a_trace_is_one_line_a_span_with_its_bars_below_each_other(
 
 def test_a_trace_deeper_than_calls_can_be_nested_has_lines_of_bounded_length() -> None:
     store = SpanStore(max_traces=1, max_spans=5_000)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     parent = None
     for _ in range(3_000):
         parent = start(tracer, "n" * 10_000, parent, {semconv.OUTCOME: "o" * 10_000})

@@ -225,7 +225,7 @@ async def test_a_large_trace_is_cut_where_it_is_deepest(api: Api, monkeypatch: p
 async def test_what_a_client_or_an_upstream_writes_is_data(api: Api) -> None:
     """JSON, whatever it holds; the page shows texts as texts."""
     evil = "</script><script>alert(1)</script>\n\ndata: x"
-    tracer = tracer_into(*api.console.span_processors)
+    tracer = tracer_into(api.console.feed)
     span = start(tracer, evil, attributes={evil: evil, semconv.OPERATION: evil})
     span.record_exception(ValueError(evil))
     span.end()

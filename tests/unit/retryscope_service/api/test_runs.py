@@ -63,7 +63,7 @@ def events() -> RunEvents:
 @pytest.fixture
 async def runs(events: RunEvents, console: Console) -> AsyncIterator[Runs]:
     """The service with a worker."""
-    with recording(time_ns=time.time_ns, span_processors=[*console.span_processors, events]) as recorded:
+    with recording(time_ns=time.time_ns, span_processors=[console.feed, events]) as recorded:
         async with Engine(f"memory://{uuid.uuid4()}", connections=20, redelivery_seconds=5) as engine:
             records, metrics = RunStore(engine), RunMetrics(recorded.registry)
             background = BackgroundRuns(engine, records, metrics, limit=3, retention=60)

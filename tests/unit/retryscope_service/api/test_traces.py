@@ -108,7 +108,7 @@ async def test_a_trace_that_is_not_here(api: Api) -> None:
 
 async def test_a_trace_that_was_not_sampled(console: Console) -> None:
     """The answer named it all the same: logs do too."""
-    with recording(sampler=ALWAYS_OFF, span_processors=console.span_processors) as recorded:
+    with recording(sampler=ALWAYS_OFF, span_processors=[console.feed]) as recorded:
         async with serving(recorded, console) as api:
             answer = await api.run("retry", failure_rate=0)
             trace_id = answer.headers["X-Trace-Id"]
@@ -161,7 +161,7 @@ async def test_another_format_is_refused(api: Api, form: str) -> None:
 async def test_looking_at_it_adds_nothing_to_it() -> None:
     """Scrapes, health checks and the traces themselves would push out what /traces is for."""
     console = Console(SpanStore(max_traces=1, max_spans=100))
-    with recording(span_processors=console.span_processors) as recorded:
+    with recording(span_processors=[console.feed]) as recorded:
         async with serving(recorded, console) as api:
             trace_id = (await api.run("retry", failure_rate=0)).json()["trace_id"]
             for path in (
@@ -186,7 +186,7 @@ async def test_looking_at_it_adds_nothing_to_it() -> None:
 async def test_the_oldest_trace_makes_room_and_is_then_unknown() -> None:
     """RETRYSCOPE_MAX_TRACES of them are remembered."""
     console = Console(SpanStore(max_traces=2, max_spans=100))
-    with recording(span_processors=console.span_processors) as recorded:
+    with recording(span_processors=[console.feed]) as recorded:
         async with serving(recorded, console) as api:
             ids = [(await api.run("retry", failure_rate=0)).json()["trace_id"] for _ in range(3)]
             assert [(await api.get(f"/traces/{each}")).status for each in ids] == [404, 200, 200]
@@ -196,7 +196,7 @@ async def test_the_oldest_trace_makes_room_and_is_then_unknown() -> None:
 async def test_a_trace_that_was_opened_and_one_with_a_failed_task_stay(path: str) -> None:
     """Though the run said success, and successes came after it."""
     console = Console(SpanStore(max_traces=3, max_spans=100))
-    with recording(span_processors=console.span_processors) as recorded:
+    with recording(span_processors=[console.feed]) as recorded:
         async with serving(recorded, console) as api:
             failed = await api.run("sequential", tasks=2, failure_rate=1)
             opened = await api.run("sequential", tasks=1, failure_rate=0)

@@ -33,7 +33,7 @@ def console() -> Console:
 
 async def test_each_run_and_span_is_published_once_and_as_it_is_now(console: Console) -> None:
     """Runs to everybody, spans to who asked for their trace."""
-    tracer = own_tracer_into(*console.span_processors)
+    tracer = own_tracer_into(console.feed)
     run = start(tracer, "workflow retry", attributes={semconv.WORKFLOW: "retry"})
     trace_id = f"{trace_of(run):032x}"
     with ExitStack() as stack:
@@ -58,7 +58,7 @@ async def test_each_run_and_span_is_published_once_and_as_it_is_now(console: Con
 async def test_they_come_in_batches(console: Console) -> None:
     """However much happens, ten a second; nothing while nothing changes."""
     asyncio.get_running_loop().set_default_executor(InlineExecutor())
-    tracer = own_tracer_into(*console.span_processors)
+    tracer = own_tracer_into(console.feed)
     publishing = asyncio.create_task(console.keep_publishing())
     with console.runs.watching(), console.hub.reader() as reader:
         await asyncio.sleep(5)
@@ -81,7 +81,7 @@ async def test_many_spans_come_in_several_events(console: Console, monkeypatch: 
     """No event keeps the process busy for long; a change without spans is told too."""
     monkeypatch.setattr(changes, "SPANS_PER_EVENT", 3)
     monkeypatch.setattr(span_store, "MAX_SPANS_PER_TRACE", 8)
-    tracer = own_tracer_into(*console.span_processors)
+    tracer = own_tracer_into(console.feed)
     root = start(tracer, "root")
     trace_id = f"{trace_of(root):032x}"
     with console.spans.watching([trace_of(root)]), console.hub.reader([trace_id]) as reader:
@@ -103,7 +103,7 @@ async def test_many_spans_come_in_several_events(console: Console, monkeypatch: 
 
 async def test_closing_publishes_what_has_just_happened(console: Console) -> None:
     """The last thing that a page sees of a process is how its runs ended."""
-    tracer = own_tracer_into(*console.span_processors)
+    tracer = own_tracer_into(console.feed)
     with console.runs.watching(), console.hub.reader() as reader:
         start(tracer, "workflow retry").end()
         console.close()

@@ -12,6 +12,7 @@ from retryscope import semconv
 from retryscope_service.console import inline_records
 from retryscope_service.console.inline_records import MAX_ANSWER, MAX_MESSAGE, InlineRecords
 from retryscope_service.console.run_summaries import RunSummaries
+from retryscope_service.traces.span_feed import SpanFeed
 from tests.unit.retryscope_service.traces.spans import own_tracer_into, start
 
 AWAY = {"type": "ApiUnavailableError", "message": "API temporarily unavailable"}
@@ -27,8 +28,8 @@ def id_of(span: SpanContext) -> str:
 
 
 def test_a_run_is_known_under_the_id_that_its_summary_has() -> None:
-    records, runs = InlineRecords(), RunSummaries()
-    run = start(own_tracer_into(runs), "workflow retry", attributes={semconv.WORKFLOW: "retry"})
+    records, runs = InlineRecords(), RunSummaries(SpanFeed())
+    run = start(own_tracer_into(runs.feed), "workflow retry", attributes={semconv.WORKFLOW: "retry"})
     records.started(run.get_span_context(), "retry", '{"max_retries": 2}')
     (summary,) = runs.latest()
     assert records.get(summary["id"]) == {"workflow": "retry", "params": {"max_retries": 2}}

@@ -13,6 +13,7 @@ from retryscope_service.console import run_summaries
 from retryscope_service.console.run_errors import MAX_MESSAGE, MAX_TYPES, RunErrors
 from retryscope_service.console.run_summaries import RunSummaries
 from retryscope_service.runs.run import WorkflowRun
+from retryscope_service.traces.span_feed import SpanFeed
 from retryscope_service.workflows.cancellation import CANCELLATION
 from retryscope_service.workflows.concurrent import CONCURRENT
 from retryscope_service.workflows.definition import WorkflowDefinition
@@ -55,8 +56,8 @@ def ids(runs: RunSummaries) -> list[str]:
 
 def test_a_background_run_from_its_start_to_its_end() -> None:
     """Its id is that of its record; its counts are those of everything below its span."""
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     root = start(tracer, "POST /workflows/{workflow}/runs")
     run = workflow(tracer, "retry", "run-1", root)
     assert run.start_time is not None
@@ -99,8 +100,8 @@ def test_a_background_run_from_its_start_to_its_end() -> None:
 
 def test_an_inline_run_is_named_after_its_span() -> None:
     """It has no record."""
-    runs = RunSummaries()
-    run = workflow(own_tracer_into(runs))
+    runs = RunSummaries(SpanFeed())
+    run = workflow(own_tracer_into(runs.feed))
     (summary,) = runs.latest()
     context = run.get_span_context()
     assert summary["id"] == f"{context.trace_id:032x}-{context.span_id:016x}"
@@ -109,8 +110,8 @@ def test_an_inline_run_is_named_after_its_span() -> None:
 
 def test_a_cancelled_attempt_has_not_failed() -> None:
     """The run tells who cancelled it."""
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     run = workflow(tracer)
     end(attempt(tracer, run, 1), "cancelled")
     end(run, "cancelled", **{semconv.CANCEL_CAUSE: "client_disconnect"})
@@ -121,8 +122,8 @@ def test_a_cancelled_attempt_has_not_failed() -> None:
 
 def test_attempts_that_are_events_are_counted_when_their_retry_has_ended() -> None:
     """With ``RETRYSCOPE_ATTEMPTS=events`` there are no spans of attempts."""
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     run = workflow(tracer)
     retry = start(tracer, "retry call", run)
     for number, outcome in enumerate(("timeout", "error", "success"), 1):
@@ -136,8 +137,8 @@ def test_attempts_that_are_events_are_counted_when_their_retry_has_ended() -> No
 
 def test_a_cancel_that_was_asked_for_shows_until_the_end() -> None:
     """Cleanup takes its time; a run that wins the race against the cancel was not cancelled."""
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     run = workflow(tracer, run_id="run-1")
     runs.cancel_requested("run-1")
     (summary,) = runs.latest()
@@ -151,8 +152,8 @@ def test_a_cancel_that_was_asked_for_shows_until_the_end() -> None:
 
 def test_the_time_of_the_first_request_to_cancel_stays() -> None:
     """A second one changes nothing: the line is drawn where the first one was."""
-    runs = RunSummaries()
-    workflow(own_tracer_into(runs), run_id="run-1")
+    runs = RunSummaries(SpanFeed())
+    workflow(own_tracer_into(runs.feed), run_id="run-1")
     runs.cancel_requested("run-1")
     (first,) = runs.latest()
     runs.cancel_requested("run-1")
@@ -162,8 +163,8 @@ def test_the_time_of_the_first_request_to_cancel_stays() -> None:
 
 def test_what_failed_inside_a_success_is_counted_and_named() -> None:
     """Operations by how they ended, the last error, and the types of all, also of what was tried again."""
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     run = workflow(tracer)
     for number, outcome in enumerate(("success", "error", "timeout", "exhausted", "cancelled")):
         span = start(tracer, f"task {number}", run, {semconv.OPERATION: f"{number}"})
@@ -194,8 +195,8 @@ def test_a_run_is_remembered_with_so_many_types_of_errors_and_no_more() -> None:
 
 def test_one_operation_inside_another_of_its_name_is_none_more() -> None:
     """A timeout inside its own retry is part of the attempt; in a gather or a cleanup it is another task."""
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     run = workflow(tracer)
     call: dict[str, str | int] = {semconv.OPERATION: "call"}
     retry = start(tracer, "retry call", run, call)
@@ -214,9 +215,9 @@ def test_one_operation_inside_another_of_its_name_is_none_more() -> None:
 def replay(recorded: Recorded, runs: RunSummaries) -> None:
     """Tell of the recorded spans: of all starts before all ends, which is one order that may happen."""
     for span in recorded.log.started:
-        runs.on_start(span)
+        runs.feed.on_start(span)
     for ended in recorded.log.ended:
-        runs.on_end(ended)
+        runs.feed.on_end(ended)
 
 
 SCALED = {"time_scale": 0.0001, "seed": 4}
@@ -240,7 +241,7 @@ async def test_a_run_counts_what_its_answer_counts_and_attempts_as_the_metrics_d
     recorded: Recorded, definition: WorkflowDefinition[Any], params: dict[str, Any]
 ) -> None:
     """Whatever the workflow; what it does beside its tasks, only the metrics count."""
-    runs = RunSummaries()
+    runs = RunSummaries(SpanFeed())
     run = WorkflowRun(definition, definition.params.model_validate({**SCALED, **params}))
     with recorded.changes() as changed:
         await run.execute()
@@ -269,8 +270,8 @@ async def test_a_run_counts_what_its_answer_counts_and_attempts_as_the_metrics_d
 
 def test_runs_of_one_trace_are_counted_apart() -> None:
     """A caller may start several, and a workflow another one."""
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     root = start(tracer, "caller")
     outer, beside = workflow(tracer, "outer", parent=root), workflow(tracer, "beside", parent=root)
     inner = workflow(tracer, "inner", parent=outer)
@@ -288,8 +289,8 @@ def test_runs_of_one_trace_are_counted_apart() -> None:
 
 def test_spans_of_others_make_no_runs() -> None:
     """Whatever their names are; what is below them still belongs to the run around."""
-    runs = RunSummaries()
-    tracer, other = own_tracer_into(runs), tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer, other = own_tracer_into(runs.feed), tracer_into(runs.feed)
     start(other, "workflow of somebody else").end()
     assert runs.latest() == []
     run = workflow(tracer)
@@ -302,8 +303,8 @@ def test_spans_of_others_make_no_runs() -> None:
 def test_the_oldest_ended_runs_are_forgotten_and_no_running_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest come first."""
     monkeypatch.setattr(run_summaries, "MAX_ENDED", 2)
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     running = workflow(tracer, run_id="long")
     for number in range(4):
         end(workflow(tracer, run_id=f"short {number}"), "success")
@@ -314,8 +315,8 @@ def test_the_oldest_ended_runs_are_forgotten_and_no_running_one(monkeypatch: pyt
 
 def test_a_run_that_is_delivered_again_is_one_run() -> None:
     """It begins anew, and what is left of the delivery before changes nothing."""
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     first = workflow(tracer, run_id="run-1")
     attempt(tracer, first, 1, "success")
     second = workflow(tracer, run_id="run-1")
@@ -333,8 +334,8 @@ def test_a_run_that_is_delivered_again_is_one_run() -> None:
 
 def test_changes_are_collected_while_somebody_watches() -> None:
     """Each run once, as it is when they are taken."""
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     before, quiet = workflow(tracer, "before"), workflow(tracer, "quiet")
     with runs.watching():
         with runs.watching():
@@ -360,8 +361,8 @@ def shown(run: dict[str, Any]) -> tuple[Any, ...]:
 
 def test_nothing_is_left_of_runs_that_have_ended() -> None:
     """Of a million runs as little as of one."""
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     for _ in range(run_summaries.MAX_ENDED + 50):
         run = workflow(tracer)
         attempt(tracer, run, 1, "success")
@@ -372,8 +373,8 @@ def test_nothing_is_left_of_runs_that_have_ended() -> None:
 
 def test_spans_may_start_and_end_on_other_threads_while_it_is_read() -> None:
     """No count is lost."""
-    runs = RunSummaries()
-    tracer = own_tracer_into(runs)
+    runs = RunSummaries(SpanFeed())
+    tracer = own_tracer_into(runs.feed)
     run = workflow(tracer)
 
     def work() -> None:

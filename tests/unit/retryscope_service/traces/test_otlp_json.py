@@ -47,7 +47,7 @@ async def test_a_trace_with_events_links_and_errors_loses_nothing(api: Api) -> N
 def test_a_running_span_has_no_end() -> None:
     """Nor a trace that has not ended."""
     store = SpanStore(10, 10)
-    span = start(tracer_into(store), "work")
+    span = start(tracer_into(store.feed), "work")
     running = store.get(trace_of(span))
     assert running is not None
     (shown,) = to_otlp_json(running)["resourceSpans"][0]["scopeSpans"][0]["spans"]
@@ -59,7 +59,7 @@ def test_a_running_span_has_no_end() -> None:
 def test_ids_are_hexadecimal_enums_are_numbers_times_are_texts() -> None:
     """As the OTLP specification says of its JSON encoding, and members are in camelCase."""
     store = SpanStore(10, 10)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     root = start(tracer, "root")
     child = start(tracer, "child", root)
     child.add_link(root.get_span_context(), {"kind": "test"})
@@ -81,7 +81,7 @@ def test_ids_are_hexadecimal_enums_are_numbers_times_are_texts() -> None:
 def test_strange_attribute_values_are_still_json() -> None:
     """NaN and infinities have texts in protobuf's JSON."""
     store = SpanStore(10, 10)
-    span = start(tracer_into(store), "work")
+    span = start(tracer_into(store.feed), "work")
     span.set_attributes({"nan": float("nan"), "infinity": float("inf"), "text": "\x00\u202e<>", "big": 2**62})
     span.end()
     spans = store.get(trace_of(span))

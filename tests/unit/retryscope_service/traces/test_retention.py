@@ -47,7 +47,7 @@ class Schedule:
 
     def __init__(self) -> None:
         self.store = SpanStore(MAX_TRACES, MAX_SPANS)
-        self.tracer = tracer_into(self.store)
+        self.tracer = tracer_into(self.store.feed)
         self.traces: list[Kept] = []
         self.time = 0
         self.watching = ExitStack()
@@ -124,7 +124,7 @@ def test_a_plain_success_goes_before_a_failure_and_that_before_what_is_looked_at
 def test_among_equals_the_oldest_goes_first(outcomes: list[str]) -> None:
     """So what is left are the last failures, and with them the last successes if there is room."""
     store = SpanStore(9, 1000)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     ended = []
     for outcome in outcomes:
         span = start(tracer, "work")
@@ -140,7 +140,7 @@ def test_among_equals_the_oldest_goes_first(outcomes: list[str]) -> None:
 def test_a_run_that_has_just_succeeded_can_be_read_where_all_else_fails() -> None:
     """The newest tenth is spared; a success that is older than that goes before any failure."""
     store = SpanStore(20, 1000)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     failures = [start(tracer, "failure") for _ in range(20)]
     for span in failures:
         end(span, "error")
@@ -156,7 +156,7 @@ def test_a_run_that_has_just_succeeded_can_be_read_where_all_else_fails() -> Non
 def test_the_newest_are_spared_by_their_number_only_and_not_in_spans() -> None:
     """A large success that is new costs no failure."""
     store = SpanStore(20, 10)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     failure = start(tracer, "failure")
     end(failure, "error")
     large = start(tracer, "large")
@@ -170,7 +170,7 @@ def test_the_newest_are_spared_by_their_number_only_and_not_in_spans() -> None:
 def test_looking_at_everything_keeps_half_of_it_at_most() -> None:
     """What was looked at longest ago is like the newest of its kind again."""
     store = SpanStore(4, 1000)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     spans = [start(tracer, "work") for _ in range(4)]
     for span in spans:
         span.end()
@@ -183,7 +183,7 @@ def test_looking_at_everything_keeps_half_of_it_at_most() -> None:
 def test_a_trace_that_was_watched_stays_as_one_that_was_looked_at() -> None:
     """Its page may be loaded anew a moment later."""
     store = SpanStore(2, 1000)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     span = start(tracer, "work")
     span.end()
     with store.watching([trace_of(span)]):
@@ -197,7 +197,7 @@ def test_a_trace_that_was_watched_stays_as_one_that_was_looked_at() -> None:
 def test_a_failure_of_a_trace_that_is_looked_at_counts_later_too() -> None:
     """It is looked at while it runs, fails, and is let go of for others."""
     store = SpanStore(3, 1000)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     span = start(tracer, "work")
     store.look(trace_of(span))
     end(span, "error")
@@ -242,7 +242,7 @@ def test_a_failure_counts_though_its_span_is_not_kept(monkeypatch: pytest.Monkey
     """One task of ten thousand, in a run that says success."""
     monkeypatch.setattr("retryscope_service.traces.span_store.MAX_SPANS_PER_TRACE", 2)
     store = SpanStore(2, 1000)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     root = start(tracer, "root")
     for outcome in ("success", "error"):
         end(start(tracer, "task", root), outcome)
@@ -259,7 +259,7 @@ def test_a_run_is_listed_and_can_be_run_again_for_as_long_as_its_trace_is_kept(
     monkeypatch.setattr(run_summaries, "MAX_ENDED", 3)
     monkeypatch.setattr(inline_records, "MAX_KEPT", 3)
     console = Console(SpanStore(3, 1000))
-    tracer = own_tracer_into(*console.span_processors)
+    tracer = own_tracer_into(console.feed)
 
     def run(outcome: str) -> str:
         span = start(tracer, "workflow retry", attributes={semconv.WORKFLOW: "retry"})

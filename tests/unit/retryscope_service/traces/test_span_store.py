@@ -15,7 +15,7 @@ from tests.unit.retryscope_service.traces.spans import start, trace_of, tracer_i
 def test_a_span_is_there_from_its_start_and_replaced_at_its_end() -> None:
     """The running one has no end; both are the same span."""
     store = SpanStore(10, 10)
-    span = start(tracer_into(store), "work")
+    span = start(tracer_into(store.feed), "work")
     running = store.get(trace_of(span))
     assert running is not None
     assert [each.end_time for each in running] == [None]
@@ -36,7 +36,7 @@ def test_an_unknown_trace_is_none() -> None:
 def test_the_oldest_finished_trace_goes_first() -> None:
     """At most max_traces are kept."""
     store = SpanStore(max_traces=2, max_spans=100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     spans = [start(tracer, "work") for _ in range(1)]
     spans[0].end()
     for _ in range(3):
@@ -49,7 +49,7 @@ def test_the_oldest_finished_trace_goes_first() -> None:
 def test_a_running_trace_never_goes() -> None:
     """However old it is; a finished one that is younger goes instead."""
     store = SpanStore(max_traces=2, max_spans=100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     running = start(tracer, "long")
     for _ in range(10):
         start(tracer, "short").end()
@@ -63,7 +63,7 @@ def test_a_running_trace_never_goes() -> None:
 def test_a_trace_is_running_as_long_as_any_of_its_spans_is() -> None:
     """Also when its first span has ended."""
     store = SpanStore(max_traces=1, max_spans=100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     root = start(tracer, "request")
     child = start(tracer, "in the background", root)
     root.end()
@@ -77,7 +77,7 @@ def test_a_trace_is_running_as_long_as_any_of_its_spans_is() -> None:
 def test_more_running_traces_than_the_bound_are_all_kept() -> None:
     """Runs in flight have a bound of their own; when they end, the bound holds again."""
     store = SpanStore(max_traces=2, max_spans=100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     running = [start(tracer, "work") for _ in range(5)]
     assert all(store.get(trace_of(span)) for span in running)
     for span in running:
@@ -89,7 +89,7 @@ def test_more_running_traces_than_the_bound_are_all_kept() -> None:
 def test_all_traces_together_have_a_bound_on_spans() -> None:
     """As many of the oldest go as are needed."""
     store = SpanStore(max_traces=100, max_spans=10)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     roots = []
     for _ in range(6):
         root = start(tracer, "root")
@@ -105,7 +105,7 @@ def test_one_trace_has_a_bound_on_spans(monkeypatch: pytest.MonkeyPatch) -> None
     """What comes after it is not kept; the end of such a span changes nothing."""
     monkeypatch.setattr(span_store, "MAX_SPANS_PER_TRACE", 3)
     store = SpanStore(max_traces=10, max_spans=100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     root = start(tracer, "root")
     for number in range(5):
         start(tracer, f"child {number}", root).end()
@@ -123,7 +123,7 @@ def test_a_trace_within_its_bound_is_whole(monkeypatch: pytest.MonkeyPatch) -> N
     """Also with exactly as many spans as are kept."""
     monkeypatch.setattr(span_store, "MAX_SPANS_PER_TRACE", 3)
     store = SpanStore(max_traces=10, max_spans=100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     root = start(tracer, "root")
     for number in range(2):
         start(tracer, f"child {number}", root)
@@ -137,7 +137,7 @@ def test_the_spans_nearest_to_the_root_are_kept(monkeypatch: pytest.MonkeyPatch)
     """One that is nearer takes the place of the last of the furthest; nothing is kept below what is not."""
     monkeypatch.setattr(span_store, "MAX_SPANS_PER_TRACE", 6)
     store = SpanStore(max_traces=10, max_spans=100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     root = start(tracer, "root")
     first = start(tracer, "first", root)
     deep = start(tracer, "deep", first)
@@ -171,7 +171,7 @@ def test_a_span_from_elsewhere_is_as_near_as_a_root(monkeypatch: pytest.MonkeyPa
     """Its parent is in another process; so is it when the parent's trace has been evicted since."""
     monkeypatch.setattr(span_store, "MAX_SPANS_PER_TRACE", 2)
     store = SpanStore(max_traces=10, max_spans=100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     caller = start(tracer_into(), "caller")
     first = start(tracer, "unknown parent", caller)
     start(tracer, "child", first)
@@ -185,7 +185,7 @@ def test_a_span_from_elsewhere_is_as_near_as_a_root(monkeypatch: pytest.MonkeyPa
 def test_changes_are_collected_of_watched_traces_only() -> None:
     """Each span once, as it is when they are taken."""
     store = SpanStore(10, 100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     before, other = start(tracer, "before"), start(tracer, "other")
     with store.watching([trace_of(before)]):
         assert (store.has_changed, store.take_changed()) == (False, [])
@@ -210,7 +210,7 @@ def test_changes_are_collected_of_watched_traces_only() -> None:
 def test_a_trace_may_be_watched_before_it_starts_and_by_several() -> None:
     """The changes stop with the last of them."""
     store = SpanStore(10, 100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     known = start(tracer_into(), "elsewhere")
     with store.watching([trace_of(known)]):
         with store.watching([trace_of(known), 7]):
@@ -227,7 +227,7 @@ def test_a_span_that_is_not_kept_changes_the_total(monkeypatch: pytest.MonkeyPat
     """Who watches a full trace learns how much of it is missing."""
     monkeypatch.setattr(span_store, "MAX_SPANS_PER_TRACE", 1)
     store = SpanStore(10, 100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     root = start(tracer, "root")
     with store.watching([trace_of(root)]):
         start(tracer, "child", root).end()
@@ -238,7 +238,7 @@ def test_a_span_that_is_not_kept_changes_the_total(monkeypatch: pytest.MonkeyPat
 def test_changes_of_an_evicted_trace_are_none() -> None:
     """It is not here any more."""
     store = SpanStore(max_traces=1, max_spans=100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     root = start(tracer, "root")
     with store.watching([trace_of(root)]):
         root.end()
@@ -249,7 +249,7 @@ def test_changes_of_an_evicted_trace_are_none() -> None:
 def test_latest_is_the_newest_traces_first_each_in_the_order_of_its_starts() -> None:
     """Bounded by the number of traces, not of spans."""
     store = SpanStore(10, 100)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     for number in range(3):
         root = start(tracer, f"root {number}")
         start(tracer, f"child {number}", root).end()
@@ -261,7 +261,7 @@ def test_spans_that_are_not_sampled_never_arrive() -> None:
     """The sampler of OTEL_TRACES_SAMPLER decides."""
     store = SpanStore(10, 10)
     provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
-    provider.add_span_processor(store)
+    provider.add_span_processor(store.feed)
     provider.get_tracer("test").start_span("work").end()
     assert store.span_count == 0
 
@@ -269,7 +269,7 @@ def test_spans_that_are_not_sampled_never_arrive() -> None:
 def test_spans_may_start_and_end_on_other_threads_while_it_is_read() -> None:
     """Work on threads is traced too; reading never fails meanwhile, and the count stays right."""
     store = SpanStore(max_traces=5, max_spans=50)
-    tracer = tracer_into(store)
+    tracer = tracer_into(store.feed)
     errors: list[BaseException] = []
 
     def work() -> None:
