@@ -41,7 +41,7 @@ def harmless(text: str) -> list[str]:
 async def test_the_trace_of_an_operation_with_control_characters_in_its_name(
     api: Api, console: Console
 ) -> None:
-    with tracer_into(console.spans).start_as_current_span("attempt \x1b[2J\x07\nforged line\u202e") as span:
+    with tracer_into(console.feed).start_as_current_span("attempt \x1b[2J\x07\nforged line\u202e") as span:
         trace_id = f"{span.get_span_context().trace_id:032x}"
     text = (await api.get(f"/traces/{trace_id}?format=text")).text
     assert harmless(text)[1].endswith("| attempt \\x1b[2J\\x07\\nforged line\\u202e  running")
