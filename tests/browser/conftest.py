@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.conftest import ROOT, cannot_run
-from tests.integration.conftest import service, start_service
+from tests.integration.conftest import running_service, service, start_service
 from tests.support.browser import Visitor, launch
 from tests.support.polling import LIMIT
 from tests.support.process import Service
@@ -33,6 +33,13 @@ def page_is_built() -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode or not (ROOT / "web/dist/index.html").is_file():
         cannot_run(f"needs the console's page: {done.stdout}{done.stderr}")
+
+
+@pytest.fixture(scope="module")
+def shared_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with its defaults, for all tests of a file: to start one costs seconds of a processor."""
+    with running_service(tmp_path_factory.mktemp("service")) as service:
+        yield service
 
 
 # For the package only: while Playwright's synchronous API is on, no other event loop can run in this thread.

@@ -37,6 +37,12 @@ class _Blank(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(scope="module")
+def service(shared_service: Service) -> Service:
+    """One for all tests here: none of them starts anything."""
+    return shared_service
+
+
 @pytest.fixture
 def elsewhere(browser: Browser) -> Iterator[Page]:
     """A page of another port of 127.0.0.1."""

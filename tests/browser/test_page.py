@@ -19,10 +19,9 @@ BACKGROUNDS = {"light": "rgb(246, 248, 250)", "dark": "rgb(13, 17, 23)"}
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(shared_service: Service) -> Service:
     """One for all tests here that are content with its defaults."""
-    with running_service(tmp_path_factory.mktemp("service")) as service:
-        yield service
+    return shared_service
 
 
 def failed_run(service: Service) -> str:

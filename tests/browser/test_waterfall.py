@@ -34,6 +34,12 @@ _WATCH_ROWS = """() => {
 """Notes whatever changes in the rows but the text of clocks: what React does when it renders them anew."""
 
 
+@pytest.fixture(scope="module")
+def service(shared_service: Service) -> Service:
+    """One for all tests here: each looks at a run of its own."""
+    return shared_service
+
+
 def lane_width(waterfall: Waterfall) -> float:
     return float(waterfall.grid.locator(".span-lane").first.evaluate("lane => lane.clientWidth"))
 
