@@ -65,6 +65,7 @@ AGAINST_THE_CLOCK = {
         "test_a_second_ctrl_c_kills_what_does_not_end": AT_LEAST,
     },
     "support/polling.py": {
+        "_pause": "how soon waiting looks again; it decides nothing",
         "until": "the limit of all waiting, see LIMIT",
         "wait_until": "the limit of all waiting, see LIMIT",
     },
