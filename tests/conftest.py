@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -62,9 +63,25 @@ def pytest_xdist_auto_num_workers() -> int:
     return min(len(os.sched_getaffinity(0)) + 1, 4)
 
 
+def give_ids_of_their_own(items: list[pytest.Item]) -> None:
+    """Of several tests with one id, pytest-xdist would run one, and say nothing of the others.
+
+    Raises:
+        pytest.UsageError: Two tests have one id.
+    """
+    for item in items:
+        if item.parent is not None and not item.nodeid.endswith(item.name):
+            # schemathesis names the operation in a test's name only; pytest makes the id from the function's.
+            item._id = item.id.parse(f"{item.parent.nodeid}::{item.name}")
+    shared = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if shared:
+        raise pytest.UsageError(f"several tests share an id, of which pytest-xdist runs one: {shared}")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In random order, but those of units last: they are short, so that no process waits long for another."""
+    give_ids_of_their_own(items)
     units = (ROOT / "tests" / "unit", ROOT / "instrumentation")
     items.sort(key=lambda item: any(item.path.is_relative_to(folder) for folder in units))
 

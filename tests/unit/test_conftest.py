@@ -5,15 +5,37 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from retryscope_service.api.openapi import openapi_document
 from tests.conftest import ROOT
 from tests.support.polling import LIMIT
 from tests.support.process import environment
 
 MISSING = "no-such-program"
+
+
+def pytest_on(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Another pytest, in that folder; its conftest.py may import ours."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *arguments],
+        cwd=folder,
+        env=environment(PYTHONPATH=str(ROOT)),
+        stdin=subprocess.DEVNULL,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+
+
+def operations() -> list[str]:
+    """Of the API, but for the stream, whose answer does not end."""
+    paths = openapi_document(version("retryscope"))["paths"]
+    return [method for path, methods in paths.items() if path != "/console/stream" for method in methods]
 
 
 def test_a_system_tool_that_is_there_is_returned_as_a_path(system_tool: Callable[[str], Path]) -> None:
@@ -71,17 +93,28 @@ def test_what_a_test_leaves_behind_fails_it(tmp_path: Path) -> None:
         "def test_it(leave): leave()\n"
         "def test_nothing(): pass\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", str(tmp_path)],
-        cwd=tmp_path,
-        env=environment(PYTHONPATH=str(ROOT)),
-        stdin=subprocess.DEVNULL,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-    )
+    done = pytest_on(tmp_path)
     assert "7 passed, 6 errors" in done.stdout, done.stdout + done.stderr
+
+
+def test_each_operation_of_the_api_is_a_test_of_its_own() -> None:
+    """Under one id pytest-xdist ran one of them, and nobody saw that the others did not run."""
+    listed = pytest_on(ROOT, "tests/integration/test_openapi.py", "--collect-only").stdout.splitlines()
+    tests = [line for line in listed if "::test_every_answer_is_documented[" in line]
+    assert len(tests) == len(set(tests)) == len(operations())
+
+
+def test_tests_that_share_an_id_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "from tests.conftest import give_ids_of_their_own\n"
+        "def pytest_collection_modifyitems(items):\n"
+        "    items.append(items[0])\n"
+        "    give_ids_of_their_own(items)\n"
+    )
+    (tmp_path / "test_it.py").write_text("def test_it(): pass\n")
+    done = pytest_on(tmp_path)
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "several tests share an id, of which pytest-xdist runs one: ['test_it.py::test_it']" in done.stderr
 
 
 async def test_the_option_eager_tasks_reaches_the_loop(pytestconfig: pytest.Config) -> None:
