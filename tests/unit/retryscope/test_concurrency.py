@@ -1,6 +1,7 @@
 """Concurrent tasks whose results and exceptions are all collected."""
 
 import asyncio
+import inspect
 from contextlib import suppress
 from textwrap import dedent
 from typing import Any
@@ -478,10 +479,11 @@ def test_calls_are_checked_before_anything_starts(recorded: Recorded) -> None:
     """A coroutine object among them starts nothing."""
 
     async def main() -> None:
-        started = Script("never")
-        calls: dict[str, Any] = {"a": started, "b": asyncio.sleep(1)}
+        started, slip = Script("never"), asyncio.sleep(1)
+        calls: dict[str, Any] = {"a": started, "b": slip}
         with pytest.raises(TypeError, match="gather takes an async function, not the coroutine object"):
             await gather(PRICE, calls)
+        assert inspect.getcoroutinestate(slip) == inspect.CORO_CLOSED  # no warning hides the error
         await asyncio.sleep(1)
         assert started.calls == 0
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from textwrap import dedent
+from typing import Any
 
 import pytest
 from opentelemetry.trace import StatusCode
@@ -39,6 +40,21 @@ def test_a_block_is_one_execution_with_one_attempt(recorded: Recorded) -> None:
         f"resilience_attempt_duration_seconds_count{{{labels}}}": 1,
         f"resilience_attempt_duration_seconds_sum{{{labels}}}": 1,
     }
+
+
+def test_a_block_may_name_what_it_has_entered(recorded: Recorded) -> None:
+    async def main() -> bool:
+        entered = step(PRICE)
+        async with entered as this:
+            return this is entered
+
+    assert run(main())
+
+
+@pytest.mark.parametrize("wrong", [4711, b"sku", ["sku"]], ids=["number", "bytes", "list"])
+def test_a_name_that_is_no_text_is_refused(recorded: Recorded, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"^step name must be a str"):
+        step(PRICE, name=wrong)
 
 
 def test_it_is_in_flight_until_it_ends(recorded: Recorded) -> None:

@@ -50,6 +50,15 @@ def test_a_limit_that_is_reached_is_an_outcome_timeout(recorded: Recorded) -> No
     }
 
 
+def test_a_block_may_name_what_it_has_entered(recorded: Recorded) -> None:
+    async def main() -> bool:
+        entered = timeout(PRICE, 2)
+        async with entered as this:
+            return this is entered
+
+    assert run(main())
+
+
 def test_a_body_within_its_limit_is_a_success_and_leaves_no_timer(recorded: Recorded) -> None:
     """Nothing fires later."""
 
@@ -186,9 +195,53 @@ def test_a_body_that_never_awaits_is_not_interrupted_and_its_overrun_is_recorded
     assert attribute(recorded, "timeout price", "resilience.timeout.elapsed") == 3
 
 
+def test_a_limit_that_is_noticed_late_says_how_late(recorded: Recorded) -> None:
+    """asyncio.md 14: the body computes for three seconds, and awaits only then."""
+    loop = virtual_loop()
+    clock = loop.time
+    late = 0.0
+
+    async def main() -> None:
+        nonlocal late
+        await asyncio.sleep(5)
+        async with timeout(PRICE, 2):
+            late = 3.0
+            await asyncio.sleep(60)
+
+    loop.time = lambda: clock() + late  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError, match=r"^price timed out after 2 s$"):
+        run(main(), lambda: loop)
+    assert attribute(recorded, "timeout price", "resilience.timeout.elapsed") == 3
+
+
+def test_nothing_begins_in_the_moment_in_which_its_deadline_passes(recorded: Recorded) -> None:
+    """What began then could not even be awaited."""
+    loop = virtual_loop()
+    clock = loop.time
+    late = 0.0
+    begun = []
+
+    async def main() -> None:
+        nonlocal late
+        async with deadline(1):
+            late = 1.0
+            async with timeout(PRICE, 60):
+                begun.append("the body")
+
+    loop.time = lambda: clock() + late  # type: ignore[method-assign]
+    with pytest.raises(TimeoutError, match=r"^no time is left for price: its deadline has passed$"):
+        run(main(), lambda: loop)
+    assert begun == []
+
+
 def test_a_body_in_time_has_no_overrun(recorded: Recorded) -> None:
-    """asyncio.md 14: the attribute is there only where the limit was overrun."""
-    run(within(2, 1))
+    """asyncio.md 14: the attribute is there only where the limit was overrun, whenever it began."""
+
+    async def main() -> None:
+        await asyncio.sleep(5)
+        await within(2, 1)
+
+    run(main())
     assert attribute(recorded, "timeout price", "resilience.timeout.elapsed") is None
 
 

@@ -161,4 +161,12 @@ def test_its_time_is_counted_from_its_start(recorded: Recorded) -> None:
             await asyncio.sleep(1)
             return this.seconds
 
-    assert run(main()) == 1
+    with recorded.changes() as changes:
+        assert run(main()) == 1
+    labels = 'outcome="success", workflow="checkout"'
+    assert changes[f"resilience_workflow_duration_seconds_sum{{{labels}}}"] == 1
+
+
+def test_a_deadline_without_a_task_to_cancel_says_what_needs_one() -> None:
+    with pytest.raises(RuntimeError, match=r"^workflow should be used inside a task$"):
+        workflow("checkout", deadline=1).__aenter__().send(None)
