@@ -13,12 +13,13 @@ from prometheus_client import Histogram
 from retryscope import semconv
 from retryscope._core.ending import explain, record_once
 from retryscope._core.scope import Scope, enclosing
-from retryscope._recording.recorder import OpenSpan
+from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope._recording.suppression import without_spans
 from retryscope._recording.telemetry import active
+from retryscope.adapters.server_attributes import KnownAttributes
 from retryscope.outcome import error_type, message_of
 from retryscope.printable import described
-from retryscope.propagation import as_text, extract
+from retryscope.propagation import extract
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -50,11 +51,12 @@ def server_middleware(*, untraced: Collection[str] = ()) -> Callable[..., Awaita
         given = described(untraced)
         raise TypeError(f"server_middleware takes a set of routes, as {{{given}}}, got {given}")
     untraced = frozenset(untraced)
+    known = KnownAttributes()
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         route = _route(request)
-        observed = _Request(request, route)
+        observed = _Request(request, route, known)
         if route in untraced:
             with without_spans():
                 return await observed.count(handler)
@@ -85,17 +87,11 @@ def _route(request: web.Request) -> str:
     return "" if resource is None else resource.canonical
 
 
-def _asked_for(request: web.Request) -> tuple[str | None, int | None]:
-    try:
-        return request.url.host, request.url.port
-    except ValueError:  # the client writes the Host header, so it may be anything
-        return None, None
-
-
 class _Request:
     """One request while it is observed."""
 
-    def __init__(self, request: web.Request, route: str) -> None:
+    def __init__(self, request: web.Request, route: str, known: KnownAttributes) -> None:
+        self._known = known
         self._request = request
         self._route = route
         self._method = request.method if request.method in _METHODS else semconv.OTHER
@@ -105,16 +101,18 @@ class _Request:
 
     async def trace(self, handler: Handler) -> web.StreamResponse:
         """Run the handler under a SERVER span."""
-        span = self._telemetry.recorder.start(self._span_name(), self._attributes(), server=True)
-        scope = Scope(cause="client_disconnect", span=span.context)
+        attributes = self._known.attributes_of(self._request, self._method, self._route)
+        span = self._telemetry.recorder.start(self._span_name(), attributes, server=True)
+        ids = span.context
+        scope = Scope(cause="client_disconnect", span=ids)
         try:
             response = await self.count(handler, span)
         except BaseException as error:
             self._end_failed(span, error, scope)
             raise
         else:
-            if span.context.is_valid and not response.prepared:
-                response.headers[TRACE_ID_HEADER] = f"{span.context.trace_id:032x}"
+            if ids.is_valid and not response.prepared:
+                response.headers[TRACE_ID_HEADER] = f"{ids.trace_id:032x}"
             self._end(span, scope, response.status, self._request.get(UNHANDLED_ERROR))
             return response
         finally:
@@ -144,33 +142,13 @@ class _Request:
         method = "HTTP" if self._method == semconv.OTHER else self._method
         return f"{method} {self._route}" if self._route else method
 
-    def _attributes(self) -> dict[str, str | int]:
-        request = self._request
-        attributes: dict[str, str | int] = {
-            semconv.HTTP_REQUEST_METHOD: self._method,
-            semconv.URL_PATH: as_text(request.path),
-            semconv.URL_SCHEME: request.scheme,
-            semconv.NETWORK_PROTOCOL_VERSION: f"{request.version.major}.{request.version.minor}",
-        }
-        if self._route:
-            attributes[semconv.HTTP_ROUTE] = self._route
-        address, port = _asked_for(request)
-        if address is not None:
-            attributes[semconv.SERVER_ADDRESS] = as_text(address)
-        if port is not None:
-            attributes[semconv.SERVER_PORT] = port
-        if request.remote is not None:
-            attributes[semconv.CLIENT_ADDRESS] = request.remote
-        if agent := request.headers.get("User-Agent"):
-            attributes[semconv.USER_AGENT_ORIGINAL] = as_text(agent)
-        return attributes
-
     def _end(self, span: OpenSpan, scope: Scope, status: int, error: BaseException | None = None) -> None:
         recorder = self._telemetry.recorder
-        final: dict[str, str | int] = {semconv.HTTP_RESPONSE_STATUS_CODE: status}
+        final: Attributes = self._known.status(status)
         failure: str | None = None
         if status >= 500:
-            final[semconv.ERROR_TYPE] = str(status) if error is None else error_type(error)
+            kind = str(status) if error is None else error_type(error)
+            final = {**final, semconv.ERROR_TYPE: kind}
             failure = "" if error is None else message_of(error)
         if error is not None:
             now, around = self._loop.time(), enclosing(scope)

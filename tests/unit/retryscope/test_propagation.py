@@ -54,6 +54,36 @@ class Failing(TraceContextTextMapPropagator):
         raise RuntimeError("a bug")
 
 
+class Counting(TraceContextTextMapPropagator):
+    """Says which fields it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def extract(
+        self, carrier: CarrierT, context: Context | None = None, getter: Getter[CarrierT] = default_getter
+    ) -> Context:
+        self.asked += 1
+        return super().extract(carrier, context, getter)
+
+
+def test_a_request_that_carries_nothing_has_an_empty_context() -> None:
+    assert extract({}) == Context()
+    assert extract({"tracestate": "a=b", "accept": "*/*"}) == Context()
+
+
+def test_baggage_alone_is_taken_over() -> None:
+    assert baggage.get_all(extract({"baggage": "tier=gold"})) == {"tier": "gold"}
+
+
+def test_other_propagators_are_asked_whatever_a_request_carries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may read fields that they never write, as B3's single header."""
+    counting = Counting()
+    monkeypatch.setattr(propagate, "get_global_textmap", lambda: CompositePropagator([counting]))
+    extract({})
+    assert counting.asked == 1
+
+
 def test_trace_and_baggage_are_taken_over() -> None:
     """By the default propagators."""
     context = extract({"traceparent": TRACEPARENT, "baggage": "tier=gold"})

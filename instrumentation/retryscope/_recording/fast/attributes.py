@@ -94,6 +94,16 @@ class AttributeSet(dict[str, Any]):
             self._encoded = _joined(OF_SPAN, self)
         return self._encoded
 
+    def plus(self, key: str, value: str | int | float | bool) -> AttributeSet:
+        """These and one more, which is encoded alone.
+
+        >>> AttributeSet({"http.route": "/runs/{id}"}).plus("url.path", "/runs/7")
+        {'http.route': '/runs/{id}', 'url.path': '/runs/7'}
+        """
+        more = AttributeSet({**self, key: value})
+        more._encoded = self.encoded + _joined(OF_SPAN, {key: value})
+        return more
+
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("these attributes can't be changed: many spans have them")
 
