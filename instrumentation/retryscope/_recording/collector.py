@@ -16,10 +16,10 @@ from retryscope._recording.export import (
     QUEUE_SIZE,
     SCHEDULE_DELAY_MILLIS,
     ExportProcessor,
-    OnDrop,
 )
 from retryscope._recording.fast.export import BATCH_SIZE as FAST_BATCH_SIZE
 from retryscope._recording.fast.export import FastExportProcessor
+from retryscope._recording.losses import OnDrop
 from retryscope._recording.sender import Sender
 
 EXPORTER: Final = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
@@ -70,7 +70,7 @@ def exporter_to(options: dict[str, Any], on_drop: OnDrop, fast: bool) -> Exporte
     # On the very logger: a filter is not asked about the records of the loggers below its own.
     _each_message_once.forget()
     logging.getLogger(EXPORTER).addFilter(_each_message_once)
-    session.on_rejected = partial(processor.drop, "rejected")
+    session.on_rejected = partial(processor.losses.add, "rejected")
     return processor
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from retryscope._recording.losses import Losses, OnDrop
 from retryscope.fork import tell_after_fork
 
 QUEUE_SIZE = 20_000
@@ -27,9 +28,6 @@ EXPORT_TIMEOUT_MILLIS = 30_000
 """Given to the SDK, which does nothing with it yet, in milliseconds."""
 
 _log = logging.getLogger("retryscope")
-
-OnDrop = Callable[[str, int], None]
-"""Called with the reason, as the table of names has it, and the number of spans."""
 
 
 class ExportProcessor(SpanProcessor):
@@ -52,11 +50,10 @@ class ExportProcessor(SpanProcessor):
         batch_size: int = BATCH_SIZE,
         schedule_delay_millis: int = SCHEDULE_DELAY_MILLIS,
     ) -> None:
-        self._on_drop = on_drop
+        self.losses = Losses(on_drop)
         self._queue_size = queue_size
         self._pending = 0
         self._lock = threading.Lock()
-        self._logged: set[str] = set()
         self._closed = False
         self._written_off = False
         self._batches = BatchSpanProcessor(
@@ -72,6 +69,7 @@ class ExportProcessor(SpanProcessor):
         """The spans that wait are the other process's; the SDK's processor empties its queue itself."""
         self._lock = threading.Lock()
         self._pending = 0
+        self.losses.after_fork()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Nothing to do: spans are exported when they end."""
@@ -87,27 +85,13 @@ class ExportProcessor(SpanProcessor):
         if admitted:
             self._batches.on_end(span)
         else:
-            self.drop("already_shutdown" if self._closed else "queue_full", 1)
+            self.losses.add("already_shutdown" if self._closed else "queue_full", 1)
 
     def taken(self, spans: int) -> bool:
         """A batch has left the queue; False if it was too late and already counts as dropped."""
         with self._lock:
             self._pending -= spans
             return not self._written_off
-
-    def drop(self, reason: str, spans: int) -> None:
-        """Count lost spans; log the first loss for each reason."""
-        self._on_drop(reason, spans)
-        with self._lock:
-            first = reason not in self._logged
-            self._logged.add(reason)
-        if first:
-            _log.warning(
-                "%d spans were dropped (%s); further drops are only counted, in"
-                " resilience_telemetry_dropped_spans_total",
-                spans,
-                reason,
-            )
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Export what is queued. The SDK ignores the timeout; use :meth:`close` for a bounded end."""
@@ -135,7 +119,7 @@ class ExportProcessor(SpanProcessor):
             left, self._pending = self._pending, 0
             self._written_off = True
         if left:
-            self.drop("already_shutdown", left)
+            self.losses.add("already_shutdown", left)
 
 
 class _CountingExporter(SpanExporter):
@@ -153,7 +137,7 @@ class _CountingExporter(SpanExporter):
             result = SpanExportResult.FAILURE
         in_time = self._processor.taken(len(spans))
         if in_time and result is not SpanExportResult.SUCCESS:
-            self._processor.drop("export_failed", len(spans))
+            self._processor.losses.add("export_failed", len(spans))
         return result
 
     def shutdown(self) -> None:

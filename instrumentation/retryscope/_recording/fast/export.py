@@ -13,10 +13,11 @@ from typing import Final, Protocol
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from retryscope._recording.export import QUEUE_SIZE, SCHEDULE_DELAY_MILLIS, OnDrop
+from retryscope._recording.export import QUEUE_SIZE, SCHEDULE_DELAY_MILLIS
 from retryscope._recording.fast.backlog import Backlog, request_of
 from retryscope._recording.fast.otlp import encode
 from retryscope._recording.fast.span import LiveSpan
+from retryscope._recording.losses import Losses, OnDrop
 from retryscope._recording.sender import Delivery
 from retryscope.fork import tell_after_fork
 
@@ -68,12 +69,11 @@ class FastExportProcessor(SpanProcessor):
         max_request_bytes: int = MAX_REQUEST_BYTES,
     ) -> None:
         self._sender = sender
-        self._on_drop = on_drop
+        self._losses = Losses(on_drop)
         self._batch_size = min(batch_size, queue_size)
         self._delay = schedule_delay_millis / 1e3
         self._max_request_bytes = max_request_bytes
         self._backlog = Backlog(queue_size, max_queue_bytes)
-        self._logged: set[str] = set()
         self._closed = False
         self._begin()
         tell_after_fork(self)
@@ -90,6 +90,7 @@ class FastExportProcessor(SpanProcessor):
     def after_fork(self) -> None:
         """What waits is the other process's to send; a fork takes no threads along."""
         self._backlog.clear()
+        self._losses.after_fork()
         self._begin()
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -103,7 +104,7 @@ class FastExportProcessor(SpanProcessor):
             encoded = encode(span)
         except Exception:  # a time that no 64 bits can hold, or what else users' code has put in it
             _log.debug("a span can't be encoded", exc_info=True)
-            self.drop("export_failed", 1)
+            self._losses.add("export_failed", 1)
             return
         with self._lock:
             admitted = not self._closed and self._backlog.add(
@@ -112,7 +113,7 @@ class FastExportProcessor(SpanProcessor):
             if admitted and (self._thread is None or self._backlog.spans == self._batch_size):
                 self._start_or_wake()
         if not admitted:
-            self.drop("already_shutdown" if self._closed else "queue_full", 1)
+            self._losses.add("already_shutdown" if self._closed else "queue_full", 1)
 
     def _start_or_wake(self) -> None:
         # With the first span, not before: a server that forks its workers does so after the set-up.
@@ -154,25 +155,9 @@ class FastExportProcessor(SpanProcessor):
             if self._given_up.is_set():
                 return
             if delivery.failure:
-                self.drop("export_failed", sent, delivery.failure)
+                self._losses.add("export_failed", sent, delivery.failure)
             elif delivery.rejected:
-                self.drop("rejected", delivery.rejected)
-
-    def drop(self, reason: str, spans: int, why: str = "") -> None:
-        """Count lost spans; log the first loss for each reason."""
-        self._on_drop(reason, spans)
-        with self._lock:
-            first = reason not in self._logged
-            self._logged.add(reason)
-        if first:
-            if why:
-                _log.warning("the collector has not taken a request: %s", why)
-            _log.warning(
-                "%d spans were dropped (%s); further drops are only counted, in"
-                " resilience_telemetry_dropped_spans_total",
-                spans,
-                reason,
-            )
+                self._losses.add("rejected", delivery.rejected)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Export what is queued; False if that took longer."""
@@ -207,4 +192,4 @@ class FastExportProcessor(SpanProcessor):
             self._backlog.clear()
         self._sender.stop()
         if left:
-            self.drop("already_shutdown", left)
+            self._losses.add("already_shutdown", left)

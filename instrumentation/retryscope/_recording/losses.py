@@ -1,0 +1,59 @@
+"""Spans that never reach the collector: all are counted with their reason, the first of each is logged."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+OnDrop = Callable[[str, int], None]
+"""Called with the reason, as the table of names has it, and the number of spans; from any thread."""
+
+_log = logging.getLogger("retryscope")
+
+
+class Losses:
+    """What one export has lost.
+
+    Args:
+        on_drop: Counts it.
+
+    >>> lost = {}
+    >>> losses = Losses(lambda reason, spans: lost.update({reason: spans}))
+    >>> losses.add("queue_full", 3)
+    >>> lost
+    {'queue_full': 3}
+    """
+
+    def __init__(self, on_drop: OnDrop) -> None:
+        self._on_drop = on_drop
+        self._logged: set[str] = set()
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """Another thread may have held the lock when the process was forked."""
+        # The garbage collector may end a span, which is dropped, while this thread is in here.
+        self._lock = threading.RLock()
+
+    def add(self, reason: str, spans: int, why: str = "") -> None:
+        """Count lost spans.
+
+        Args:
+            reason: As the table of names has it.
+            spans: How many.
+            why: What the collector has said, if it was asked.
+        """
+        self._on_drop(reason, spans)
+        with self._lock:
+            first = reason not in self._logged
+            self._logged.add(reason)
+        if not first:
+            return
+        if why:
+            _log.warning("the collector has not taken a request: %s", why)
+        _log.warning(
+            "%d spans were dropped (%s); further drops are only counted, in"
+            " resilience_telemetry_dropped_spans_total",
+            spans,
+            reason,
+        )
