@@ -72,6 +72,7 @@ class Exposition:
         return await asyncio.shield(task)
 
     async def _next(self, key: tuple[str, bool]) -> tuple[str, bytes]:
+        await asyncio.sleep(0)  # an eager task begins before anybody can find it waiting
         async with self._rendering:
             del self._waiting[key]
             accept, compressed = key

@@ -1,5 +1,6 @@
 """A provider's span processors, called directly."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,7 +31,11 @@ class Told(SpanProcessor):
         self._log.append(f"{self._name} end {span.name}")
 
 
-@pytest.mark.parametrize("kind", [SynchronousMultiSpanProcessor, ConcurrentMultiSpanProcessor])
+@pytest.mark.parametrize(
+    "kind",
+    [SynchronousMultiSpanProcessor, partial(ConcurrentMultiSpanProcessor, num_threads=1)],
+    ids=["in turn", "on a thread"],
+)
 def test_they_hear_of_each_span_as_from_the_sdk_also_those_that_come_late(kind: Any) -> None:
     """In their order, however the provider calls them."""
     log: list[str] = []
