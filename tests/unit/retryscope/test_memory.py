@@ -84,7 +84,7 @@ TRAFFIC = dedent("""\
     async def main():
         numbers = iter(range(1_000_000))
         counted = []
-        for quarter in range(5):
+        for quarter in range(4):
             for _ in range(HOUR // 4):
                 running.add(each := asyncio.create_task(request(next(numbers))))
                 each.add_done_callback(running.discard)
@@ -96,7 +96,7 @@ TRAFFIC = dedent("""\
         counted.append(kept())
         return counted
 
-    HOUR, running = 3_000, set()
+    HOUR, running = 2_000, set()
     setup(time_ns=virtual_time_ns)
     blocks = run(main())
     large = sum(isinstance(each, Large) for each in gc.get_objects())
