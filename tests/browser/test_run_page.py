@@ -20,6 +20,12 @@ LASTING = {"tasks": 2, "duration": 300, "failure_rate": 0}
 
 
 @pytest.fixture
+def service(shared_service: Service) -> Service:
+    """One for the whole file: each test looks at runs of its own."""
+    return shared_service
+
+
+@pytest.fixture
 def failed(visitor: Visitor, service: Service) -> Waterfall:
     """The page of a run whose three attempts failed."""
     waterfall = open_run(visitor.context.new_page(), submit(service, "retry", **FAILING))
