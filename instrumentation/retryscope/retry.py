@@ -102,7 +102,7 @@ class retry:  # noqa: N801  (used as a decorator)
 
         @functools.wraps(fn)
         async def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
-            return await self.call(fn, *args, **kwargs)
+            return await self._call(fn, args, kwargs)
 
         return wrapper
 
@@ -115,28 +115,43 @@ class retry:  # noqa: N801  (used as a decorator)
             Exception: The last attempt's own error.
         """
         require_async_callable(fn, "retry")
+        return await self._call(fn, args, kwargs)
+
+    async def _call(
+        self, fn: Callable[..., Awaitable[T]], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> T:
         run = _Run(self, self._spans)
-        recording = run.recording
+        attempt: Attempt | None
         try:
             while True:
                 try:
-                    value = await run.attempt(fn, args, kwargs)
+                    attempt = run.try_once()
+                    try:
+                        value = await require_awaitable(fn, fn(*args, **kwargs))
+                    except BaseException as error:
+                        if run.stop_timer(error):  # no local may hold what is raised: it holds this frame
+                            raise run.end_timed_out(attempt) from error
+                        attempt.end(error)
+                        raise
+                    run.stop_timer()
+                    attempt.end(None)
                 except Exception as error:
                     delay, source = run.plan_next(error)
                     if run.gives_up(error, delay):
                         raise
-                    recording.announce(error, delay, source)
+                    run.announce(error, delay, source)
                 else:
                     if self.budget is not None:
                         self.budget.earn()
-                    recording.end(None)
+                    run.end(None)
                     return value
+                attempt = None  # what is kept here is kept through the wait
                 await run.wait(delay, source)
         except BaseException as error:
-            recording.end(error)
+            run.end(error)
             raise
         finally:
-            run.leave()
+            run.let_go()
 
 
 def _made_again(
@@ -157,73 +172,66 @@ def _of_decorator(operation: object) -> Operation:
     return require_operation("retry", operation)
 
 
-class _Run:
-    """The policy's side of one call through a :class:`retry`."""
+class _Run(Retrying):
+    """One call through a :class:`retry`: the policy's side of it."""
 
-    __slots__ = (
-        "_attempt_timed_out",
-        "_cancels_before",
-        "_delay",
-        "_handling",
-        "_loop",
-        "_retry",
-        "_task",
-        "recording",
-    )
+    __slots__ = ("_attempt_timed_out", "_cancels_before", "_delay", "_handling", "_retry", "_task", "_timer")
 
     def __init__(self, retry_: retry, spans: RetrySpans) -> None:
         policy = retry_.policy
         self._task = running_task("retry")
-        self._loop = self._task.get_loop()
         self._retry = retry_
         self._cancels_before = self._task.cancelling()
         self._delay = min(policy.max_delay, policy.base_delay)
-        self._attempt_timed_out: bool  # of the last one, whether it was by its limit
+        self._attempt_timed_out = False
+        self._timer: Timer | None = None
         self._handling = sys.exception()
-        self.recording = Retrying(spans, limit=policy.deadline, clock=self._loop.time)
+        super().__init__(spans, limit=policy.deadline, clock=self._task.get_loop().time)
 
-    async def attempt(
-        self, fn: Callable[..., Awaitable[T]], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> T:
-        """Try once; the attempt is closed when it returns or raises."""
+    def try_once(self) -> Attempt:
+        """Begin an attempt, and what limits it.
+
+        Raises:
+            TimeoutError: No time is left for it.
+        """
         limit = self._retry.policy.attempt_timeout
-        now = self._loop.time()
+        now = self.clock()
         own = math.inf if limit is None else end_of(limit, now)
-        timer = Timer(self._task, own, self.recording.scope)
-        if timer.when <= now:
-            raise self._out_of_time()
-        attempt = self.recording.begin_attempt(now, own, timer)
-        timer.start()
-        try:
-            value = await require_awaitable(fn, fn(*args, **kwargs))
-        except BaseException as error:
-            if timer.stop(error):  # no local may hold what is raised: it would hold this frame in turn
-                raise self._timed_out(attempt, timer.when - now) from error
-            attempt.end(error)
+        if own == math.inf and deadline_in_force(self)[0] == math.inf:
             self._attempt_timed_out = False
-            raise
-        timer.stop(None)
-        attempt.end(None)
-        return value
+            return self.begin_attempt(now)
+        timer = Timer(self._task, own, self)
+        if timer.when <= now:
+            self._attempt_timed_out = True
+            raise TimeoutError(f"no time is left for {self.operation.name}: its deadline has passed")
+        attempt = self.begin_attempt(now, own, timer)
+        timer.start()
+        self._timer = timer
+        return attempt
 
-    def _timed_out(self, attempt: Attempt, seconds: float) -> TimeoutError:
-        self._attempt_timed_out = True
-        what = f"attempt {self.recording.number} of {self.recording.operation.name}"
-        expired = TimeoutError(f"{what} timed out after {seconds:g} s")
+    def stop_timer(self, error: BaseException | None = None) -> bool:
+        """The attempt is over, by ``error`` if it raised; whether it was the timer that ended it."""
+        timer = self._timer
+        self._attempt_timed_out = timer is not None and timer.stop(error)
+        return self._attempt_timed_out
+
+    def end_timed_out(self, attempt: Attempt) -> TimeoutError:
+        """End the attempt as one that took too long; what is to be raised."""
+        timer, self._timer = self._timer, None
+        assert timer is not None
+        seconds = timer.when - attempt.started
+        expired = TimeoutError(
+            f"attempt {self.number} of {self.operation.name} timed out after {seconds:g} s"
+        )
         attempt.end(expired, timed_out=seconds)
         return expired
-
-    def _out_of_time(self) -> TimeoutError:
-        """There is no time left: what is tried now could not even be awaited."""
-        self._attempt_timed_out = True
-        return TimeoutError(f"no time is left for {self.recording.operation.name}: its deadline has passed")
 
     def plan_next(self, error: Exception) -> tuple[float, str]:
         """Seconds to wait before the next attempt, and who said so: ``policy`` or ``retry_after``."""
         policy = self._retry.policy
         delay = jittered(self._delay, policy.jitter, self._retry.rng)
         self._delay = next_delay(self._delay, policy.backoff_factor, policy.max_delay)
-        now = self.recording.telemetry.time_ns() / 1e9
+        now = self.telemetry.time_ns() / 1e9
         asked = retry_after_of(error, now, handling=self._handling)
         if asked is not None:
             asked = min(asked, policy.max_retry_after)
@@ -234,20 +242,19 @@ class _Run:
     def gives_up(self, error: Exception, delay: float) -> bool:
         """Whether there will be no further attempt; if so, the reason is recorded."""
         self._raise_swallowed_cancel(error)
-        recording = self.recording
         policy, budget = self._retry.policy, self._retry.budget
-        now = self._loop.time()
-        deadline, _ = deadline_in_force(recording.scope)
+        now = self.clock()
+        deadline, _ = deadline_in_force(self)
         reason: GiveUpReason
         if self._attempt_timed_out and now >= deadline:
             # The deadline itself ended the attempt: that is the operation's own timeout.
             reason = "deadline"
-            recording.timed_out = True
+            self.timed_out = True
         elif not self._attempt_timed_out and (
             isinstance(error, NotAwaitableError) or not policy.retries(error)
         ):
             reason = "non_retryable"
-        elif recording.number >= policy.max_attempts:
+        elif self.number >= policy.max_attempts:
             reason = "max_attempts"
         elif now + delay >= deadline:
             reason = "deadline"
@@ -255,18 +262,18 @@ class _Run:
             reason = "budget"
         else:
             return False
-        recording.give_up(reason, error)
+        self.give_up(reason, error)
         return True
 
     async def wait(self, delay: float, source: str) -> None:
         """Wait for the next attempt; what cuts it short ends the retry, and the wait with it."""
-        self.recording.begin_wait(delay, source)
+        self.begin_wait(delay, source)
         await asyncio.sleep(delay)
-        self.recording.end_wait()
+        self.end_wait()
         if self._task.cancelling() > self._cancels_before:  # nobody else's: nothing but a wait has run
             raise asyncio.CancelledError
 
-    def leave(self) -> None:
+    def let_go(self) -> None:
         """Let the task go: it may end by what was raised, which knows the frames that know this."""
         del self._task, self._handling
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import logging
 
+from opentelemetry.trace import SpanContext
+
 from retryscope import semconv
 from retryscope._core.ending import Ending, explain
-from retryscope._core.execution import OperationExecution
+from retryscope._core.execution import ENDED_AS, OperationExecution
 from retryscope._core.marks import is_cancel
-from retryscope._core.scope import Expiring, Scope
-from retryscope._recording.fast.attributes import AttributeSet
+from retryscope._core.scope import Expiring, Level, current_scope, task_here
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope.outcome import Outcome, message_of
 
 _log = logging.getLogger("retryscope")
-_SUCCEEDED: Attributes = AttributeSet({semconv.OUTCOME: "success"})
 
 
-class Attempt:
-    """A running attempt. Created when it starts; :meth:`end` must be called exactly once.
+class Attempt(Level):
+    """A running attempt, and a level. Created when it starts; :meth:`end` must be called exactly once.
 
     Args:
         execution: The retry that it belongs to.
@@ -33,11 +33,10 @@ class Attempt:
     __slots__ = (
         "_attributes",
         "_execution",
-        "_number",
         "_own_span",
-        "_scope",
         "_span",
-        "_started",
+        "number",
+        "started",
     )
 
     def __init__(
@@ -52,20 +51,24 @@ class Attempt:
         timer: Expiring | None,
     ) -> None:
         self._execution = execution
-        self._number = number
+        self.number = number
         self._attributes = attributes
-        self._started = started
+        self.started = started
         self._own_span: OpenSpan | None = None
         if execution.telemetry.attempts == "spans":
             self._own_span = execution.telemetry.recorder.start(span_name, attributes)
         self._span = self._own_span or execution.span
-        self._scope = Scope(
-            execution=execution,
-            deadline=deadline,
-            timer=timer,
-            span=self._span.context,
-            attempt=number,
-        )
+        self._enter(current_scope(), task_here(), deadline=deadline, timer=timer, attempt=number)
+
+    @property
+    def execution(self) -> OperationExecution | None:
+        """The retry, until it ends."""
+        return None if self.ended else self._execution
+
+    @property
+    def by(self) -> SpanContext:
+        """Its span, or the retry's."""
+        return self._span.context
 
     def end(self, error: BaseException | None, timed_out: float | None = None) -> None:
         """Close the attempt: classify, count, log, end the span.
@@ -76,39 +79,39 @@ class Attempt:
         """
         execution = self._execution
         now = execution.clock()
-        seconds = now - self._started
+        seconds = now - self.started
         execution.host.attempts += 1
-        if (report := execution.report) is not None:
-            report.attempts += 1
+        if (progress := execution.progress) is not None:
+            progress.attempts += 1
         if error is None:
-            self._scope.end()
+            self.leave()
             execution.metrics.attempt("success", "", seconds, None)
-            self._close(seconds, _SUCCEEDED)
+            self._close(seconds, ENDED_AS["success"])
             return
         # A retry inside that gave up is this one's failure.
         outcome: Outcome = "cancelled" if is_cancel(error) else "error"
         if timed_out is not None:
             outcome = "timeout"
-            limit = {semconv.ATTEMPT_NUMBER: self._number, semconv.TIMEOUT_LIMIT: timed_out}
+            limit = {semconv.ATTEMPT_NUMBER: self.number, semconv.TIMEOUT_LIMIT: timed_out}
             execution.telemetry.recorder.event(execution.span, semconv.EVENT_TIMEOUT, limit)
         ending = explain(
             execution.telemetry,
             self._span,
             outcome,
             error,
-            inside=self._scope,
-            around=execution.scope,
-            started=self._started,
+            inside=self,
+            around=execution,
+            started=self.started,
             now=now,
             is_part=True,
         )
-        self._scope.end()
+        self.leave()
         final = {semconv.OUTCOME: outcome, **ending.attributes}
         if ending.request is None and _log.isEnabledFor(logging.DEBUG):
-            number = {semconv.ATTEMPT_NUMBER: self._number}
+            number = {semconv.ATTEMPT_NUMBER: self.number}
             _log.debug(
                 "attempt %d of %s failed: %s",
-                self._number,
+                self.number,
                 execution.operation.name,
                 message_of(error),
                 extra={**execution.operation.attributes, **number, **final},

@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanContext
 
 from retryscope import semconv
 from retryscope._core.marks import marks_of
-from retryscope._core.scope import Scope, enclosing
+from retryscope._core.scope import Level, enclosing
 from retryscope._recording.telemetry import active
 from retryscope.foreign import CAUSE, CONTEXT, TRACEBACK
 from retryscope.outcome import CANCEL_CAUSES, CancelCause
@@ -120,7 +120,7 @@ def _author(task: str | None, location: str | None) -> str:
     return by if location is None else f"{by}, at {shown(location)}"
 
 
-def cancel_request(error: BaseException, around: Scope | None) -> CancelRequest:
+def cancel_request(error: BaseException, around: Level | None) -> CancelRequest:
     """Who asked for the cancellation that arrived as ``error`` at code running inside ``around``.
 
     A request that says so itself is believed. Otherwise an enclosing timer that has fired is the cause
@@ -144,14 +144,14 @@ def _reason(message: object) -> str | None:
         return f"<{type(message).__qualname__} that can't be shown>"
 
 
-def _surrounding_cause(around: Scope | None) -> CancelRequest:
+def _surrounding_cause(around: Level | None) -> CancelRequest:
     declared: CancelRequest | None = None
     scope = around
     while scope is not None:
         if scope.timer is not None and scope.timer.expired():
-            return CancelRequest("deadline", scope.span)
+            return CancelRequest("deadline", scope.by)
         if declared is None and scope.cause is not None:
-            declared = CancelRequest(scope.cause, scope.span)
+            declared = CancelRequest(scope.cause, scope.by)
         scope = enclosing(scope)
     return declared or CancelRequest("request")
 

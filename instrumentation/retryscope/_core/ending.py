@@ -11,7 +11,7 @@ from typing import NamedTuple
 from retryscope import semconv
 from retryscope._core.cancel_request import CancelRequest, cancel_request
 from retryscope._core.marks import mark_exhausted, mark_recorded, recorded_since
-from retryscope._core.scope import Scope
+from retryscope._core.scope import Level
 from retryscope._recording.recorder import OpenSpan, Recorder
 from retryscope._recording.telemetry import Telemetry
 from retryscope.outcome import Outcome, error_type_of, message_of
@@ -41,8 +41,8 @@ def explain(
     outcome: Outcome,
     error: BaseException,
     *,
-    inside: Scope | None,
-    around: Scope | None,
+    inside: Level | None,
+    around: Level | None,
     started: float,
     now: float,
     is_part: bool = False,
@@ -89,8 +89,8 @@ def record_once(
     started: float,
     now: float,
     *,
-    inside: Scope | None,
-    around: Scope | None,
+    inside: Level | None,
+    around: Level | None,
 ) -> None:
     """Record an exception on a span, unless one inside of it has done so since it started."""
     if not recorded_since(error, started, inside):

@@ -1,4 +1,4 @@
-"""One traced execution: its span, its scope, its outcome, and for an operation its place in the metrics.
+"""One traced execution, at once a level of the scopes: its span, its outcome, its place in the metrics.
 
 Every primitive opens one of these and ends it with whatever exception came out, so that outcome, status,
 counts and logs are decided in one place. It needs no event loop: without one its clock is the monotonic one.
@@ -11,18 +11,30 @@ import logging
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final
+
+from opentelemetry.trace import SpanContext
 
 from retryscope import semconv
 from retryscope._core.cancel_request import CancelRequest
 from retryscope._core.ending import Ending, explain
 from retryscope._core.marks import end_scope, outcome_of
-from retryscope._core.scope import Expiring, Progress, Scope, enclosing, reported_here, workflow_here
+from retryscope._core.scope import (
+    Expiring,
+    Level,
+    Progress,
+    current_scope,
+    enclosing,
+    reported_around,
+    task_here,
+    workflow_here,
+)
+from retryscope._recording.fast.attributes import AttributeSet
 from retryscope._recording.recorder import Attributes
 from retryscope._recording.telemetry import Telemetry, active
 from retryscope.operation import Operation
-from retryscope.outcome import Outcome, message_of
+from retryscope.outcome import OUTCOMES, Outcome, message_of
 
 _log = logging.getLogger("retryscope")
 
@@ -38,7 +50,12 @@ def running_clock() -> Clock:
         return time.monotonic
 
 
-class Execution(ABC):
+ENDED_AS: Final[Mapping[Outcome, Attributes]] = {
+    outcome: AttributeSet({semconv.OUTCOME: outcome}) for outcome in OUTCOMES
+}
+
+
+class Execution(Level, ABC):
     """Something that runs under a span. Created when it starts; :meth:`end` must be called exactly once.
 
     Args:
@@ -54,7 +71,6 @@ class Execution(ABC):
     __slots__ = (
         "_reported",
         "clock",
-        "scope",
         "span",
         "started",
         "telemetry",
@@ -73,23 +89,28 @@ class Execution(ABC):
         clock: Clock | None = None,
     ) -> None:
         self.telemetry = telemetry
-        self.clock = clock or running_clock()
-        self.started = self.clock()
+        self.clock = clock = clock or running_clock()
+        self.started = clock()
         self.timed_out = False
         self.span = telemetry.recorder.start(span_name, attributes)
-        self._reported = reported_here()
-        self.scope = Scope(
-            execution=self,
-            deadline=deadline,
-            timer=timer,
-            span=self.span.context,
-            workflow=workflow,
-        )
-        if (report := self.report) is not None and report.span is None:
-            report.span = self.span.context
+        around = current_scope()
+        self._enter(around, task_here(), deadline=deadline, timer=timer, workflow=workflow)
+        self._reported = None if around is None else reported_around(around)
+        if (progress := self.progress) is not None and progress.span is None:
+            progress.span = self.span.context
 
     @property
-    def report(self) -> Progress | None:
+    def execution(self) -> Execution | None:
+        """Itself, until it ends."""
+        return None if self.ended else self
+
+    @property
+    def by(self) -> SpanContext:
+        """Its span."""
+        return self.span.context
+
+    @property
+    def progress(self) -> Progress | None:
         """Where it writes what becomes of it, as long as somebody wants to know: it may outlive that."""
         return None if self._reported is None else self._reported.report
 
@@ -101,9 +122,9 @@ class Execution(ABC):
             attributes: Further span attributes known only now.
         """
         outcome = self._classify(error)
-        final: dict[str, str | int | float | bool] = {semconv.OUTCOME: outcome}
+        final = ENDED_AS[outcome]
         if attributes:
-            final.update(attributes)
+            final = {**final, **attributes}
         ending = None
         failure = None
         if error is not None:
@@ -112,17 +133,17 @@ class Execution(ABC):
                 self.span,
                 outcome,
                 error,
-                inside=self.scope,
-                around=enclosing(self.scope),
+                inside=self,
+                around=enclosing(self),
                 started=self.started,
                 now=self.clock(),
             )
-            final.update(ending.attributes)
+            final = {**final, **ending.attributes}
             failure = ending.failure
         self._count(outcome, ending)
-        if (report := self.report) is not None:
-            report.execution_ended(outcome, error)
-        end_scope(self.scope, error)
+        if (progress := self.progress) is not None:
+            progress.execution_ended(outcome, error)
+        end_scope(self, error)
         self.telemetry.recorder.end(self.span, final, failure=failure)
 
     def ran_out(self, limit: float) -> None:
@@ -135,7 +156,7 @@ class Execution(ABC):
         self.telemetry.recorder.event(self.span, semconv.EVENT_TIMEOUT, {semconv.TIMEOUT_LIMIT: limit})
 
     def _classify(self, error: BaseException | None) -> Outcome:
-        return "timeout" if self.timed_out else outcome_of(error, self.started, self.scope)
+        return "timeout" if self.timed_out else outcome_of(error, self.started, self)
 
     @abstractmethod
     def _count(self, outcome: Outcome, ending: Ending | None) -> None:
@@ -182,7 +203,7 @@ class OperationExecution(Execution):
         self.attempts = 0
         self.metrics = telemetry.metrics.of(operation)  # first: nothing is open yet if this fails
         super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer, clock=clock)
-        self._enclosing = self._find_enclosing()
+        self._enclosing = None if self.parent is None else self._find_enclosing(self.parent)
         if self._enclosing is None:
             self.metrics.started()
 
@@ -191,17 +212,16 @@ class OperationExecution(Execution):
         """The execution that counts as the operation: an enclosing one of the same operation, or this."""
         return self._enclosing or self
 
-    def _find_enclosing(self) -> OperationExecution | None:
+    def _find_enclosing(self, parent: Level) -> OperationExecution | None:
         """An enclosing execution of the same operation.
 
         A ``timeout`` inside a ``retry`` of the same operation is part of the attempt, not an operation more.
         """
-        parent = enclosing(self.scope)
-        around = None if parent is None else parent.execution
+        around = parent.execution
         if (
             isinstance(around, OperationExecution)
             and around.operation is self.operation
-            and around.scope.task == self.scope.task
+            and around.task == self.task
         ):
             return around.host
         return None

@@ -10,7 +10,7 @@ import asyncio
 import weakref
 from typing import Final
 
-from retryscope._core.scope import Scope, enclosing, in_force, is_within
+from retryscope._core.scope import Level, enclosing, in_force, is_within
 from retryscope.foreign import ATTRIBUTES
 from retryscope.outcome import Outcome
 
@@ -33,8 +33,8 @@ class Marks:
 
     def __init__(self, error: BaseException) -> None:
         self._of = id(error)
-        self.recorded: dict[Scope, float] = {}
-        self.exhausted: dict[Scope, float] = {}
+        self.recorded: dict[Level, float] = {}
+        self.exhausted: dict[Level, float] = {}
         self.seen_ns = 0
 
     def __reduce__(self) -> tuple[type[object], tuple[()]]:
@@ -50,8 +50,8 @@ class Marks:
         return bool(self.recorded or self.exhausted)
 
 
-def _still_asked(noted: dict[Scope, float]) -> dict[Scope, float]:
-    kept: dict[Scope, float] = {}
+def _still_asked(noted: dict[Level, float]) -> dict[Level, float]:
+    kept: dict[Level, float] = {}
     for scope, at in noted.items():
         around = in_force(scope)
         if around is not None:
@@ -102,27 +102,27 @@ def unmark(error: BaseException) -> None:
     ATTRIBUTES(error).pop(_KEY, None)
 
 
-def end_scope(scope: Scope, error: BaseException | None) -> None:
+def end_scope(scope: Level, error: BaseException | None) -> None:
     """End a level that ``error`` came out of; from the outermost it goes out as it came in."""
     outermost = enclosing(scope) is None
-    scope.end()
+    scope.leave()
     if error is not None and outermost:
         unmark(error)
 
 
-def mark_recorded(error: BaseException, now: float, around: Scope | None) -> None:
+def mark_recorded(error: BaseException, now: float, around: Level | None) -> None:
     """Remember that a span inside of ``around`` recorded this exception at loop time ``now`` (seconds)."""
     if around is not None:  # else nobody will ask
         _note(marks_of(error).recorded, now, around)
 
 
-def mark_exhausted(error: BaseException, now: float, around: Scope | None) -> None:
+def mark_exhausted(error: BaseException, now: float, around: Level | None) -> None:
     """Remember that a retry inside of ``around`` gave up on this exception at loop time ``now`` (seconds)."""
     if around is not None:
         _note(marks_of(error).exhausted, now, around)
 
 
-def _note(noted: dict[Scope, float], now: float, around: Scope) -> None:
+def _note(noted: dict[Level, float], now: float, around: Level) -> None:
     if len(noted) >= MANY:  # raised in ever new blocks that somebody holds on to
         kept = _still_asked(noted)
         noted.clear()
@@ -130,7 +130,7 @@ def _note(noted: dict[Scope, float], now: float, around: Scope) -> None:
     noted[around] = now
 
 
-def recorded_since(error: BaseException, start: float, inside: Scope | None) -> bool:
+def recorded_since(error: BaseException, start: float, inside: Level | None) -> bool:
     """Whether a span has recorded this exception since loop time ``start``, inside of a level.
 
     The time matters: one exception instance may be raised by several attempts, each its own failure. And the
@@ -140,7 +140,7 @@ def recorded_since(error: BaseException, start: float, inside: Scope | None) -> 
     return marks is not None and _latest(marks.recorded, inside) >= start
 
 
-def _latest(noted: dict[Scope, float], inside: Scope | None) -> float:
+def _latest(noted: dict[Level, float], inside: Level | None) -> float:
     return max(
         (at for scope, at in noted.items() if inside is None or is_within(scope, inside)), default=NEVER
     )
@@ -151,7 +151,7 @@ def is_cancel(error: BaseException) -> bool:
     return isinstance(error, (asyncio.CancelledError, GeneratorExit))
 
 
-def outcome_of(error: BaseException | None, start: float, inside: Scope | None) -> Outcome:
+def outcome_of(error: BaseException | None, start: float, inside: Level | None) -> Outcome:
     """Outcome of a body that began at loop time ``start`` and ended by ``error`` (None: it returned).
 
     ``timeout`` is not told from here: only the owner of a timer knows that it was its own.

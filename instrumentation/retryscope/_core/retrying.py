@@ -199,8 +199,8 @@ class Retrying(OperationExecution):
         waited = self._backoff = now - started
         self._waited += waited
         self.metrics.backoff(waited)
-        if (report := self.report) is not None:
-            report.backoff_seconds += waited
+        if (progress := self.progress) is not None:
+            progress.backoff_seconds += waited
         if span is None:
             return
         if error is None:
@@ -212,8 +212,8 @@ class Retrying(OperationExecution):
             span,
             outcome,
             error,
-            inside=self.scope,
-            around=self.scope,
+            inside=self,
+            around=self,
             started=started,
             now=now,
             is_part=True,

@@ -53,23 +53,18 @@ class Watcher(Protocol):
         """That deadline is in force no more."""
 
 
-class Scope:
-    """One level of the chain. It is current from when it is made until :meth:`end`.
+class Level:
+    """One level of the chain: a :class:`Scope`, or what runs under a span. In force until :meth:`leave`.
 
-    Args:
-        execution: What opened this level, if it was an execution.
-        deadline: Absolute ``loop.time()`` in seconds by which this level must end; infinity: none of its own.
-        timer: The timer that enforces this level's own limit, if it has one.
-        span: The span of this level, which a cancel by ``timer`` or for ``cause`` links to.
+    Attributes:
+        parent: The enclosing level, or None.
+        task: The asyncio task that entered it; without an event loop the thread, by its identifier.
+        deadline: Absolute ``loop.time()`` in seconds by which it must end; infinity: none of its own.
+        timer: The timer that enforces its own limit, if it has one.
         cause: Cause of a cancel that names none, or None to ask the parent.
         report: Where outcomes, attempts and waits are written, if someone wants to know.
         workflow: Name of the workflow, if this level is one.
         attempt: Number of the attempt, if this level is one.
-        detached: It has no parent: what is in force around it does not bind it.
-
-    Attributes:
-        parent: The enclosing scope, or None.
-        task: The asyncio task that entered the scope; without an event loop the thread, by its identifier.
         ended: It is in force no more.
     """
 
@@ -79,38 +74,29 @@ class Scope:
         "cause",
         "deadline",
         "ended",
-        "execution",
         "parent",
         "report",
-        "span",
         "task",
         "timer",
         "workflow",
     )
 
-    def __init__(
+    def _enter(
         self,
+        parent: Level | None,
+        task: object,
         *,
-        execution: object | None = None,
-        deadline: float = math.inf,
-        timer: Expiring | None = None,
-        span: SpanContext | None = None,
+        deadline: float,
+        timer: Expiring | None,
         cause: CancelCause | None = None,
         report: Progress | None = None,
         workflow: str | None = None,
         attempt: int | None = None,
-        detached: bool = False,
     ) -> None:
-        self.parent: Scope | None = None if detached else current_scope()
-        self.execution = execution
-        self.task: object
-        try:
-            self.task = asyncio.current_task()
-        except RuntimeError:  # no event loop runs here
-            self.task = threading.get_ident()
+        self.parent = parent
+        self.task = task
         self.deadline = deadline
         self.timer = timer
-        self.span = span
         self.cause = cause
         self.report = report
         self.workflow = workflow
@@ -119,7 +105,17 @@ class Scope:
         self._watchers: set[Watcher] | None = None
         _current.set(self)
 
-    def end(self) -> None:
+    @property
+    def execution(self) -> object | None:
+        """What runs here under a span, if anything does."""
+        return None
+
+    @property
+    def by(self) -> SpanContext | None:
+        """The span of this level, which a cancel by ``timer`` or for ``cause`` links to."""
+        return None
+
+    def leave(self) -> None:
         """It is in force no more, wherever it is still looked up; the enclosing one is current again.
 
         Called on every way out, also where a coroutine or generator is torn down in another context than the
@@ -128,7 +124,7 @@ class Scope:
         self.ended = True
         # Nothing that has ended is kept: tasks may start each other for days.
         self.parent = in_force(self.parent)
-        self.execution = self.task = self.timer = self.report = None
+        self.task = self.timer = self.report = None
         if _current.get() is self:
             _current.set(self.parent)
         watchers, self._watchers = self._watchers, None
@@ -136,7 +132,7 @@ class Scope:
             each.rearm()
 
     def watch(self, watcher: Watcher) -> None:
-        """Tell it when this scope's deadline binds it no more."""
+        """Tell it when this level's deadline binds it no more."""
         if self._watchers is None:
             self._watchers = set()
         self._watchers.add(watcher)
@@ -147,35 +143,93 @@ class Scope:
             self._watchers.discard(watcher)
 
 
-_current: ContextVar[Scope | None] = ContextVar("resilience_scope", default=None)
+class Scope(Level):
+    """A level that is nothing else. It is current from when it is made until :meth:`end`.
+
+    Args:
+        deadline: Absolute ``loop.time()`` in seconds by which this level must end; infinity: none of its own.
+        timer: The timer that enforces this level's own limit, if it has one.
+        span: The span of this level, which a cancel by ``timer`` or for ``cause`` links to.
+        cause: Cause of a cancel that names none, or None to ask the parent.
+        report: Where outcomes, attempts and waits are written, if someone wants to know.
+        workflow: Name of the workflow, if this level is one.
+        attempt: Number of the attempt, if this level is one.
+        detached: It has no parent: what is in force around it does not bind it.
+    """
+
+    __slots__ = ("_by",)
+
+    def __init__(
+        self,
+        *,
+        deadline: float = math.inf,
+        timer: Expiring | None = None,
+        span: SpanContext | None = None,
+        cause: CancelCause | None = None,
+        report: Progress | None = None,
+        workflow: str | None = None,
+        attempt: int | None = None,
+        detached: bool = False,
+    ) -> None:
+        self._by = span
+        self._enter(
+            None if detached else current_scope(),
+            task_here(),
+            deadline=deadline,
+            timer=timer,
+            cause=cause,
+            report=report,
+            workflow=workflow,
+            attempt=attempt,
+        )
+
+    @property
+    def by(self) -> SpanContext | None:
+        """The span of this level."""
+        return self._by
+
+    def end(self) -> None:
+        """It is in force no more."""
+        self.leave()
 
 
-def in_force(scope: Scope | None) -> Scope | None:
+_current: ContextVar[Level | None] = ContextVar("resilience_scope", default=None)
+
+
+def task_here() -> object:
+    """The asyncio task that runs here; without an event loop the thread, by its identifier."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return threading.get_ident()
+
+
+def in_force(scope: Level | None) -> Level | None:
     """A level, or where it has ended the nearest around it that has not."""
     while scope is not None and scope.ended:
         scope = scope.parent
     return scope
 
 
-def current_scope() -> Scope | None:
+def current_scope() -> Level | None:
     """The innermost scope in force here, or None."""
     return in_force(_current.get())
 
 
-def enclosing(scope: Scope) -> Scope | None:
+def enclosing(scope: Level) -> Level | None:
     """The next level around one, that has not ended."""
     scope.parent = in_force(scope.parent)
     return scope.parent
 
 
-def is_within(scope: Scope | None, level: Scope) -> bool:
+def is_within(scope: Level | None, level: Level) -> bool:
     """Whether a level is another one that is in force, or inside of it."""
     while scope is not None and scope is not level:
         scope = scope.parent
     return scope is not None
 
 
-def deadline_in_force(scope: Scope | None) -> tuple[float, Scope | None]:
+def deadline_in_force(scope: Level | None) -> tuple[float, Level | None]:
     """The earliest deadline of a scope and all around it, and whose it is; infinity without one."""
     earliest, whose = math.inf, None
     scope = in_force(scope)
@@ -193,15 +247,18 @@ def inherited_deadline() -> float:
 
 def workflow_here() -> str | None:
     """Name of the enclosing workflow, or None."""
-    scope = current_scope()
+    return workflow_of(current_scope())
+
+
+def workflow_of(scope: Level | None) -> str | None:
+    """Name of the workflow that a level is in, or None."""
     while scope is not None and scope.workflow is None:
         scope = enclosing(scope)
     return None if scope is None else scope.workflow
 
 
-def reported_here() -> Scope | None:
+def reported_around(scope: Level | None) -> Level | None:
     """The nearest level whose ``report`` somebody wants; it has none any more once it has ended."""
-    scope = current_scope()
     while scope is not None and scope.report is None:
         scope = enclosing(scope)
     return scope
@@ -209,7 +266,7 @@ def reported_here() -> Scope | None:
 
 def report_here() -> Progress | None:
     """Where what happens here is written, if someone wants to know."""
-    scope = reported_here()
+    scope = reported_around(current_scope())
     return None if scope is None else scope.report
 
 

@@ -17,7 +17,7 @@ from typing import Final
 from opentelemetry.trace import SpanContext
 
 from retryscope._core.cancel_request import CancelRequest, Signature, cancel_behind, signature_of
-from retryscope._core.scope import Scope, deadline_in_force
+from retryscope._core.scope import Level, deadline_in_force
 from retryscope._recording.telemetry import active
 from retryscope.foreign import CONTEXT
 
@@ -74,7 +74,7 @@ class Timer:
         "when",
     )
 
-    def __init__(self, task: asyncio.Task[object], own: float, around: Scope | None = None) -> None:
+    def __init__(self, task: asyncio.Task[object], own: float, around: Level | None = None) -> None:
         self._task = task
         self._loop = task.get_loop()
         self._own = own
@@ -83,7 +83,7 @@ class Timer:
         self._asked_at: int  # how often others had asked when it did
         self._signature: Signature | None = None
         self._handle: asyncio.Handle | None = None
-        self._watched: Scope | None = None
+        self._watched: Level | None = None
         self.span: SpanContext | None = None
         self._plan()
 
