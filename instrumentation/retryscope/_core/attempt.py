@@ -7,7 +7,7 @@ import logging
 from opentelemetry.trace import SpanContext
 
 from retryscope import semconv
-from retryscope._core.ending import Ending, explain
+from retryscope._core.ending import Ending, ended_as, explain
 from retryscope._core.execution import ENDED_AS, OperationExecution
 from retryscope._core.marks import is_cancel
 from retryscope._core.scope import Expiring, Level, current_scope, task_here
@@ -58,7 +58,7 @@ class Attempt(Level):
         if execution.telemetry.attempts == "spans":
             self._own_span = execution.telemetry.recorder.start(span_name, attributes)
         self._span = self._own_span or execution.span
-        self._enter(current_scope(), task_here(), deadline=deadline, timer=timer, attempt=number)
+        self._enter(current_scope(), task_here(), deadline, timer, attempt=number)
 
     @property
     def execution(self) -> OperationExecution | None:
@@ -80,7 +80,7 @@ class Attempt(Level):
         execution = self._execution
         now = execution.clock()
         seconds = now - self.started
-        execution.host.attempts += 1
+        (execution._enclosing or execution).attempts += 1
         if (progress := execution.progress) is not None:
             progress.attempts += 1
         if error is None:
@@ -106,7 +106,7 @@ class Attempt(Level):
             is_part=True,
         )
         self.leave()
-        final = {semconv.OUTCOME: outcome, **ending.attributes}
+        final = ended_as(outcome, ending)
         if ending.request is None and _log.isEnabledFor(logging.DEBUG):
             number = {semconv.ATTEMPT_NUMBER: self.number}
             _log.debug(

@@ -6,13 +6,14 @@ description of the status. Executions, attempts, waits, gathers, cleanups and se
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from retryscope import semconv
 from retryscope._core.cancel_request import CancelRequest, cancel_request
 from retryscope._core.marks import mark_exhausted, mark_recorded, recorded_since
 from retryscope._core.scope import Level
-from retryscope._recording.recorder import OpenSpan, Recorder
+from retryscope._recording.fast.attributes import AttributeSet
+from retryscope._recording.recorder import Attributes, OpenSpan, Recorder
 from retryscope._recording.telemetry import Telemetry
 from retryscope.outcome import Outcome, error_type_of, message_of
 
@@ -33,6 +34,23 @@ class Ending(NamedTuple):
     attributes: dict[str, str]
     failure: str | None = None
     request: CancelRequest | None = None
+
+
+_MAX_KINDS: Final = 256
+_ended: dict[tuple[Outcome, str], AttributeSet] = {}
+
+
+def ended_as(outcome: Outcome, ending: Ending) -> Attributes:
+    """The outcome and what there is to say of it, as attributes; an error's are built once per type."""
+    if ending.request is not None:
+        return {semconv.OUTCOME: outcome, **ending.attributes}
+    found = _ended.get((outcome, ending.error_type))
+    if found is None:
+        if len(_ended) >= _MAX_KINDS:
+            _ended.clear()
+        found = AttributeSet({semconv.OUTCOME: outcome, **ending.attributes})
+        _ended[outcome, ending.error_type] = found
+    return found
 
 
 def explain(

@@ -66,6 +66,7 @@ class Execution(Level, ABC):
         timer: The timer that enforces its own limit.
         workflow: Name of the workflow, if it is one.
         clock: What measures it; by default :func:`running_clock`.
+        started: Now, where the caller has read the clock already.
     """
 
     __slots__ = (
@@ -87,17 +88,20 @@ class Execution(Level, ABC):
         timer: Expiring | None = None,
         workflow: str | None = None,
         clock: Clock | None = None,
+        started: float | None = None,
     ) -> None:
         self.telemetry = telemetry
         self.clock = clock = clock or running_clock()
-        self.started = clock()
+        self.started = clock() if started is None else started
         self.timed_out = False
         self.span = telemetry.recorder.start(span_name, attributes)
         around = current_scope()
-        self._enter(around, task_here(), deadline=deadline, timer=timer, workflow=workflow)
-        self._reported = None if around is None else reported_around(around)
-        if (progress := self.progress) is not None and progress.span is None:
-            progress.span = self.span.context
+        self._enter(around, task_here(), deadline, timer, workflow=workflow)
+        self._reported = None
+        if around is not None:
+            self._reported = reported_around(around)
+            if (progress := self.progress) is not None and progress.span is None:
+                progress.span = self.span.context
 
     @property
     def execution(self) -> Execution | None:
@@ -122,7 +126,7 @@ class Execution(Level, ABC):
             attributes: Further span attributes known only now.
         """
         outcome = self._classify(error)
-        final = ENDED_AS[outcome]
+        final = self._final(outcome)
         if attributes:
             final = {**final, **attributes}
         ending = None
@@ -141,9 +145,12 @@ class Execution(Level, ABC):
             final = {**final, **ending.attributes}
             failure = ending.failure
         self._count(outcome, ending)
-        if (progress := self.progress) is not None:
+        if self._reported is not None and (progress := self.progress) is not None:
             progress.execution_ended(outcome, error)
-        end_scope(self, error)
+        if error is None:
+            self.leave()
+        else:
+            end_scope(self, error)
         self.telemetry.recorder.end(self.span, final, failure=failure)
 
     def ran_out(self, limit: float) -> None:
@@ -157,6 +164,10 @@ class Execution(Level, ABC):
 
     def _classify(self, error: BaseException | None) -> Outcome:
         return "timeout" if self.timed_out else outcome_of(error, self.started, self)
+
+    def _final(self, outcome: Outcome) -> Attributes:
+        """Span attributes that are known only now, whatever came out: the outcome, counts."""
+        return ENDED_AS[outcome]
 
     @abstractmethod
     def _count(self, outcome: Outcome, ending: Ending | None) -> None:
@@ -181,6 +192,7 @@ class OperationExecution(Execution):
         deadline: By which it must end, in seconds of its clock.
         timer: The timer that enforces its own limit.
         clock: What measures it; by default :func:`running_clock`.
+        started: Now, where the caller has read the clock already.
     """
 
     __slots__ = ("_enclosing", "attempts", "metrics", "operation")
@@ -197,12 +209,15 @@ class OperationExecution(Execution):
         deadline: float = math.inf,
         timer: Expiring | None = None,
         clock: Clock | None = None,
+        started: float | None = None,
     ) -> None:
         telemetry = active()
         self.operation = operation
         self.attempts = 0
         self.metrics = telemetry.metrics.of(operation)  # first: nothing is open yet if this fails
-        super().__init__(telemetry, span_name, attributes, deadline=deadline, timer=timer, clock=clock)
+        super().__init__(
+            telemetry, span_name, attributes, deadline=deadline, timer=timer, clock=clock, started=started
+        )
         self._enclosing = None if self.parent is None else self._find_enclosing(self.parent)
         if self._enclosing is None:
             self.metrics.started()
@@ -229,7 +244,7 @@ class OperationExecution(Execution):
     def _count(self, outcome: Outcome, ending: Ending | None) -> None:
         if ending is not None and ending.request is not None:
             self._tell_cancel(ending.request)
-        if self.host is not self:
+        if self._enclosing is not None:
             return
         exemplar = self.span.exemplar
         seconds = self.clock() - self.started

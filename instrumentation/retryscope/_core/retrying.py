@@ -12,17 +12,25 @@ from typing import Final
 
 from retryscope import semconv
 from retryscope._core.attempt import Attempt
-from retryscope._core.ending import explain
-from retryscope._core.execution import Clock, OperationExecution, as_run_here, running_clock
+from retryscope._core.ending import ended_as, explain
+from retryscope._core.execution import (
+    ENDED_AS,
+    Clock,
+    OperationExecution,
+    as_run_here,
+    running_clock,
+)
 from retryscope._core.marks import is_cancel
-from retryscope._core.scope import Expiring, inherited_deadline
-from retryscope._recording.fast.attributes import AttributeSet
+from retryscope._core.scope import Expiring, current_scope, inherited_deadline
+from retryscope._recording.fast.attributes import OF_EVENT, AttributeSet
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope.operation import Operation
 from retryscope.outcome import GiveUpReason, Outcome, error_type, message_of
 
 _log = logging.getLogger("retryscope")
-_COMPLETED: Attributes = AttributeSet({semconv.OUTCOME: "success"})
+_SUCCEEDED_AT_ONCE: Final = AttributeSet(
+    {semconv.OUTCOME: "success", semconv.RETRY_ATTEMPTS: 1, semconv.RETRY_BACKOFF: 0.0}
+)
 _MAX_CACHED: Final = 32
 """Attempts whose attributes are kept: a retry without a limit must not keep them for each number."""
 
@@ -41,6 +49,8 @@ class RetrySpans:
         "_max_attempts",
         "_of_attempts",
         "_of_calls",
+        "_of_waits",
+        "_scheduled",
         "attempt_name",
         "backoff_name",
         "name",
@@ -62,7 +72,9 @@ class RetrySpans:
             {} if attempt_timeout is None else {semconv.TIMEOUT_LIMIT: float(attempt_timeout)}
         )
         self._of_calls: dict[Operation, Attributes] = {}
-        self._of_attempts: dict[tuple[Operation, int], Attributes] = {}
+        self._of_attempts: dict[tuple[Operation, int], AttributeSet] = {}
+        self._of_waits: dict[tuple[Operation, str], AttributeSet] = {}
+        self._scheduled: dict[tuple[int, str], AttributeSet] = {}
 
     def attributes(self, operation: Operation) -> Attributes:
         """Attributes of the retry's own span, built once per operation as it runs."""
@@ -72,7 +84,7 @@ class RetrySpans:
             self._of_calls[operation] = attributes
         return attributes
 
-    def attributes_of_attempt(self, operation: Operation, number: int) -> Attributes:
+    def attributes_of_attempt(self, operation: Operation, number: int) -> AttributeSet:
         """Span attributes of an attempt, built once per operation as it runs and number."""
         attributes = self._of_attempts.get((operation, number))
         if attributes is None:
@@ -81,6 +93,25 @@ class RetrySpans:
             )
             if number <= _MAX_CACHED:
                 self._of_attempts[operation, number] = attributes
+        return attributes
+
+    def attributes_of_wait(self, operation: Operation, source: str) -> AttributeSet:
+        """Span attributes of a wait but the delay, built once per operation as it runs and source."""
+        attributes = self._of_waits.get((operation, source))
+        if attributes is None:
+            attributes = AttributeSet({**operation.attributes, semconv.RETRY_DELAY_SOURCE: source})
+            self._of_waits[operation, source] = attributes
+        return attributes
+
+    def attributes_of_next(self, number: int, source: str) -> AttributeSet:
+        """What the event before an attempt says of it but the delay, built once per number and source."""
+        attributes = self._scheduled.get((number, source))
+        if attributes is None:
+            attributes = AttributeSet(
+                {semconv.ATTEMPT_NUMBER: number, semconv.RETRY_DELAY_SOURCE: source}, OF_EVENT
+            )
+            if number <= _MAX_CACHED:
+                self._scheduled[number, source] = attributes
         return attributes
 
 
@@ -107,15 +138,17 @@ class Retrying(OperationExecution):
     __slots__ = ("_backoff", "_giveup", "_number", "_spans", "_wait_span", "_waited", "_waiting_since")
 
     def __init__(self, spans: RetrySpans, *, limit: float | None = None, clock: Clock | None = None) -> None:
-        operation = as_run_here(spans.operation)
         clock = clock or running_clock()
         now = clock()
-        deadline = math.inf if limit is None else now + limit
-        earliest = min(deadline, inherited_deadline())
+        earliest = deadline = math.inf if limit is None else now + limit
+        operation = spans.operation
+        if current_scope() is not None:
+            operation = as_run_here(operation)
+            earliest = min(deadline, inherited_deadline())
         attributes = spans.attributes(operation)
         if earliest < math.inf:
             attributes = {**attributes, semconv.DEADLINE: max(0.0, earliest - now)}
-        super().__init__(operation, spans.name, attributes, deadline=deadline, clock=clock)
+        super().__init__(operation, spans.name, attributes, deadline=deadline, clock=clock, started=now)
         self._spans = spans
         self._number = 0
         self._giveup: GiveUpReason | None = None
@@ -145,7 +178,7 @@ class Retrying(OperationExecution):
         self._number += 1
         attributes = self._spans.attributes_of_attempt(self.operation, self._number)
         if self._number > 1:
-            attributes = {**attributes, semconv.ATTEMPT_BACKOFF: self._backoff}
+            attributes = attributes.plus(semconv.ATTEMPT_BACKOFF, self._backoff)
             self._backoff = 0.0
         return Attempt(
             self,
@@ -165,7 +198,8 @@ class Retrying(OperationExecution):
             delay: Seconds until the next one.
             source: Who set the delay: ``policy`` or ``retry_after``.
         """
-        scheduled = {semconv.ATTEMPT_NUMBER: self._number + 1, **_planned(delay, source)}
+        upcoming = self._spans.attributes_of_next(self._number + 1, source)
+        scheduled = upcoming.plus(semconv.RETRY_DELAY, delay)
         self.telemetry.recorder.event(self.span, semconv.EVENT_RETRY_SCHEDULED, scheduled)
         if _log.isEnabledFor(logging.INFO):
             _log.info(
@@ -185,9 +219,9 @@ class Retrying(OperationExecution):
         """Begin the wait that was announced; it is a span if attempts are."""
         self._waiting_since = self.clock()
         if self.telemetry.attempts == "spans":
-            attributes = {**self.operation.attributes, **_planned(delay, source)}
+            attributes = self._spans.attributes_of_wait(self.operation, source)
             self._wait_span = self.telemetry.recorder.start(
-                self._spans.backoff_name, attributes, current=False
+                self._spans.backoff_name, attributes.plus(semconv.RETRY_DELAY, delay), current=False
             )
 
     def end_wait(self, error: BaseException | None = None) -> None:
@@ -204,7 +238,7 @@ class Retrying(OperationExecution):
         if span is None:
             return
         if error is None:
-            self.telemetry.recorder.end(span, _COMPLETED)
+            self.telemetry.recorder.end(span, ENDED_AS["success"])
             return
         outcome: Outcome = "cancelled" if is_cancel(error) else "error"
         ending = explain(
@@ -218,8 +252,7 @@ class Retrying(OperationExecution):
             now=now,
             is_part=True,
         )
-        final = {semconv.OUTCOME: outcome, **ending.attributes}
-        self.telemetry.recorder.end(span, final, failure=ending.failure)
+        self.telemetry.recorder.end(span, ended_as(outcome, ending), failure=ending.failure)
 
     def give_up(self, reason: GiveUpReason, error: BaseException) -> None:
         """Count and log that there will be no further attempt; an error that nobody retries is not logged."""
@@ -249,21 +282,21 @@ class Retrying(OperationExecution):
         """
         if self._waiting_since is not None:
             self.end_wait(error)
+        super().end(error, attributes)
+
+    def _final(self, outcome: Outcome) -> Attributes:
+        if outcome == "success" and self._number == 1 and not self._waited:
+            return _SUCCEEDED_AT_ONCE
         final: dict[str, str | int | float | bool] = {
+            semconv.OUTCOME: outcome,
             semconv.RETRY_ATTEMPTS: self._number,
             semconv.RETRY_BACKOFF: self._waited,
         }
-        if attributes is not None:
-            final.update(attributes)
         if self._giveup is not None:
             final[semconv.RETRY_GIVEUP_REASON] = self._giveup
-        super().end(error, final)
+        return final
 
     def _classify(self, error: BaseException | None) -> Outcome:
         if self.timed_out or self._giveup is None:
             return super()._classify(error)
         return "error" if self._giveup == "non_retryable" else "exhausted"
-
-
-def _planned(delay: float, source: str) -> dict[str, int | float | str]:
-    return {semconv.RETRY_DELAY: delay, semconv.RETRY_DELAY_SOURCE: source}

@@ -85,7 +85,6 @@ class Level:
         self,
         parent: Level | None,
         task: object,
-        *,
         deadline: float,
         timer: Expiring | None,
         cause: CancelCause | None = None,

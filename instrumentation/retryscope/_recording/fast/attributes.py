@@ -77,31 +77,37 @@ def text(value: str) -> bytes:
 class AttributeSet(dict[str, Any]):
     """Attributes that many spans have. They are encoded once, and can't be changed.
 
+    Args:
+        pairs: Keys and values.
+        tag: What they belong to; elsewhere they are attributes like any others.
+
     >>> AttributeSet({"resilience.outcome": "success"})["resilience.outcome"]
     'success'
     """
 
-    __slots__ = ("_encoded",)
+    __slots__ = ("_encoded", "tag")
 
-    def __init__(self, pairs: Mapping[str, str | int | float | bool]) -> None:
-        super().__init__(pairs)
+    def __init__(self, pairs: Mapping[str, str | int | float | bool], tag: bytes = OF_SPAN) -> None:
+        dict.__init__(self, pairs)
+        self.tag = tag
         self._encoded: bytes | None = None
 
     @property
     def encoded(self) -> bytes:
-        """As attributes of a span."""
+        """As attributes of what they belong to."""
         if self._encoded is None:
-            self._encoded = _joined(OF_SPAN, self)
+            self._encoded = _joined(self.tag, self)
         return self._encoded
 
-    def plus(self, key: str, value: str | int | float | bool) -> AttributeSet:
-        """These and one more, which is encoded alone.
+    def plus(self, key: str, value: str | float) -> AttributeSet:
+        """These and one more, whose key is none of these.
 
-        >>> AttributeSet({"http.route": "/runs/{id}"}).plus("url.path", "/runs/7")
-        {'http.route': '/runs/{id}', 'url.path': '/runs/7'}
+        >>> AttributeSet({"number": 1}).plus("delay", 0.5)
+        {'number': 1, 'delay': 0.5}
         """
-        more = AttributeSet({**self, key: value})
-        more._encoded = self.encoded + _joined(OF_SPAN, {key: value})
+        more = AttributeSet(self, self.tag)
+        dict.__setitem__(more, key, value)
+        more._encoded = self.encoded + _pair(self.tag, key, value)
         return more
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
@@ -114,7 +120,7 @@ def encode_attributes(tag: bytes, pairs: Mapping[str, Any] | None) -> bytes:
     """Key-value pairs; one that can't be encoded is left out, as the SDK does."""
     if not pairs:
         return b""
-    if tag is OF_SPAN and type(pairs) is AttributeSet:
+    if type(pairs) is AttributeSet and pairs.tag is tag:
         return pairs.encoded
     return _joined(tag, pairs)
 

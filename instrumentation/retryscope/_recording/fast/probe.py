@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, Tracer
 from opentelemetry.sdk.trace.id_generator import IdGenerator
-from opentelemetry.sdk.trace.sampling import Sampler
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import INVALID_SPAN, SpanContext, TraceFlags, set_span_in_context
 from opentelemetry.trace import Tracer as AnyTracer
@@ -118,3 +118,15 @@ def counted_by(tracer: Tracer) -> Callable[[Any, Any], Callable[[], None]] | Non
         return None
     counted: Callable[[Any, Any], Callable[[], None]] = metrics.start_span
     return counted
+
+
+def known_answers(sampler: object) -> tuple[bool, bool]:
+    """Whether a sampler samples all roots, and all children of sampled local spans."""
+    if sampler is ALWAYS_ON:
+        return True, True
+    if type(sampler) is not ParentBased:
+        return False, False
+    return (
+        getattr(sampler, "_root", None) is ALWAYS_ON,
+        getattr(sampler, "_local_parent_sampled", None) is ALWAYS_ON,
+    )

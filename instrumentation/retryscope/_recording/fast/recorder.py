@@ -14,7 +14,6 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Tracer
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import (
     INVALID_SPAN,
     Link,
@@ -28,9 +27,17 @@ from opentelemetry.trace import (
 )
 
 from retryscope import semconv
+from retryscope._prometheus.cells import SpanIds
 from retryscope._recording.current import StartedSpan, innermost, settle
 from retryscope._recording.fast.attributes import PLAIN, AttributeSet
-from retryscope._recording.fast.probe import counted_by, current_context, enabled_by, obstacle, span_key
+from retryscope._recording.fast.probe import (
+    counted_by,
+    current_context,
+    enabled_by,
+    known_answers,
+    obstacle,
+    span_key,
+)
 from retryscope._recording.fast.processors import Processors
 from retryscope._recording.fast.span import LiveSpan, put
 from retryscope._recording.ids import OwnIds, draw
@@ -42,6 +49,17 @@ _SERVER: Final = SpanKind.SERVER
 _SAMPLED: Final = 1
 _RANDOM: Final = int(getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
 _CANCELLED_BY: Final = {semconv.LINK_KIND: semconv.LINK_CANCELLED_BY}
+
+
+class _Started(StartedSpan):
+    __slots__ = ()
+
+    span: LiveSpan
+
+    @property
+    def exemplar(self) -> SpanIds | None:
+        span = self.span
+        return (span.trace_id, span.span_id) if span.flags & _SAMPLED and span.end_ns is None else None
 
 
 class FastRecorder:
@@ -81,7 +99,7 @@ class FastRecorder:
         self._draw = draw if type(ids) is OwnIds else getrandbits
         self._random = _RANDOM if _RANDOM and ids.is_trace_id_random() else 0
         # A sampler that must be asked says so for everything; so does whoever counts each of its answers.
-        known = _known_answers(tracer.sampler) if self._count is None else (False, False)
+        known = known_answers(tracer.sampler) if self._count is None else (False, False)
         self._roots_sampled, self._children_sampled = known
         self._processors = Processors(tracer.span_processor)
 
@@ -137,7 +155,7 @@ class FastRecorder:
                     self, name, kind, trace_id, span_id, parent_id, flags, attributes, self._time_ns()
                 )
                 self._tell_of_start(live)
-                started = StartedSpan(live)
+                started = _Started(live)
             if current:
                 # StartedSpan.make_current(), with what is known here already.
                 started.around = around
@@ -175,7 +193,7 @@ class FastRecorder:
         for link in links:
             live.add_link(link.context, link.attributes)
         self._tell_of_start(live)
-        return StartedSpan(live)
+        return _Started(live)
 
     def _tell_of_start(self, live: LiveSpan) -> None:
         given = live.given
@@ -283,15 +301,3 @@ def _is_clean(attributes: Mapping[str, Any]) -> bool:
     if type(attributes) is AttributeSet:
         return True
     return "" not in attributes and PLAIN.issuperset(map(type, attributes.values()))
-
-
-def _known_answers(sampler: object) -> tuple[bool, bool]:
-    """Whether a sampler samples all roots, and all children of sampled local spans."""
-    if sampler is ALWAYS_ON:
-        return True, True
-    if type(sampler) is not ParentBased:
-        return False, False
-    return (
-        getattr(sampler, "_root", None) is ALWAYS_ON,
-        getattr(sampler, "_local_parent_sampled", None) is ALWAYS_ON,
-    )
