@@ -106,9 +106,11 @@ def retry_after_of(
 
 
 def _values(error: BaseException) -> Iterator[object]:
+    yield from _of_headers(peek(error, "headers"))
     response = peek(error, "response")
-    for headers in (peek(error, "headers"), peek(response, "headers"), _of_botocore(response)):
-        yield from _of_headers(headers)
+    if response is not None:
+        yield from _of_headers(peek(response, "headers"))
+        yield from _of_headers(_of_botocore(response))
     yield peek(error, "retry_after")
 
 
@@ -119,6 +121,8 @@ def _of_botocore(response: object) -> object:
 
 def _of_headers(headers: object) -> Iterator[object]:
     """Values of the header, whatever the headers are kept in."""
+    if headers is None:  # as a rule, and what is raised below would cost more than a span
+        return
     try:
         pairs = headers if isinstance(headers, (list, tuple)) else headers.items()  # type: ignore[attr-defined]
         found: list[object] = []

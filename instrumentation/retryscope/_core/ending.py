@@ -12,7 +12,7 @@ from retryscope import semconv
 from retryscope._core.cancel_request import CancelRequest, cancel_request
 from retryscope._core.marks import mark_exhausted, mark_recorded, recorded_since
 from retryscope._core.scope import Level
-from retryscope._recording.fast.attributes import AttributeSet
+from retryscope._recording.attributes import AttributeSet
 from retryscope._recording.recorder import Attributes, OpenSpan, Recorder
 from retryscope._recording.telemetry import Telemetry
 from retryscope.outcome import Outcome, error_type_of, message_of

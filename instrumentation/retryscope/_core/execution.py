@@ -30,7 +30,7 @@ from retryscope._core.scope import (
     task_here,
     workflow_here,
 )
-from retryscope._recording.fast.attributes import AttributeSet
+from retryscope._recording.attributes import AttributeSet
 from retryscope._recording.recorder import Attributes
 from retryscope._recording.telemetry import Telemetry, active
 from retryscope.operation import Operation

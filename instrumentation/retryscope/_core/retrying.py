@@ -22,7 +22,7 @@ from retryscope._core.execution import (
 )
 from retryscope._core.marks import is_cancel
 from retryscope._core.scope import Expiring, current_scope, inherited_deadline
-from retryscope._recording.fast.attributes import OF_EVENT, AttributeSet
+from retryscope._recording.attributes import OF_EVENT, AttributeSet
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope.operation import Operation
 from retryscope.outcome import GiveUpReason, Outcome, error_type, message_of
@@ -176,9 +176,10 @@ class Retrying(OperationExecution):
             timer: What sees to that: a cancel that comes when it has expired is by the deadline.
         """
         self._number += 1
-        attributes = self._spans.attributes_of_attempt(self.operation, self._number)
+        prepared = self._spans.attributes_of_attempt(self.operation, self._number)
+        attributes: Attributes = prepared
         if self._number > 1:
-            attributes = attributes.plus(semconv.ATTEMPT_BACKOFF, self._backoff)
+            attributes = prepared.plus(semconv.ATTEMPT_BACKOFF, self._backoff)
             self._backoff = 0.0
         return Attempt(
             self,

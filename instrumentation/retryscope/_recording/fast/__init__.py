@@ -2,7 +2,6 @@
 
 A span is one object whose attributes are mappings that the primitives have anyway (``readable``, ``span``);
 the recorder starts and ends it as the SDK's tracer would, with its sampler, ids, limits and processors
-(``recorder``, ``processors``), where that can be done (``probe``). It is encoded when it ends (``otlp``,
-``attributes``), waits as bytes within bounds (``backlog``), and leaves on a thread that only sends
-(``export``).
+(``recorder``, ``processors``), where that can be done (``probe``). It is encoded when it ends (``otlp``),
+waits as bytes within bounds (``backlog``), and leaves on a thread that only sends (``export``).
 """

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
-from retryscope._recording.fast.attributes import (
+from retryscope._recording.attributes import (
     OF_EVENT,
     OF_LINK,
     OF_RESOURCE,

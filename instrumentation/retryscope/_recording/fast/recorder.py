@@ -28,16 +28,10 @@ from opentelemetry.trace import (
 
 from retryscope import semconv
 from retryscope._prometheus.cells import SpanIds
+from retryscope._recording.attributes import PLAIN, PREPARED
 from retryscope._recording.current import StartedSpan, innermost, settle
-from retryscope._recording.fast.attributes import PLAIN, AttributeSet
-from retryscope._recording.fast.probe import (
-    counted_by,
-    current_context,
-    enabled_by,
-    known_answers,
-    obstacle,
-    span_key,
-)
+from retryscope._recording.fast import probe
+from retryscope._recording.fast.probe import obstacle
 from retryscope._recording.fast.processors import Processors
 from retryscope._recording.fast.span import LiveSpan, put
 from retryscope._recording.ids import OwnIds, draw
@@ -77,11 +71,11 @@ class FastRecorder:
     def __init__(
         self, tracer: Tracer, time_ns: Callable[[], int], on_failure: Callable[[Exception], None]
     ) -> None:
-        variable = current_context()
+        variable = probe.current_context()
         if (reason := obstacle(tracer)) is not None or variable is None:
             raise ValueError(reason)
         self._context = variable
-        self._key = span_key()
+        self._key = probe.span_key()
         self._tracer = tracer
         self._time_ns = time_ns
         self._on_failure = on_failure
@@ -91,15 +85,15 @@ class FastRecorder:
         self._no_length = limits.max_span_attribute_length is None
         self._no_event_length = limits.max_attribute_length is None
         self.scope = tracer._instrumentation_scope
-        self._enabled = enabled_by(tracer)
-        self._count = counted_by(tracer)
+        self._enabled = probe.enabled_by(tracer)
+        self._count = probe.counted_by(tracer)
         ids = tracer.id_generator
         # Where it is known how they are drawn, two calls fewer.
         self._ids = None if type(ids) in (RandomIdGenerator, OwnIds) else ids
         self._draw = draw if type(ids) is OwnIds else getrandbits
         self._random = _RANDOM if _RANDOM and ids.is_trace_id_random() else 0
         # A sampler that must be asked says so for everything; so does whoever counts each of its answers.
-        known = known_answers(tracer.sampler) if self._count is None else (False, False)
+        known = probe.known_answers(tracer.sampler) if self._count is None else (False, False)
         self._roots_sampled, self._children_sampled = known
         self._processors = Processors(tracer.span_processor)
 
@@ -277,7 +271,7 @@ class FastRecorder:
         if (
             (more is None or more.attributes is None)
             and (most is None or len(given) + len(attributes) <= most)
-            and given.keys().isdisjoint(attributes)
+            and not any(map(given.__contains__, attributes))
             and _is_clean(attributes)
         ):
             live.final = attributes
@@ -298,6 +292,6 @@ class FastRecorder:
 
 def _is_clean(attributes: Mapping[str, Any]) -> bool:
     """Whether the SDK's container would take them as they are."""
-    if type(attributes) is AttributeSet:
-        return True
-    return "" not in attributes and PLAIN.issuperset(map(type, attributes.values()))
+    return type(attributes) in PREPARED or (
+        "" not in attributes and PLAIN.issuperset(map(type, attributes.values()))
+    )

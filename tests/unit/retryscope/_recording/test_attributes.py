@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 
-from retryscope._recording.fast import attributes
-from retryscope._recording.fast.attributes import OF_SPAN, AttributeSet, encode_attributes, varint
+from retryscope._recording import attributes
+from retryscope._recording.attributes import OF_EVENT, OF_SPAN, AttributeSet, encode_attributes, varint
 
 
 def parsed(pairs: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -79,3 +79,24 @@ def test_a_varint(number: int) -> None:
     data = varint(number)
     assert sum((byte & 127) << (7 * position) for position, byte in enumerate(data)) == number
     assert [byte > 127 for byte in data] == [True] * (len(data) - 1) + [False]
+
+
+def test_one_value_more_reads_like_any_attributes() -> None:
+    """What others have, too, is encoded once; the one that varies with it."""
+    many = AttributeSet({"number": 2, "source": "policy"})
+    more = many.plus("delay", 0.5)
+    assert dict(more) == {"number": 2, "source": "policy", "delay": 0.5}
+    assert (len(more), "delay" in more, "number" in more, "limit" in more) == (3, True, True, False)
+    assert encode_attributes(OF_SPAN, more) == encode_attributes(OF_SPAN, dict(more))
+    assert dict(many) == {"number": 2, "source": "policy"}
+
+
+def test_attributes_of_an_event_are_prepared_as_such() -> None:
+    """Elsewhere they are attributes like any others: the tag is another one."""
+    pairs = {"number": 2}
+    of_event = AttributeSet(pairs, OF_EVENT)
+    for tag in (OF_EVENT, OF_SPAN):
+        assert encode_attributes(tag, of_event) == encode_attributes(tag, pairs)
+        assert encode_attributes(tag, of_event.plus("delay", 1.0)) == encode_attributes(
+            tag, {**pairs, "delay": 1.0}
+        )

@@ -7,9 +7,9 @@ workflow, outcome and attempt number are the same few pairs in every span: their
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from retryscope import semconv
 
@@ -36,6 +36,7 @@ _NEVER_TWICE: Final = frozenset(
 """Keys whose values would only push out those that do repeat."""
 
 _DOUBLE: Final = Struct("<cd").pack
+_DOUBLE_FIELD: Final = Struct("<3sd").pack
 _INT64: Final = range(-(2**63), 2**63)
 _LOW_64: Final = (1 << 64) - 1
 
@@ -99,16 +100,13 @@ class AttributeSet(dict[str, Any]):
             self._encoded = _joined(self.tag, self)
         return self._encoded
 
-    def plus(self, key: str, value: str | float) -> AttributeSet:
+    def plus(self, key: str, value: str | float) -> AttributesPlus:
         """These and one more, whose key is none of these.
 
-        >>> AttributeSet({"number": 1}).plus("delay", 0.5)
+        >>> dict(AttributeSet({"number": 1}).plus("delay", 0.5))
         {'number': 1, 'delay': 0.5}
         """
-        more = AttributeSet(self, self.tag)
-        dict.__setitem__(more, key, value)
-        more._encoded = self.encoded + _pair(self.tag, key, value)
-        return more
+        return AttributesPlus(self, key, value)
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("these attributes can't be changed: many spans have them")
@@ -116,12 +114,58 @@ class AttributeSet(dict[str, Any]):
     __setitem__ = __delitem__ = __ior__ = update = pop = popitem = setdefault = clear = _refuse
 
 
+class AttributesPlus(Mapping[str, Any]):
+    """An :class:`AttributeSet` and one value that varies. No dictionary: many are kept through a wait.
+
+    Args:
+        many: Those that others have, too.
+        key: None of theirs.
+        value: Of this one only.
+    """
+
+    __slots__ = ("_key", "_many", "_value")
+
+    def __init__(self, many: AttributeSet, key: str, value: str | float) -> None:
+        self._many = many
+        self._key = key
+        self._value = value
+
+    @property
+    def tag(self) -> bytes:
+        """What they belong to."""
+        return self._many.tag
+
+    @property
+    def encoded(self) -> bytes:
+        """As attributes of that."""
+        return self._many.encoded + _pair(self._many.tag, self._key, self._value)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._value if key == self._key else self._many[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key == self._key or key in self._many
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._many
+        yield self._key
+
+    def __len__(self) -> int:
+        return len(self._many) + 1
+
+
+PREPARED: Final[frozenset[type]] = frozenset({AttributeSet, AttributesPlus})
+"""What needs no cleaning, and knows how it is encoded."""
+
+
 def encode_attributes(tag: bytes, pairs: Mapping[str, Any] | None) -> bytes:
     """Key-value pairs; one that can't be encoded is left out, as the SDK does."""
     if not pairs:
         return b""
-    if type(pairs) is AttributeSet and pairs.tag is tag:
-        return pairs.encoded
+    if type(pairs) in PREPARED:
+        prepared = cast("AttributeSet | AttributesPlus", pairs)
+        if prepared.tag is tag:
+            return prepared.encoded
     return _joined(tag, pairs)
 
 
@@ -158,8 +202,18 @@ def _pair(tag: bytes, key: str, value: Any) -> bytes:
     return known
 
 
+_keys: dict[str, bytes] = {}
+
+
 def _encoded_pair(tag: bytes, key: str, value: Any) -> bytes:
-    return sized(tag, sized(b"\x0a", text(key)) + sized(b"\x12", _any_value(value)))
+    named = _keys.get(key)
+    if named is None:
+        if len(_keys) >= _MAX_PAIRS:
+            _keys.clear()
+        named = _keys[key] = sized(b"\x0a", text(key))
+    if type(value) is float:
+        return sized(tag, named + _DOUBLE_FIELD(b"\x12\x09\x21", value))
+    return sized(tag, named + sized(b"\x12", _any_value(value)))
 
 
 def _any_value(value: Any) -> bytes:
