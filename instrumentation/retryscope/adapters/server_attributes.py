@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from retryscope import semconv
-from retryscope._recording.fast.attributes import AttributeSet
+from retryscope._recording.attributes import AttributeSet
 from retryscope.propagation import as_text
 
 _MOST: Final = 1_024

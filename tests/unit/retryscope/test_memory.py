@@ -18,7 +18,7 @@ TRAFFIC = dedent("""\
     from retryscope import (
         Operation, RetryPolicy, cancellable, cleanup, gather, retry, setup, shutdown, step, timeout, workflow
     )
-    from retryscope._recording.fast import attributes
+    from retryscope._recording import attributes
     from tests.support.clock import run, virtual_time_ns
 
     PRICE, STOCK = Operation("price", workflow="shop"), Operation("stock", workflow="shop")
