@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from retryscope import semconv
-from retryscope._recording.attributes import AttributeSet
+from retryscope._recording.attributes import AttributeSet, AttributesPlus
 from retryscope.propagation import as_text
 
 _MOST: Final = 1_024
@@ -27,7 +27,7 @@ class KnownAttributes:
         self._requests: dict[tuple[object, ...], AttributeSet] = {}
         self._statuses: dict[int, AttributeSet] = {}
 
-    def attributes_of(self, request: web.Request, method: str, route: str) -> AttributeSet:
+    def attributes_of(self, request: web.Request, method: str, route: str) -> AttributeSet | AttributesPlus:
         """Those that are known when a request arrives.
 
         Args:

@@ -32,7 +32,7 @@ def test_every_source_file_has_a_test_file_of_its_name() -> None:
         "processes.py",
         "_recording/fast/differential.py",
     }
-    assert tested - sources == {"asyncio_rules.py", "properties.py", "real_code.py", *kinds}
+    assert tested - sources == {"asyncio_rules.py", "memory.py", "properties.py", "real_code.py", *kinds}
 
 
 async def scenario() -> None:
