@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
 from aiohttp import web
 from opentelemetry.context import attach, detach
+from opentelemetry.trace import SpanContext
 from prometheus_client import Histogram
 
 from retryscope import semconv
 from retryscope._core.ending import explain, record_once
-from retryscope._core.scope import Scope, enclosing
+from retryscope._core.scope import Level, current_scope, enclosing, task_here
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope._recording.suppression import without_spans
 from retryscope._recording.telemetry import active
@@ -87,8 +89,10 @@ def _route(request: web.Request) -> str:
     return "" if resource is None else resource.canonical
 
 
-class _Request:
-    """One request while it is observed."""
+class _Request(Level):
+    """One request while it is observed, at once the level of the scopes that its client may cancel."""
+
+    __slots__ = ("_known", "_loop", "_method", "_request", "_route", "_span", "_started", "_telemetry")
 
     def __init__(self, request: web.Request, route: str, known: KnownAttributes) -> None:
         self._known = known
@@ -98,51 +102,48 @@ class _Request:
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._telemetry = active()
+        self._span: OpenSpan | None = None
+
+    @property
+    def by(self) -> SpanContext | None:
+        """Its span, which a cancel by the client links to."""
+        return None if self._span is None else self._span.context
 
     async def trace(self, handler: Handler) -> web.StreamResponse:
-        """Run the handler under a SERVER span."""
+        """Run the handler under a SERVER span, and observe its duration."""
         attributes = self._known.attributes_of(self._request, self._method, self._route)
-        span = self._telemetry.recorder.start(self._span_name(), attributes, server=True)
-        ids = span.context
-        scope = Scope(cause="client_disconnect", span=ids)
+        self._span = self._telemetry.recorder.start(self._span_name(), attributes, server=True)
+        self._enter(current_scope(), task_here(), math.inf, None, "client_disconnect")
         try:
-            response = await self.count(handler, span)
-        except BaseException as error:
-            self._end_failed(span, error, scope)
-            raise
-        else:
-            if ids.is_valid and not response.prepared:
-                response.headers[TRACE_ID_HEADER] = f"{ids.trace_id:032x}"
-            self._end(span, scope, response.status, self._request.get(UNHANDLED_ERROR))
-            return response
+            return await self.count(handler)
         finally:
-            scope.end()
+            self.leave()
 
-    async def count(self, handler: Handler, span: OpenSpan | None = None) -> web.StreamResponse:
-        """Run the handler and observe its duration."""
-        status, kind = "", ""
+    async def count(self, handler: Handler) -> web.StreamResponse:
+        """Run the handler, and observe its duration."""
         try:
             response = await handler(self._request)
-            status = str(response.status)
-            kind = status if response.status >= 500 else ""
-            return response
-        except web.HTTPException as answer:
-            status = str(answer.status)
-            kind = status if answer.status >= 500 else ""
+        except BaseException as error:
+            self._fail(error)
             raise
-        except Exception as error:
-            status, kind = "500", error_type(error)
-            raise
-        finally:
-            exemplar = span.exemplar if span is not None and kind else None
-            labels = (self._method, self._route, status, self._request.scheme, kind)
-            self._telemetry.metrics.of_request(labels).observe(self._loop.time() - self._started, exemplar)
+        status = response.status
+        self._observe(str(status), str(status) if status >= 500 else "")
+        if (span := self._span) is not None:
+            if not response.prepared:
+                _name_trace(span, response)
+            self._end(span, status, self._request.get(UNHANDLED_ERROR))
+        return response
+
+    def _observe(self, status: str, kind: str) -> None:
+        exemplar = self._span.exemplar if self._span is not None and kind else None
+        labels = (self._method, self._route, status, self._request.scheme, kind)
+        self._telemetry.metrics.of_request(labels).observe(self._loop.time() - self._started, exemplar)
 
     def _span_name(self) -> str:
         method = "HTTP" if self._method == semconv.OTHER else self._method
         return f"{method} {self._route}" if self._route else method
 
-    def _end(self, span: OpenSpan, scope: Scope, status: int, error: BaseException | None = None) -> None:
+    def _end(self, span: OpenSpan, status: int, error: BaseException | None = None) -> None:
         recorder = self._telemetry.recorder
         final: Attributes = self._known.status(status)
         failure: str | None = None
@@ -151,27 +152,43 @@ class _Request:
             final = {**final, semconv.ERROR_TYPE: kind}
             failure = "" if error is None else message_of(error)
         if error is not None:
-            now, around = self._loop.time(), enclosing(scope)
-            record_once(recorder, span, error, self._started, now, inside=scope, around=around)
+            now = self._loop.time()
+            record_once(recorder, span, error, self._started, now, inside=self, around=enclosing(self))
         recorder.end(span, final, failure=failure)
 
-    def _end_failed(self, span: OpenSpan, error: BaseException, scope: Scope) -> None:
+    def _fail(self, error: BaseException) -> None:
+        span = self._span
         if isinstance(error, web.HTTPException):
-            if span.context.is_valid:
-                error.headers[TRACE_ID_HEADER] = f"{span.context.trace_id:032x}"
-            self._end(span, scope, error.status)
+            status = error.status
+            self._observe(str(status), str(status) if status >= 500 else "")
+            if span is not None:
+                _name_trace(span, error)
+                self._end(span, status)
         elif isinstance(error, (asyncio.CancelledError, GeneratorExit)):
-            ending = explain(
-                self._telemetry,
-                span,
-                "cancelled",
-                error,
-                inside=scope,
-                around=scope,
-                started=self._started,
-                now=self._loop.time(),
-            )
-            final = {semconv.OUTCOME: "cancelled", **ending.attributes}
-            self._telemetry.recorder.end(span, final)
+            self._observe("", "")
+            if span is not None:
+                self._end_cancelled(span, error)
         else:
-            self._end(span, scope, 500, error)
+            answered = isinstance(error, Exception)  # by aiohttp; what else is raised ends the connection
+            self._observe("500" if answered else "", error_type(error) if answered else "")
+            if span is not None:
+                self._end(span, 500, error)
+
+    def _end_cancelled(self, span: OpenSpan, error: BaseException) -> None:
+        ending = explain(
+            self._telemetry,
+            span,
+            "cancelled",
+            error,
+            inside=self,
+            around=self,
+            started=self._started,
+            now=self._loop.time(),
+        )
+        self._telemetry.recorder.end(span, {semconv.OUTCOME: "cancelled", **ending.attributes})
+
+
+def _name_trace(span: OpenSpan, response: web.StreamResponse | web.HTTPException) -> None:
+    ids = span.context
+    if ids.is_valid:
+        response.headers[TRACE_ID_HEADER] = f"{ids.trace_id:032x}"
