@@ -84,7 +84,7 @@ mutants: ## Change the library's code in one place at a time, and see which chan
 	@scripts/environment dev
 	@.venv/bin/python -m scripts.mutants $(ARGS)
 
-bench: ## Measure what tracing costs, with tenacity, stamina and backoff as peers
+bench: ## Measure what tracing costs, beside others and untraced: docs/performance.md; ARGS=--write-docs writes it anew
 	@scripts/environment dev
 	@.venv/bin/python -m benchmarks $(ARGS)
 
@@ -98,10 +98,13 @@ lock: ## Renew the locks from pyproject.toml and package.json; ARGS=--upgrade ta
 	$(compile) pyproject.toml service/pyproject.toml --extra aiohttp --group dev \
 		--constraints requirements.lock --output-file requirements-dev.lock
 	$(compile) --group pyproject.toml:node --output-file requirements-node.lock
+	$(compile) --group pyproject.toml:peers --overrides requirements-dev.lock \
+		$$(sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' requirements-dev.lock) \
+		--output-file requirements-peers.lock
 	.venv/bin/python scripts/build_page.py lock
 
 clean: ## Remove .venv and everything that the commands leave behind
-	rm -rf .venv .node .tools .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
+	rm -rf .venv .node .peers .tools .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache \
 		.ruff_cache dist htmlcov web/dist web/node_modules \
 		grafana/preview/node_modules grafana/preview/pictures
 	find benchmarks grafana instrumentation scripts service tests -name __pycache__ -prune -exec rm -rf {} +

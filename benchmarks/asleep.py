@@ -18,7 +18,7 @@ from typing import Literal
 
 from .receiver import Receiver
 from .rounds import Sample
-from .variants import INSTRUMENTED, open_variant
+from .variants import UNINSTRUMENTED, open_variant
 from .variants.operation import SPANS_OF_A_RETRY
 from .variants.variant import Variant
 from .workload import FlakyServer, Policy
@@ -130,7 +130,7 @@ def _run(task: Task) -> Sample:
             found = asyncio.run(memory(variant, task.callers))
         else:
             found = asyncio.run(burst(variant, task.callers))
-            if task.variant in INSTRUMENTED:
+            if task.variant not in UNINSTRUMENTED:
                 started = SPANS_OF_A_RETRY * (_WARM_UP_CALLS + task.callers)
                 spans = {"started": started, "arrived": receiver.spans(path), "dropped": variant.dropped()}
                 found = {**found, **spans}

@@ -7,7 +7,9 @@ exemplar as this library made them before it had cells.
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 
@@ -15,13 +17,15 @@ from retryscope import Operation
 from retryscope._prometheus.cells import labels_of
 from retryscope.metrics import metrics_for
 
-from .goals import Goal
+from . import child
+from .findings import Finding
 from .receiver import Receiver
 from .result import Column, Result
 from .rounds import Sample, interleave
 
 _IDS = (0x0AF7651916CD43DD8448EB211C80319C, 0x00F067AA0BA902B7)
 _CALLS = 20_000
+_VARIANTS: Final = ("cells", "client")
 _LABELS = ("counted", "counted")
 
 
@@ -60,17 +64,11 @@ def _ways() -> dict[str, Callable[[bool], None]]:
     return {"cells": by_cells, "client": by_client}
 
 
-def measure(
-    receiver: Receiver,  # noqa: ARG001 - nothing is exported
-    *,
-    rounds: int,
-    rng: random.Random,
-    calls: int = _CALLS,
-) -> Result:
-    ways = _ways()
+@contextmanager
+def open_work(variant: str, calls: int) -> Iterator[Callable[[], Sample]]:
+    count = _ways()[variant]
 
-    def sample(variant: str) -> Sample:
-        count = ways[variant]
+    def sample() -> Sample:
         taken = {}
         for quantity, failed in (("success", False), ("failure", True)):
             started = time.process_time()
@@ -79,22 +77,30 @@ def measure(
             taken[quantity] = (time.process_time() - started) / calls
         return taken
 
-    taken = interleave(ways, sample, rounds=rounds, rng=rng)
+    sample()
+    yield sample
+
+
+def measure(
+    receiver: Receiver,  # noqa: ARG001 - nothing is exported
+    *,
+    rounds: int,
+    rng: random.Random,
+    calls: int = _CALLS,
+) -> Result:
+    tasks = {variant: {"variant": variant, "calls": calls} for variant in _VARIANTS}
+    with child.running("benchmarks.counting", tasks) as ask:
+        taken = interleave(_VARIANTS, lambda name: ask[name](), rounds=rounds, rng=rng)
     return Result(
         title="cells  an attempt and its operation counted, each with an exemplar where it has one",
-        variants=tuple(ways),
+        variants=_VARIANTS,
         columns=(
             Column("success", "us/success", ("client",), scale=1e6),
             Column("failure", "us/failure", ("client",), scale=1e6),
         ),
         rounds=taken,
-        goals=tuple(
-            Goal.of_ratio(
-                "cells",
-                f"counting a {name}, to the client's methods",
-                taken.ratio("cells", "client", name),
-                0.5,
-            )
+        findings={
+            f"cells/{name}": Finding.of(taken.ratio("cells", "client", name))
             for name in ("success", "failure")
-        ),
+        },
     )

@@ -11,9 +11,10 @@ import gc
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Final
 from unittest.mock import patch
 
 from opentelemetry.sdk.trace import SpanProcessor
@@ -24,13 +25,15 @@ from retryscope_service.console.console import Console
 from retryscope_service.runs.events import RunEvents
 from retryscope_service.traces.span_store import SpanStore
 
-from .goals import Goal
+from . import child
+from .findings import Finding
 from .receiver import Receiver
 from .result import Column, Result
 from .rounds import Rounds, Sample, interleave
 from .variants.operation import FETCH, SPANS_OF_A_RETRY, SPANS_OF_A_SUCCESS
 from .workload import FlakyServer, call_concurrently
 
+_VARIANTS: Final = ("off", "spans", "page")
 _CALLERS = 10
 _FAIL_EVERY = 5
 _SPANS = 1 + _CALLERS // _FAIL_EVERY * (SPANS_OF_A_RETRY + 4 * SPANS_OF_A_SUCCESS)
@@ -63,19 +66,14 @@ async def _run(runs: int) -> None:
             await call_concurrently(call, callers=_CALLERS, calls_each=1)
 
 
-def measure(
-    receiver: Receiver,  # noqa: ARG001 - nothing is exported
-    *,
-    rounds: int,
-    rng: random.Random,
-    size: Size | None = None,
-) -> Result:
-    size = size or Size()
-    console = Console(SpanStore(size.traces, max_spans=200_000))
+@contextmanager
+def open_work(variant: str, size: dict[str, int]) -> Iterator[Callable[[], Sample]]:
+    small = Size(**size)
+    console = Console(SpanStore(small.traces, max_spans=200_000))
     page: dict[str, tuple[SpanProcessor, ...]] = {"off": (), "spans": (), "page": (console.feed, RunEvents())}
     registry = CollectorRegistry()
 
-    def sample(variant: str, runs: int = size.runs) -> Sample:
+    def sample(runs: int = small.runs) -> Sample:
         with _telemetry(registry, *page[variant], off=variant == "off"):
             gc.collect()
             started = time.process_time()
@@ -85,9 +83,21 @@ def measure(
         assert (known > 0) >= (variant == "page")
         return {"cpu": seconds / (runs * _SPANS)}
 
-    for variant in page:
-        sample(variant, size.traces + size.runs)
-    taken = interleave(page, sample, rounds=rounds, rng=rng)
+    sample(small.traces + small.runs)
+    yield sample
+
+
+def measure(
+    receiver: Receiver,  # noqa: ARG001 - nothing is exported
+    *,
+    rounds: int,
+    rng: random.Random,
+    size: Size | None = None,
+) -> Result:
+    size = size or Size()
+    tasks = {variant: {"variant": variant, "size": asdict(size)} for variant in _VARIANTS}
+    with child.running("benchmarks.page_spans", tasks) as ask:
+        taken = interleave(_VARIANTS, lambda name: ask[name](), rounds=rounds, rng=rng)
     added = Rounds(
         [
             {
@@ -99,14 +109,10 @@ def measure(
     )
     return Result(
         title=f"P13  what the page adds to each of {_SPANS} spans of a run",
-        variants=tuple(page),
+        variants=_VARIANTS,
         columns=(Column("cpu", "CPU us/span", ("off", "spans"), scale=1e6),),
         rounds=taken,
-        goals=(
-            Goal.of_ratio(
-                "P13", "what the page adds to a span, to the span", added.ratio("page", "span", "cpu"), 1.0
-            ),
-        ),
+        findings={"P13": Finding.of(added.ratio("page", "span", "cpu"))},
         notes=(f"a span: {_us(added, 'span')} us; the page: {_us(added, 'page')} us more",),
     )
 

@@ -1,8 +1,9 @@
 """What one measurement found."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .goals import Goal
+from .findings import Findings
 from .rounds import Rounds
 
 
@@ -19,7 +20,7 @@ class Column:
 
     quantity: str
     heading: str
-    baselines: tuple[str, ...]
+    baselines: tuple[str, ...] = ()
     scale: float = 1.0
 
 
@@ -32,13 +33,15 @@ class Result:
         variants: The rows, in order.
         columns: What each row shows.
         rounds: The samples.
-        goals: What was aimed at.
+        findings: What is said of the targets.
         notes: Facts that belong with the numbers.
+        absent: Variants that could not be measured, and why.
     """
 
     title: str
     variants: tuple[str, ...]
     columns: tuple[Column, ...]
     rounds: Rounds
-    goals: tuple[Goal, ...]
-    notes: tuple[str, ...] = field(default=())
+    findings: Findings
+    notes: tuple[str, ...] = ()
+    absent: Mapping[str, str] = field(default_factory=dict)

@@ -22,7 +22,7 @@ class Policy:
 
 
 class FlakyServer:
-    """Fails the first attempt of each call by one caller in ``fail_every``; the second one succeeds."""
+    """Fails the first attempt of each call by one caller in ``fail_every`` (0: none), not the second."""
 
     def __init__(self, fail_every: int) -> None:
         self._fail_every = fail_every
@@ -34,7 +34,7 @@ class FlakyServer:
     async def fetch(self, caller: int) -> int:
         self.attempts += 1
         await asyncio.sleep(0)  # the one turn of the loop that a call over the network takes at least
-        if caller % self._fail_every == 0:
+        if self._fail_every and caller % self._fail_every == 0:
             if caller not in self._waiting:
                 self._waiting.add(caller)
                 self.failures += 1

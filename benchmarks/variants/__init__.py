@@ -6,9 +6,11 @@ from typing import Final
 
 from opentelemetry.sdk.trace import SpanProcessor
 
+from benchmarks import peers
+
 from .bare import BARE
-from .peers import BACKOFF, STAMINA, TENACITY
-from .retryscope import retryscope
+from .retries import BACKOFF, STAMINA, TENACITY
+from .retryscope import fast_path, fastotel, sdk_path
 from .textbook import textbook
 from .variant import Variant
 
@@ -22,9 +24,22 @@ INSTRUMENTED: Final[
     Mapping[str, Callable[[str, Iterable[SpanProcessor]], AbstractContextManager[Variant]]]
 ] = {
     "textbook": textbook,
-    "retryscope": retryscope,
+    "fastotel": fastotel,
+    "sdk path": sdk_path,
+    "fast path": fast_path,
 }
 NAMES: Final = (*UNINSTRUMENTED, *INSTRUMENTED)
+
+
+def absent() -> dict[str, str]:
+    """Variants that can't be measured here, and why."""
+    return {} if peers.are_installed() else {"fastotel": peers.ABSENT}
+
+
+def present(names: Iterable[str] = NAMES) -> tuple[str, ...]:
+    """Those of the variants that can be measured here."""
+    missing = absent()
+    return tuple(name for name in names if name not in missing)
 
 
 @contextmanager

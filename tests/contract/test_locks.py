@@ -15,11 +15,14 @@ from tests.conftest import ROOT
 from tests.support.locks import Entry, Lock, environments, lacks, read_lock
 
 LOCKS = [ROOT / name for name in ("requirements.lock", "requirements-dev.lock", "requirements-node.lock")]
+PEERS = ROOT / "requirements-peers.lock"
+"""What `make bench` installs beside the development lock; its packages are not installed for tests."""
 LINUX = list(environments())
 OURS = {"retryscope", "retryscope-service"}
 """Installed from the clone, and in no lock."""
 
 each_lock = pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
+every_lock = pytest.mark.parametrize("path", [*LOCKS, PEERS], ids=lambda path: path.name)
 each_environment = pytest.mark.parametrize("environment", LINUX, ids=lambda each: each["python_full_version"])
 
 
@@ -67,18 +70,18 @@ def test_a_lock_has_all_that_its_packages_need_with_every_extra(
     assert lacks(lock, [*wanted, *entries], requirements_of, environment) == []
 
 
-@each_lock
+@every_lock
 def test_every_entry_of_a_lock_has_its_hashes(path: Path) -> None:
     assert [name for name, each in read_lock(path).items() if not each.hashes] == []
 
 
-@each_lock
+@every_lock
 def test_a_lock_names_packages_as_indexes_do(path: Path) -> None:
     """So that a requirement is found whatever its spelling."""
     assert [name for name in read_lock(path) if name != canonicalize_name(name)] == []
 
 
-@each_lock
+@every_lock
 def test_a_lock_records_no_download_address(path: Path) -> None:
     assert re.findall(r".*(?:://|--index-url|--extra-index-url|--find-links|-f ).*", path.read_text()) == []
 
@@ -88,6 +91,14 @@ def test_the_development_lock_holds_all_of_the_other_at_the_same_versions() -> N
     service, development, _ = map(read_lock, LOCKS)
     assert service
     assert service.items() <= development.items()
+
+
+def test_the_lock_of_the_peers_has_those_that_are_asked_for_and_none_of_the_development_lock() -> None:
+    """They run on the packages of the development lock, in a folder behind those."""
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    peers, development = read_lock(PEERS), read_lock(ROOT / "requirements-dev.lock")
+    assert peers.keys() >= {Requirement(each).name for each in groups["peers"]}
+    assert peers.keys() & development.keys() == set()
 
 
 def test_the_library_and_the_service_are_of_one_version_and_ask_for_each_other_at_it() -> None:
