@@ -15,12 +15,18 @@ from . import (
     background,
     counting,
     first_tries,
+    growth,
     page_spans,
     peers,
+    primitives,
+    request_tail,
     retries,
+    retrying_requests,
     scrapes,
     sleepers_burst,
     sleepers_memory,
+    stack_traces,
+    trivial_requests,
 )
 from .document import document
 from .receiver import running_receiver
@@ -31,15 +37,20 @@ _ROUNDS = 9
 _MANY = 100_000
 
 Measure = Callable[..., Result]
-MEASUREMENTS: Final[Mapping[str, Measure]] = {
-    "P1": retries.measure,
-    "P1s": first_tries.measure,
-    "P4": sleepers_memory.measure,
-    "P5": sleepers_burst.measure,
-    "P7": scrapes.measure,
-    "P8": background.measure,
-    "P13": page_spans.measure,
-    "cells": counting.measure,
+MEASUREMENTS: Final[Mapping[str, Sequence[Measure]]] = {
+    "P1": [retries.measure],
+    "P1s": [first_tries.measure],
+    "P2": [trivial_requests.measure],
+    "P3": [request_tail.measure],
+    "P4": [sleepers_memory.measure],
+    "P5": [sleepers_burst.measure],
+    "P7": [scrapes.measure],
+    "P8": [background.measure],
+    "P9": [growth.measure],
+    "P10": [retrying_requests.measure],
+    "P12": [stack_traces.measure, primitives.measure],
+    "P13": [page_spans.measure],
+    "cells": [counting.measure],
 }
 
 
@@ -68,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _chosen(only: str | None, *, full: bool) -> list[Measure]:
-    chosen = [measure for name, measure in MEASUREMENTS.items() if only in (None, name)]
+    chosen = [each for name, measures in MEASUREMENTS.items() if only in (None, name) for each in measures]
     if full and only in (None, "P5"):
         chosen.append(partial(sleepers_burst.measure, callers=_MANY))
     return chosen

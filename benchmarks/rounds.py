@@ -2,8 +2,9 @@
 
 import random
 import statistics
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 Sample = Mapping[str, float]
 """Quantities by name, for example ``{"cpu": 12.5}``."""
@@ -11,11 +12,18 @@ Sample = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A median of paired ratios, with its quartiles."""
+    """A median of what each round has found, with its quartiles."""
 
     median: float
     low: float
     high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        if len(values) < 2:
+            return cls(values[0], values[0], values[0])
+        low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+        return cls(median, low, high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +38,7 @@ class Rounds:
     def ratio(self, variant: str, baseline: str, quantity: str) -> Ratio:
         """Each round's own ratio, then the median of these: what slows a whole round cancels out."""
         pairs = zip(self._values(variant, quantity), self._values(baseline, quantity), strict=True)
-        ratios = [value / base for value, base in pairs]
-        if len(ratios) < 2:
-            return Ratio(ratios[0], ratios[0], ratios[0])
-        low, median, high = statistics.quantiles(ratios, n=4, method="inclusive")
-        return Ratio(median, low, high)
+        return Ratio.of([value / base for value, base in pairs])
 
     def _values(self, variant: str, quantity: str) -> list[float]:
         return [sample[variant][quantity] for sample in self.samples]

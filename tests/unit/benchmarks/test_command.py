@@ -38,7 +38,7 @@ def test_only_a_required_target_that_is_missed_fails_the_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The others are facts to be printed; --json has them all."""
-    monkeypatch.setattr(command, "MEASUREMENTS", {"P1": Mock(return_value=result(measured))})
+    monkeypatch.setattr(command, "MEASUREMENTS", {"P1": [Mock(return_value=result(measured))]})
     file = tmp_path / "results.json"
     assert command.main(["--rounds", "1", "--only", "P1", "--json", str(file)]) == status
     assert "FALL SHORT" in capsys.readouterr().out
