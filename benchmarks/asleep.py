@@ -79,7 +79,7 @@ async def memory(variant: Variant, callers: int) -> Sample:
             assert server.failures == len(tasks)
             variant.flush()
         gc.collect()
-        return _resident_bytes()
+        return resident_bytes()
 
     first = callers // 5
     before = await put_to_sleep(first)
@@ -114,7 +114,7 @@ async def _retry_once_each(variant: Variant, callers: int) -> None:
     assert server.most_waiting == callers, f"only {server.most_waiting} were asleep at once"
 
 
-def _resident_bytes() -> int:
+def resident_bytes() -> int:
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -7,6 +7,7 @@ on its standard input, and ends when that does: it never outlives the benchmark.
 
 import importlib
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -50,6 +51,8 @@ def _child(module: str, task: Mapping[str, Any]) -> Iterator[Ask]:
 
 
 def _work(module: str, task: str) -> None:
+    # What is dropped, or given up, is counted by what is measured; printed, it would hide the table.
+    logging.getLogger("retryscope").addHandler(logging.NullHandler())
     with importlib.import_module(module).open_work(**json.loads(task)) as sample:
         for line in sys.stdin:
             print(json.dumps(sample(**json.loads(line))), flush=True)

@@ -1,6 +1,6 @@
 """P9: cost grows linearly with the attempts of a retry, the spans of a trace, and the runs at once.
 
-A sample does 10,000 of them, in pieces of the size that is looked at: one retry with 10,000 attempts, or
+A sample does the same number in pieces of the size that is looked at: one retry with 10,000 attempts, or
 1,000 with ten. What is found is the power that CPU grows with, fitted through the sizes of a round: 1 is
 linear. Spans are exported, and the queue is large enough for all of them; runs are fed to the page, too.
 """
@@ -12,7 +12,7 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 from unittest.mock import patch
@@ -31,9 +31,14 @@ from .variants import open_variant
 from .variants.operation import FETCH
 from .workload import UnavailableError
 
-SIZES: Final = (10, 100, 1_000, 10_000)
-_KINDS: Final = ("attempts", "spans", "runs")
+Sizes = tuple[int, ...]
+SIZES: Final[Mapping[str, Sizes]] = {
+    "attempts": (10, 100, 1_000, 10_000),
+    "spans": (10, 100, 1_000, 10_000),
+    "runs": (1, 10, 100, 1_000),
+}
 _ROOM: Final = "200000"
+"""Spans that wait at most: all of a sample."""
 
 
 async def _attempts(number: int) -> None:
@@ -97,7 +102,7 @@ def open_work(kind: str, endpoint: str, total: int) -> Iterator[Callable[..., Sa
             assert variant.dropped() == 0
             return {"cpu": seconds / total}
 
-        sample(SIZES[0])
+        sample(total // 10)
         yield sample
 
 
@@ -106,12 +111,14 @@ async def _pieces(work: Callable[[int], Awaitable[None]], size: int, pieces: int
         await work(size)
 
 
-def measure(receiver: Receiver, *, rounds: int, rng: random.Random, sizes: tuple[int, ...] = SIZES) -> Result:
+def measure(
+    receiver: Receiver, *, rounds: int, rng: random.Random, sizes: Mapping[str, Sizes] = SIZES
+) -> Result:
     tasks = {
-        kind: {"kind": kind, "endpoint": receiver.endpoint(f"P9/{kind}"), "total": sizes[-1]}
-        for kind in _KINDS
+        kind: {"kind": kind, "endpoint": receiver.endpoint(f"P9/{kind}"), "total": sizes[kind][-1]}
+        for kind in sizes
     }
-    variants = tuple(f"{kind} {size}" for kind in _KINDS for size in sizes)
+    variants = tuple(f"{kind} {size}" for kind in sizes for size in sizes[kind])
 
     def sample(variant: str) -> Sample:
         kind, _, size = variant.partition(" ")
@@ -120,16 +127,16 @@ def measure(receiver: Receiver, *, rounds: int, rng: random.Random, sizes: tuple
     with child.running("benchmarks.growth", tasks) as ask:
         taken = interleave(variants, sample, rounds=rounds, rng=rng)
     return Result(
-        title=f"P9  {sizes[-1]:,} attempts, spans and runs, in pieces of {sizes[0]:,} to {sizes[-1]:,}",
+        title="P9  attempts of a retry, spans of a trace, runs at once: CPU of each, by how many there are",
         variants=variants,
         columns=(Column("cpu", "CPU us/each", scale=1e6),),
         rounds=taken,
-        findings={f"P9/{kind}": Finding.of(powers(taken, kind, sizes)) for kind in _KINDS},
+        findings={f"P9/{kind}": Finding.of(powers(taken, kind, sizes[kind])) for kind in sizes},
         notes=("1.00 is linear; less than that is what a retry, a trace or a loop costs once",),
     )
 
 
-def powers(taken: Rounds, kind: str, sizes: tuple[int, ...]) -> Ratio:
+def powers(taken: Rounds, kind: str, sizes: Sizes) -> Ratio:
     """The power of the size that the CPU of a piece grows with, in each round."""
     found = []
     for each in taken.samples:

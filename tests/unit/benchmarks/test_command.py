@@ -57,3 +57,7 @@ def test_a_wrong_number_of_rounds_is_refused(rounds: str, capsys: pytest.Capture
     with pytest.raises(SystemExit):
         command.main(["--rounds", rounds])
     assert f"must be a whole number >= 1, got '{rounds}'" in capsys.readouterr().err
+
+
+def test_every_number_of_the_targets_has_a_measurement() -> None:
+    assert {target.number for target in TARGETS} == set(command.MEASUREMENTS)
