@@ -17,6 +17,7 @@ from . import (
     first_tries,
     growth,
     outages,
+    page,
     page_spans,
     peers,
     primitives,
@@ -77,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = document(results, rounds=options.rounds, seed=options.seed)
     print(render_rows(found))
     print(f"\n  {time.monotonic() - started:.0f} s")
+    if options.write_docs:
+        page.write_docs(document(results, rounds=options.rounds, seed=options.seed, samples=False))
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=2) + "\n")
     return int(any(row["required"] and row["verdict"] == "FALL SHORT" for row in found["rows"]))
@@ -102,6 +105,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help=f"P5 with {_MANY:,} tasks too; takes long")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the samples")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample here too")
+    parser.add_argument(
+        "--write-docs",
+        action="store_true",
+        help="write the table, the JSON and the picture of docs/performance.md",
+    )
     return parser.parse_args(arguments)
 
 

@@ -1,7 +1,7 @@
 """An OTLP/HTTP receiver that only counts spans, in a process of its own: ``python -m benchmarks.receiver``.
 
 A POST to any path is counted under that path, and a GET of it answers with the count. A PUT says how it
-treats a path from then on: ``slow`` keeps each request waiting for a second, ``refusing`` answers with 503, and
+treats a path from then on: ``slow`` keeps each request waiting for a second, ``refusing`` answers with 503,
 ``normal`` is as before. It prints its port, and ends when its standard input does, so that it never outlives
 the benchmark.
 """
