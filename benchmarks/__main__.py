@@ -62,7 +62,7 @@ MEASUREMENTS: Final[Mapping[str, Sequence[Measure]]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     started = time.monotonic()
-    _forget_opentelemetry_settings()
+    _forget_settings()
     peers.install()
     print(
         f"{options.rounds} interleaved, shuffled rounds on {os.cpu_count()} cores with a load of"
@@ -92,9 +92,9 @@ def _chosen(only: str | None, *, full: bool) -> list[Measure]:
     return chosen
 
 
-def _forget_opentelemetry_settings() -> None:
-    """Another sampler or endpoint would compare other things than the table says."""
-    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+def _forget_settings() -> None:
+    """Another sampler, endpoint or recorder would compare other things than the table says."""
+    for name in [name for name in os.environ if name.startswith(("OTEL_", "RETRYSCOPE_"))]:
         del os.environ[name]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from .document import Document
 
-_LONGEST_NAME = 14
+_LONGEST_NAME = 18
 
 
 def render_table(table: Mapping[str, Document]) -> str:

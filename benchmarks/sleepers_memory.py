@@ -10,7 +10,7 @@ from .rounds import Sample, interleave
 from .variants import absent, present
 
 
-def measure(receiver: Receiver, *, rounds: int, rng: random.Random, callers: int = 5_000) -> Result:
+def measure(receiver: Receiver, *, rounds: int, rng: random.Random, callers: int = 2_500) -> Result:
     def sample(name: str) -> Sample:
         return sample_in_fresh_process(Task("memory", name, callers, receiver.port))
 

@@ -67,8 +67,8 @@ TARGETS: Final = (
     Target("P7/held", "longest that a scrape holds the event loop, to generate_latest", 0.02, 0.02),
     Target("P8/bare", "background runs a second, to bare docket tasks", 0.65, 0.85, "at least"),
     Target("P8/two", "background runs a second, two workers to one", 1.7, 1.9, "at least"),
-    Target("P9/attempts", "CPU grows with attempts to the power of (10 to 10,000)", 1.1, 1.05),
-    Target("P9/spans", "CPU grows with the spans of a trace to the power of (10 to 10,000)", 1.1, 1.05),
+    Target("P9/attempts", "CPU grows with attempts to the power of (5 to 5,000)", 1.1, 1.05),
+    Target("P9/spans", "CPU grows with the spans of a trace to the power of (5 to 5,000)", 1.1, 1.05),
     Target("P9/runs", "CPU grows with runs at once to the power of (1 to 1,000)", 1.1, 1.05),
     Target(
         "P10/success",

@@ -42,8 +42,8 @@ def young_heap() -> Iterator[None]:
 def test_each_measurement_has_every_variant_and_finds_what_it_is_for(name: str, receiver: Receiver) -> None:
     """And no span is lost: that is asserted where they are counted."""
     result = SMALL[name](receiver)
-    assert result.variants == present()
-    assert all(set(sample) == set(present()) for sample in result.rounds.samples)
+    assert result.variants == (present() if name != "P5" else sleepers_burst._USUAL)
+    assert all(set(sample) == set(result.variants) for sample in result.rounds.samples)
     assert set(result.findings) == FINDINGS[name]
     if name == "P5":
         assert result.findings["P5/10k/lost"].value == 0.0
