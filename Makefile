@@ -3,7 +3,7 @@
 #   make run ARGS='--port 9000'   passes arguments on
 
 .DEFAULT_GOAL := help
-.PHONY: run load stack test mutants bench peer-suites lint generate screenshots dashboard-pictures tools lock clean help
+.PHONY: run load stack test mutants bench peer-suites otel-releases lint generate screenshots dashboard-pictures tools lock clean help
 
 # Tests of one file stay together: they share servers and browsers. How many processes, and in which
 # order files go: tests/conftest.py.
@@ -79,6 +79,10 @@ tools: ## Fetch what some tests use: Docker Compose 2, promtool 3, kubectl, and 
 peer-suites: ## Run the tests that CPython, tenacity and stamina have of asyncio through the library
 	@scripts/environment dev
 	@.venv/bin/python -m scripts.peer_suites
+
+otel-releases: ## Run the tests of what records spans on each release of OpenTelemetry that is supported
+	@scripts/environment dev
+	@.venv/bin/python -m scripts.otel_releases
 
 mutants: ## Change the library's code in one place at a time, and see which changes no test notices: half an hour
 	@scripts/environment dev

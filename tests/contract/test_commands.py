@@ -22,6 +22,7 @@ DEVELOPMENT = {
     "tools",
     "bench",
     "mutants",
+    "otel-releases",
     "peer-suites",
     "lock",
     "clean",

@@ -32,7 +32,9 @@ _FIELDS: Final[Mapping[str, type]] = {
     "_instrumentation_scope": InstrumentationScope,
 }
 """What a span is started by."""
-_KNOWN_BESIDES: Final = frozenset({"instrumentation_info", "_tracer_config", "_tracer_metrics"})
+_SWITCHES: Final = frozenset({"_tracer_config", "_tracer_provider"})
+"""What `_is_enabled` looks at; the second in 1.40 only."""
+_KNOWN_BESIDES: Final = frozenset({"instrumentation_info", "_tracer_metrics"}) | _SWITCHES
 _LIMITS: Final = (
     "max_span_attributes",
     "max_span_attribute_length",
@@ -92,7 +94,7 @@ def _moved(tracer: Tracer) -> str | None:
         return f"Tracer.{name} is new"  # and perhaps says of spans what would not be honoured
     if any(not hasattr(fields["_span_limits"], name) for name in _LIMITS):
         return "SpanLimits"
-    if "_tracer_config" in fields and not callable(getattr(tracer, "_is_enabled", None)):
+    if not _SWITCHES.isdisjoint(fields) and not callable(getattr(tracer, "_is_enabled", None)):
         return "Tracer._is_enabled()"
     if "_tracer_metrics" in fields and not callable(getattr(fields["_tracer_metrics"], "start_span", None)):
         return "Tracer._tracer_metrics.start_span()"
@@ -112,7 +114,10 @@ def enabled_by(tracer: Tracer) -> Callable[[], bool] | None:
 
 
 def counted_by(tracer: Tracer) -> Callable[[Any, Any], Callable[[], None]] | None:
-    """What counts spans for the SDK's own metrics; None where nobody wants these."""
+    """What counts spans for the SDK's own metrics; None where nobody wants these.
+
+    From 1.40 to 1.42 the SDK can't tell, and always counts.
+    """
     metrics: Any = getattr(tracer, "_tracer_metrics", None)
     if metrics is None or type(metrics).__name__ == "NoOpTracerMetrics":
         return None

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.trace import format_trace_id
 
 from retryscope._recording.collector_session import MAX_ANSWER_BYTES, AnswerError, CollectorSession
+from retryscope._recording.export import ExportProcessor
 from tests.support.odd_collector import BUFFERED, PROTOBUF, answer, collector
 
 
@@ -119,14 +119,17 @@ def test_an_encoded_answer_is_not_decoded() -> None:
     st.binary(max_size=300), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", answer("200 OK", PROTOBUF)[:-2]])
 )
 def test_no_answer_harms_the_exporter(rest: bytes, start: bytes) -> None:
-    """Whatever comes, it is a success or a failure, and nothing is raised."""
+    """Whatever comes, it is a success or a failure; up to 1.39 the SDK's may raise, which counts as one."""
     span = TracerProvider(shutdown_on_exit=False).get_tracer("test").start_span("task price")
     assert format_trace_id(span.get_span_context().trace_id)
     span.end()
     with collector(start + rest) as asked, CollectorSession() as session:
         exporter = OTLPSpanExporter(endpoint=asked.url, session=session, timeout=0.5)
-        assert exporter.export([span]) in SpanExportResult  # type: ignore[list-item]
-        exporter.shutdown()  # type: ignore[no-untyped-call]
+        lost: list[str] = []
+        processor = ExportProcessor(exporter, lambda reason, spans: lost.append(reason))
+        processor.on_end(span)  # type: ignore[arg-type]
+        processor.shutdown()
+        assert lost in ([], ["export_failed"])
 
 
 def test_after_a_fork_it_asks_on_a_connection_of_its_own() -> None:

@@ -71,6 +71,18 @@ def test_what_is_in_the_way_is_named(change: Callable[[Any], None], said: str) -
     assert re.search(said, found), found
 
 
+@pytest.mark.parametrize("switch", ["_tracer_config", "_tracer_provider"])
+def test_a_switch_that_nobody_can_be_asked_about_is_one(switch: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second is how 1.40 has it."""
+    monkeypatch.setattr(Tracer, "_is_enabled", None, raising=False)
+    it = tracer()
+    for name in ("_tracer_config", "_tracer_provider"):
+        vars(it).pop(name, None)
+    assert obstacle(it) is None
+    setattr(it, switch, None)
+    assert str(obstacle(it)).endswith("Tracer._is_enabled()")
+
+
 def test_another_tracer_is_one() -> None:
     """Whoever's it is."""
     assert obstacle(NoOpTracer()) is not None
