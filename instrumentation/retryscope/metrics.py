@@ -79,6 +79,8 @@ class Metrics:
             reason: dropped.labels(reason)
             for reason in ("queue_full", "export_failed", "rejected", "already_shutdown")
         }
+        self._left_out_spans = counter(semconv.LEFT_OUT_SPANS, registry)
+        self._early_decisions = counter(semconv.EARLY_DECISIONS, registry)
         dropped_log_lines = counter(semconv.DROPPED_LOG_LINES, registry)
         self._dropped_log_lines = {
             reason: dropped_log_lines.labels(reason) for reason in ("queue_full", "write_failed")
@@ -149,6 +151,14 @@ class Metrics:
     def dropped(self, reason: str, spans: int) -> None:
         """Count spans that never reach the collector."""
         self._dropped[reason].inc(spans)
+
+    def left_out(self, spans: int) -> None:
+        """Count spans of plain successes that are not exported on purpose."""
+        self._left_out_spans.inc(spans)
+
+    def decided_early(self) -> None:
+        """Count a trace that is kept before its end."""
+        self._early_decisions.inc()
 
     def dropped_log(self, reason: str) -> None:
         """Count a log line that is never written."""

@@ -275,6 +275,22 @@ DROPPED_SPANS: Final = _names.metric(
         "Spans that never reached the collector: queue_full, export_failed, rejected or already_shutdown.",
     )
 )
+LEFT_OUT_SPANS: Final = _names.metric(
+    Metric(
+        "resilience_telemetry_left_out_spans",
+        "counter",
+        (),
+        "Spans of plain successes that were not exported on purpose, by keep_successes.",
+    )
+)
+EARLY_DECISIONS: Final = _names.metric(
+    Metric(
+        "resilience_telemetry_early_decisions",
+        "counter",
+        (),
+        "Traces that were kept before it was known what came of them, as too many waited for that.",
+    )
+)
 DROPPED_LOG_LINES: Final = _names.metric(
     Metric(
         "resilience_telemetry_dropped_log_lines",

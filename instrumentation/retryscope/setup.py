@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.util import Finalize, register_after_fork
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -23,6 +23,7 @@ from retryscope._recording.environment import (
     RecorderChoice,
     check_resource,
     is_disabled,
+    kept_successes,
     otlp_options,
     recorder_choice,
     sampler,
@@ -30,6 +31,7 @@ from retryscope._recording.environment import (
 from retryscope._recording.ids import OwnIds
 from retryscope._recording.recorder import NullRecorder, Recorder
 from retryscope._recording.resource import HashedOnce, service_name_of_environment
+from retryscope._recording.tail_sampling import TailSampler
 from retryscope._recording.telemetry import AttemptsAs, Telemetry, install, tracing_failure_counter
 from retryscope.fork import ForkedLock
 from retryscope.metrics import SERIES_PER_OPERATION, Metrics, metrics_for
@@ -42,7 +44,7 @@ _log = logging.getLogger("retryscope")
 @dataclass(slots=True)
 class _Installed:
     own_provider: TracerProvider | None = None
-    exporter: Exporter | None = None
+    exporter: Exporter | TailSampler | None = None
     fast: bool = False
 
 
@@ -60,6 +62,7 @@ def setup(
     span_processors: Iterable[SpanProcessor] = (),
     is_failure: Callable[[Outcome], bool] = status_rule,
     attempts: AttemptsAs = "spans",
+    keep_successes: float | None = None,
     time_ns: Callable[[], int] = time.time_ns,
 ) -> None:
     """Start recording; call it once, before the event loop or inside it.
@@ -91,19 +94,24 @@ def setup(
             are events on the retry's span, with number, duration, outcome, error type and the wait before; a
             retry that succeeds at once is one span instead of two. A span keeps its last 128 events, or
             ``OTEL_SPAN_EVENT_COUNT_LIMIT``.
+        keep_successes: The share of plain successes that is exported, from 0 to 1, chosen by trace id; what
+            failed, was retried, timed out or was cancelled is exported with its whole trace. It needs the
+            provider made here. Without it ``RETRYSCOPE_KEEP_SUCCESSES`` says it, or it is 1.
         time_ns: Wall clock, in nanoseconds since the epoch.
 
     Raises:
         RuntimeError: It was called before, without :func:`shutdown`.
         TypeError: An argument is of another class, or ``span_processors`` are given for a provider that takes
             none.
-        ValueError: A variable, or ``attempts``, has a value that can't be used.
+        ValueError: A variable, ``attempts`` or ``keep_successes`` has a value that can't be used, or the
+            latter is below 1 for a provider that exports by itself.
     """
     if attempts not in get_args(AttemptsAs):
         raise ValueError(f"attempts must be 'spans' or 'events', got {described(attempts)}")
     processors = _checked(service_name, registry, tracer_provider, span_processors, is_failure, time_ns)
+    keep = kept_successes(keep_successes)
     with _setting_up:
-        _set_up(service_name, registry, tracer_provider, processors, is_failure, attempts, time_ns)
+        _set_up(service_name, registry, tracer_provider, processors, is_failure, attempts, keep, time_ns)
 
 
 def _checked(
@@ -142,6 +150,7 @@ def _set_up(
     span_processors: tuple[SpanProcessor, ...],
     is_failure: Callable[[Outcome], bool],
     attempts: AttemptsAs,
+    keep: float,
     time_ns: Callable[[], int],
 ) -> None:
     global _installed
@@ -156,7 +165,9 @@ def _set_up(
         recorder = NullRecorder()
         _installed = _Installed()
     else:
-        provider, _installed = _provider(tracer_provider, service_name, span_processors, metrics, choice)
+        provider, _installed = _provider(
+            tracer_provider, service_name, span_processors, metrics, choice, keep
+        )
         tracer = provider.get_tracer(semconv.SCOPE_NAME)
         recorder = recorder_for(tracer, _installed.fast, time_ns, failed)
     install(Telemetry(recorder, metrics, time_ns, _never_raising(is_failure, failed), attempts))
@@ -170,7 +181,7 @@ def _set_up(
     )
 
 
-def _send_at_the_end_of_a_child(_: Exporter) -> None:
+def _send_at_the_end_of_a_child(_: Exporter | TailSampler) -> None:
     """A child of :mod:`multiprocessing` forgets what was registered with :mod:`atexit`."""
     Finalize(None, shutdown, exitpriority=0)
 
@@ -196,10 +207,16 @@ def _provider(
     processors: Iterable[SpanProcessor],
     metrics: Metrics,
     choice: RecorderChoice,
+    keep: float,
 ) -> tuple[trace.TracerProvider, _Installed]:
     found = given or trace.get_tracer_provider()
     if given is None and (isinstance(found, trace.ProxyTracerProvider) or found is _made_global):
-        return _own_provider(service_name, processors, metrics, choice)
+        return _own_provider(service_name, processors, metrics, choice, keep)
+    if keep < 1:
+        raise ValueError(
+            f"keep_successes (or RETRYSCOPE_KEEP_SUCCESSES) is {keep:g}, which needs the provider and the"
+            f" exporter that setup() makes; {described(found)} exports by itself"
+        )
     fast = can_be_fast(choice, found.get_tracer(semconv.SCOPE_NAME))
     for processor in processors:
         if not isinstance(found, TracerProvider):
@@ -211,7 +228,11 @@ def _provider(
 
 
 def _own_provider(
-    service_name: str | None, processors: Iterable[SpanProcessor], metrics: Metrics, choice: RecorderChoice
+    service_name: str | None,
+    processors: Iterable[SpanProcessor],
+    metrics: Metrics,
+    choice: RecorderChoice,
+    keep: float,
 ) -> tuple[trace.TracerProvider, _Installed]:
     global _made_global
     check_resource()
@@ -223,7 +244,7 @@ def _own_provider(
         sampler=sampled, resource=resource, shutdown_on_exit=False, id_generator=OwnIds()
     )
     fast = can_be_fast(choice, provider.get_tracer(semconv.SCOPE_NAME))
-    exporter = None if options is None else exporter_to(options, metrics.dropped, fast)
+    exporter = None if options is None else _exporter(options, metrics, fast, keep)
     for processor in (ResendCount(), *processors):
         provider.add_span_processor(processor)
     if exporter is not None:
@@ -232,6 +253,13 @@ def _own_provider(
         trace.set_tracer_provider(provider)
         _made_global = provider
     return provider, _Installed(provider, exporter, fast)
+
+
+def _exporter(options: dict[str, Any], metrics: Metrics, fast: bool, keep: float) -> Exporter | TailSampler:
+    exporter = exporter_to(options, metrics.dropped, fast)
+    if keep == 1:
+        return exporter
+    return TailSampler(exporter, keep, on_left_out=metrics.left_out, on_early=metrics.decided_early)
 
 
 def shutdown(timeout: float = 5.0) -> None:

@@ -81,6 +81,7 @@ async def _run(
         registry=registry,
         span_processors=[*shown, *sent],
         attempts=settings.attempts,
+        keep_successes=settings.keep_successes,
     )
     if settings.explain_cancels:
         asyncio.get_running_loop().set_task_factory(retryscope.task_factory)

@@ -73,6 +73,13 @@ class Settings(BaseSettings):
         "spans",
         description="Whether attempts and waits are spans, or attempts only events on their operation's.",
     )
+    keep_successes: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of plain successes whose spans are exported; all else is exported whole.",
+    )
     explain_cancels: bool = Field(
         False, description="Record which task cancelled another one, and where in the code."
     )

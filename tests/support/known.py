@@ -52,6 +52,8 @@ DIAGNOSTIC = {
     "process_virtual_memory_bytes": "address space says nothing about the memory that is used",
     "python_gc_objects_collected": "for whoever suspects the garbage collector",
     "python_gc_objects_uncollectable": "for whoever suspects the garbage collector",
+    "resilience_telemetry_early_decisions": "costs only spans that keep_successes would leave out",
+    "resilience_telemetry_left_out_spans": "on purpose: nothing is lost",
     "python_info": "build info has the version of Python, beside that of the service",
 }
 """Families that the service exposes, but no dashboard and no rule uses, and why."""

@@ -19,6 +19,8 @@ import requests
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
 
+from retryscope.printable import described
+
 MAX_TIMEOUT: Final = 3600.0
 """Of a request to the collector, in seconds; OpenTelemetry's specification counts it in milliseconds."""
 MAX_INT: Final = 2**31 - 1
@@ -56,6 +58,20 @@ def recorder_choice() -> RecorderChoice:
         if value == choice:
             return cast(RecorderChoice, choice)
     raise ValueError(f"RETRYSCOPE_RECORDER must be 'auto', 'fast' or 'sdk', got {value[:40]!r}")
+
+
+def kept_successes(given: float | None) -> float:
+    """The share of plain successes to export: what is given, else that of ``RETRYSCOPE_KEEP_SUCCESSES``."""
+    if given is None:
+        name, text = "RETRYSCOPE_KEEP_SUCCESSES", variable("RETRYSCOPE_KEEP_SUCCESSES", "1")
+        given = _number(name, text)
+    else:
+        name, text = "keep_successes", described(given)
+        if isinstance(given, bool) or not isinstance(given, (int, float)):
+            raise TypeError(f"keep_successes must be a number from 0 to 1, got {text}")
+    if not 0 <= given <= 1:
+        raise ValueError(f"{name} must be a number from 0 to 1, got {text[:40]}")
+    return float(given)
 
 
 def is_disabled() -> bool:

@@ -161,6 +161,8 @@ def test_every_label_set_exists_at_declaration_with_value_0(recorded: Recorded) 
         assert samples["resilience_telemetry_folded_labels_total", (("label", label),)] == 0
     for lost in ("queue_full", "export_failed", "already_shutdown"):
         assert samples["resilience_telemetry_dropped_spans_total", (("reason", lost),)] == 0
+    for unlabelled in ("left_out_spans", "early_decisions"):
+        assert samples[f"resilience_telemetry_{unlabelled}_total", ()] == 0
     for part in ("tracing",):
         assert samples["resilience_telemetry_failures_total", (("part", part),)] == 0
 

@@ -15,14 +15,15 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 import retryscope
 from retryscope import setup, shutdown, step
 from retryscope._recording import collector
+from retryscope._recording.export import ExportProcessor
 from retryscope._recording.fast.export import FastExportProcessor
 from retryscope._recording.telemetry import install
 from tests.support.clock import run
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.polling import LIMIT
 from tests.support.recorded import Recorded, SpanLog
-from tests.unit.retryscope.conftest import Global
-from tests.unit.retryscope.helpers import PRICE, value_of
+from tests.unit.retryscope.conftest import SETUP, Global
+from tests.unit.retryscope.helpers import PRICE, STOCK, value_of
 
 
 @pytest.fixture(autouse=True)
@@ -554,6 +555,50 @@ def test_spans_of_ours_and_of_others_arrive_at_the_collector(
     assert {span.resource["service.name"] for span in spans.values()} == {"shop"}
     assert {span.resource["deployment.environment"] for span in spans.values()} == {"test"}
     assert value_of(Recorded(registry), "resilience_telemetry_dropped_spans_total") == 0
+
+
+@pytest.mark.parametrize("recorder", ["fast", "sdk"])
+def test_of_plain_successes_as_many_are_exported_as_is_asked_for(
+    recorder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What failed is; metrics and processors of one's own have all."""
+    monkeypatch.setenv("RETRYSCOPE_RECORDER", recorder)
+    registry, log = CollectorRegistry(), SpanLog()
+
+    async def failing() -> None:
+        async with step(STOCK):
+            await _one_span()
+            raise OSError("no answer")
+
+    with otlp_receiver() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        retryscope.setup(registry=registry, span_processors=[log], keep_successes=0)
+        one_span()
+        with pytest.raises(OSError, match="no answer"):
+            run(failing())
+        shutdown()
+        assert sorted(span.name for span in receiver.spans()) == ["task price", "task stock"]
+    recorded = Recorded(registry)
+    assert len(log.ended) == 3
+    assert value_of(recorded, "resilience_operation_duration_seconds_count", operation="price") == 2
+    assert value_of(recorded, "resilience_telemetry_left_out_spans_total") == 1
+    assert value_of(recorded, "resilience_telemetry_dropped_spans_total") == 0
+
+
+def test_a_provider_that_exports_by_itself_is_not_asked_to_leave_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would export all, and nobody would know why."""
+    monkeypatch.setenv("RETRYSCOPE_KEEP_SUCCESSES", "0.5")
+    with pytest.raises(ValueError, match=r"RETRYSCOPE_KEEP_SUCCESSES\) is 0.5, which needs the provider"):
+        retryscope.setup(registry=CollectorRegistry(), tracer_provider=TracerProvider(shutdown_on_exit=False))
+
+
+def test_where_all_is_kept_there_is_nothing_before_the_exporter(
+    api: Global, otlp: list[FakeOtlp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It costs nothing, then."""
+    monkeypatch.setenv("RETRYSCOPE_KEEP_SUCCESSES", "0.5")
+    retryscope.setup(registry=CollectorRegistry(), keep_successes=1)
+    assert isinstance(SETUP._installed.exporter, ExportProcessor)
 
 
 def test_a_collector_that_refuses_is_counted_with_the_faster_recorder_too(

@@ -232,6 +232,20 @@ async def test_an_address_that_cannot_be_listened_on_is_named(
     assert "RETRYSCOPE_PORT" in message
 
 
+async def test_the_share_of_successes_that_is_exported_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes to the library, which has it for an exporter of its own only."""
+    given: dict[str, object] = {}
+
+    def setup(**options: object) -> None:
+        given.update(options)
+        raise InterruptedError
+
+    monkeypatch.setattr(retryscope, "setup", setup)
+    with pytest.raises(InterruptedError):
+        await serve(Settings(keep_successes=0.5), lambda url: None)
+    assert given["keep_successes"] == 0.5
+
+
 async def test_what_is_recorded_of_attempts_and_cancels_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     """One span per retry instead of two; and tasks that know who cancelled them."""
     async with served(monkeypatch, attempts="events", explain_cancels=True) as service:

@@ -51,6 +51,7 @@ def test_the_defaults() -> None:
         "run_retention_seconds": 86_400,
         "redelivery_seconds": 15.0,
         "attempts": "spans",
+        "keep_successes": 1.0,
         "explain_cancels": False,
     }
     assert Settings().is_local
@@ -67,6 +68,7 @@ def test_the_defaults() -> None:
         ("ROOT_PATH", "/retryscope/", "/retryscope"),
         ("FORWARDED_ALLOW_IPS", "127.0.0.1, 10.0.0.0/8,::1", ("127.0.0.1/32", "10.0.0.0/8", "::1/128")),
         ("LOG_LEVEL", "debug", "DEBUG"),
+        ("KEEP_SUCCESSES", "0.25", 0.25),
         ("MAX_BODY_BYTES", "1", 1),
         ("MAX_RUNS_IN_FLIGHT", "1", 1),
         ("DRAIN_SECONDS", "0", 0.0),

@@ -3,6 +3,7 @@
 import string
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 from retryscope._recording.environment import (
     check_resource,
     is_disabled,
+    kept_successes,
     otlp_options,
     otlp_variable,
     positive_int,
@@ -144,6 +146,7 @@ def test_a_folder_of_certificates_is_taken_a_file_that_holds_none_is_not(
         "OTEL_SERVICE_NAME",
         "OTEL_SDK_DISABLED",
         "OTEL_BSP_MAX_QUEUE_SIZE",
+        "RETRYSCOPE_KEEP_SUCCESSES",
     ],
 )
 @given(value=TEXTS)
@@ -153,7 +156,39 @@ def test_whatever_a_variable_holds_it_is_taken_or_refused_by_its_name(name: str,
         with_variables(monkeypatch, **{name: value})
         refusals = [
             str(refused)
-            for read in (check_resource, is_disabled, sampler, otlp_options, queue_size)
+            for read in (check_resource, is_disabled, sampler, otlp_options, queue_size, keep)
             if (refused := refusal_of(read)) is not None
         ]
     assert [text for text in refusals if not text.startswith(name)] == []
+
+
+def keep() -> float:
+    return kept_successes(None)
+
+
+def test_the_share_of_successes_is_what_is_given_or_the_variable_s_or_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The argument is nearer to the code that knows."""
+    monkeypatch.delenv("RETRYSCOPE_KEEP_SUCCESSES", raising=False)
+    assert kept_successes(None) == 1
+    monkeypatch.setenv("RETRYSCOPE_KEEP_SUCCESSES", "0.25")
+    assert kept_successes(None) == 0.25
+    assert kept_successes(0) == 0
+    assert kept_successes(0.5) == 0.5
+
+
+@pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan"), float("inf")])
+def test_a_share_is_from_0_to_1(ratio: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever says it otherwise is told where it was said."""
+    with pytest.raises(ValueError, match=f"^keep_successes must be a number from 0 to 1, got .*{ratio}"):
+        kept_successes(ratio)
+    monkeypatch.setenv("RETRYSCOPE_KEEP_SUCCESSES", str(ratio))
+    with pytest.raises(ValueError, match=r"^RETRYSCOPE_KEEP_SUCCESSES must be a number"):
+        kept_successes(None)
+
+
+@pytest.mark.parametrize("ratio", ["0.1", True])
+def test_a_share_is_a_number(ratio: Any) -> None:
+    with pytest.raises(TypeError, match="keep_successes must be a number from 0 to 1, got "):
+        kept_successes(ratio)
