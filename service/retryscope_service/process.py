@@ -85,6 +85,8 @@ async def _run(
     )
     if settings.explain_cancels:
         asyncio.get_running_loop().set_task_factory(retryscope.task_factory)
+    # By its package: the class of asyncio's is another one on each system.
+    _log.info("event loop: %s", type(asyncio.get_running_loop()).__module__.partition(".")[0])
     stop = _stop_on_signals()
     inline = InlineRuns(settings.max_runs_in_flight)
     metrics = RunMetrics(registry)

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses and networks of proxies whose X-Forwarded-* headers are believed."
     )
+    loop: Literal["auto", "asyncio", "uvloop"] = Field(
+        "auto", description="Event loop; auto is uvloop where it is installed."
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     max_body_bytes: int = Field(65_536, ge=1, le=16_777_216, description="Largest request body.")
     max_connections: int = Field(

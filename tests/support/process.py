@@ -32,14 +32,17 @@ SUSPICIOUS = (
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment without what would configure the service, and with ``variables``."""
+    """This process's environment without what would configure the service, and with ``variables``.
+
+    The loop is that of ``make run``, which has no uvloop beside it.
+    """
     hidden = ("COV_", "COVERAGE_", "OTEL_", "PYTEST_", "PYTHON", "RETRYSCOPE_")
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(hidden) and not name.lower().endswith("_proxy")
     }
-    return {**inherited, "PYTHONWARNINGS": "always", **variables}
+    return {**inherited, "PYTHONWARNINGS": "always", "RETRYSCOPE_LOOP": "asyncio", **variables}
 
 
 def traceparent(trace_id: str, *, sampled: bool = True) -> dict[str, str]:

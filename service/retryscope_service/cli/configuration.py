@@ -12,6 +12,7 @@ OPTIONS = {
     "host": "--host",
     "port": "--port",
     "worker_port": "--port of a worker",
+    "loop": "--loop",
     "worker_concurrency": "--concurrency",
 }
 """Settings that are options of the commands too."""

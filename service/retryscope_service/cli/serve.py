@@ -1,10 +1,10 @@
 """``retryscope serve``: the service."""
 
 import argparse
-import asyncio
 
 from retryscope_service.cli.arguments import Commands
 from retryscope_service.cli.configuration import read_settings, refuse_unprotected
+from retryscope_service.cli.event_loop import add_loop, loop_factory, run_on
 from retryscope_service.cli.output import CommandError, say
 
 TRY = """\
@@ -33,6 +33,7 @@ def add_to(commands: Commands) -> None:
         "--no-worker", action="store_true", help="leave background runs to `retryscope worker` processes"
     )
     add_concurrency(parser)
+    add_loop(parser)
     parser.set_defaults(run=_run)
 
 
@@ -53,9 +54,10 @@ def _run(options: argparse.Namespace) -> int:
 
     settings = read_settings(options)
     refuse_unprotected(settings)
+    factory = loop_factory(settings.loop)
     configure_logs("retryscope", settings.log_level)
     try:
-        asyncio.run(serve(settings, _announce, with_worker=not options.no_worker))
+        run_on(factory, serve(settings, _announce, with_worker=not options.no_worker))
     except AddressInUseError as error:
         raise CommandError(str(error)) from None
     return 0

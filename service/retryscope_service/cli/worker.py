@@ -1,10 +1,10 @@
 """``retryscope worker``: background runs of a shared engine, without the API."""
 
 import argparse
-import asyncio
 
 from retryscope_service.cli.arguments import Commands
 from retryscope_service.cli.configuration import read_settings, refuse_unprotected
+from retryscope_service.cli.event_loop import add_loop, loop_factory, run_on
 from retryscope_service.cli.output import CommandError, say
 from retryscope_service.cli.serve import add_concurrency
 
@@ -20,6 +20,7 @@ def add_to(commands: Commands) -> None:
         help="port for /metrics and /health (RETRYSCOPE_WORKER_PORT, default 8081)",
     )
     add_concurrency(parser)
+    add_loop(parser)
     parser.set_defaults(run=_run)
 
 
@@ -35,9 +36,10 @@ def _run(options: argparse.Namespace) -> int:
             " set RETRYSCOPE_ENGINE_URL to a redis:// URL"
         )
     refuse_unprotected(settings)
+    factory = loop_factory(settings.loop)
     configure_logs("retryscope", settings.log_level)
     try:
-        asyncio.run(work(settings, _announce))
+        run_on(factory, work(settings, _announce))
     except AddressInUseError as error:
         raise CommandError(str(error)) from None
     return 0

@@ -52,6 +52,7 @@ def test_the_defaults() -> None:
         "redelivery_seconds": 15.0,
         "attempts": "spans",
         "keep_successes": 1.0,
+        "loop": "auto",
         "explain_cancels": False,
     }
     assert Settings().is_local
