@@ -19,7 +19,8 @@ from retryscope._core.awaitables import (
     require_awaitable,
 )
 from retryscope._core.cancel_request import cancel_behind
-from retryscope._core.retrying import Retrying, RetrySpans
+from retryscope._core.retry_spans import RetrySpans
+from retryscope._core.retrying import Retrying
 from retryscope._core.scope import deadline_in_force
 from retryscope._core.timer import Timer, end_of, running_task
 from retryscope.backoff import jittered, next_delay, retry_after_of
@@ -186,7 +187,8 @@ class _Run(Retrying):
         self._attempt_timed_out = False
         self._timer: Timer | None = None
         self._handling = sys.exception()
-        super().__init__(spans, limit=policy.deadline, clock=self._task.get_loop().time)
+        clock = self._task.get_loop().time
+        super().__init__(spans, limit=policy.deadline, clock=clock, task=self._task)
 
     def try_once(self) -> Attempt:
         """Begin an attempt, and what limits it.
@@ -197,14 +199,13 @@ class _Run(Retrying):
         limit = self._retry.policy.attempt_timeout
         now = self.clock()
         own = math.inf if limit is None else end_of(limit, now)
-        if own == math.inf and deadline_in_force(self)[0] == math.inf:
-            self._attempt_timed_out = False
-            return self.begin_attempt(now)
+        if limit is None and not self.is_limited:
+            return self.begin_attempt(now, task=self._task)
         timer = Timer(self._task, own, self)
         if timer.when <= now:
             self._attempt_timed_out = True
             raise TimeoutError(f"no time is left for {self.operation.name}: its deadline has passed")
-        attempt = self.begin_attempt(now, own, timer)
+        attempt = self.begin_attempt(now, own, timer, self._task)
         timer.start()
         self._timer = timer
         return attempt

@@ -28,6 +28,7 @@ class Attempt(Level):
         started: Now, in seconds of the execution's clock.
         deadline: Its own, by the same clock; infinity: none of its own.
         timer: What sees to that; None: nothing does.
+        task: What runs here; None: whatever does.
     """
 
     __slots__ = (
@@ -49,6 +50,7 @@ class Attempt(Level):
         started: float,
         deadline: float,
         timer: Expiring | None,
+        task: object,
     ) -> None:
         self._execution = execution
         self.number = number
@@ -58,7 +60,7 @@ class Attempt(Level):
         if execution.telemetry.attempts == "spans":
             self._own_span = execution.telemetry.recorder.start(span_name, attributes)
         self._span = self._own_span or execution.span
-        self._enter(current_scope(), task_here(), deadline, timer, attempt=number)
+        self._enter(current_scope(), task_here() if task is None else task, deadline, timer, attempt=number)
 
     @property
     def execution(self) -> OperationExecution | None:

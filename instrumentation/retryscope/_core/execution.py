@@ -67,6 +67,7 @@ class Execution(Level, ABC):
         workflow: Name of the workflow, if it is one.
         clock: What measures it; by default :func:`running_clock`.
         started: Now, where the caller has read the clock already.
+        task: What runs here, where the caller knows that already.
     """
 
     __slots__ = (
@@ -89,6 +90,7 @@ class Execution(Level, ABC):
         workflow: str | None = None,
         clock: Clock | None = None,
         started: float | None = None,
+        task: object = None,
     ) -> None:
         self.telemetry = telemetry
         self.clock = clock = clock or running_clock()
@@ -96,7 +98,7 @@ class Execution(Level, ABC):
         self.timed_out = False
         self.span = telemetry.recorder.start(span_name, attributes)
         around = current_scope()
-        self._enter(around, task_here(), deadline, timer, workflow=workflow)
+        self._enter(around, task_here() if task is None else task, deadline, timer, workflow=workflow)
         self._reported = None
         if around is not None:
             self._reported = reported_around(around)
@@ -193,6 +195,7 @@ class OperationExecution(Execution):
         timer: The timer that enforces its own limit.
         clock: What measures it; by default :func:`running_clock`.
         started: Now, where the caller has read the clock already.
+        task: What runs here, where the caller knows that already.
     """
 
     __slots__ = ("_enclosing", "attempts", "metrics", "operation")
@@ -210,13 +213,21 @@ class OperationExecution(Execution):
         timer: Expiring | None = None,
         clock: Clock | None = None,
         started: float | None = None,
+        task: object = None,
     ) -> None:
         telemetry = active()
         self.operation = operation
         self.attempts = 0
         self.metrics = telemetry.metrics.of(operation)  # first: nothing is open yet if this fails
         super().__init__(
-            telemetry, span_name, attributes, deadline=deadline, timer=timer, clock=clock, started=started
+            telemetry,
+            span_name,
+            attributes,
+            deadline=deadline,
+            timer=timer,
+            clock=clock,
+            started=started,
+            task=task,
         )
         self._enclosing = None if self.parent is None else self._find_enclosing(self.parent)
         if self._enclosing is None:

@@ -21,98 +21,16 @@ from retryscope._core.execution import (
     running_clock,
 )
 from retryscope._core.marks import is_cancel
+from retryscope._core.retry_spans import RetrySpans
 from retryscope._core.scope import Expiring, current_scope, inherited_deadline
-from retryscope._recording.attributes import OF_EVENT, AttributeSet
+from retryscope._recording.attributes import AttributeSet
 from retryscope._recording.recorder import Attributes, OpenSpan
-from retryscope.operation import Operation
 from retryscope.outcome import GiveUpReason, Outcome, error_type, message_of
 
 _log = logging.getLogger("retryscope")
 _SUCCEEDED_AT_ONCE: Final = AttributeSet(
     {semconv.OUTCOME: "success", semconv.RETRY_ATTEMPTS: 1, semconv.RETRY_BACKOFF: 0.0}
 )
-_MAX_CACHED: Final = 32
-"""Attempts whose attributes are kept: a retry without a limit must not keep them for each number."""
-
-
-class RetrySpans:
-    """Names and attributes of a retry's spans, built once and shared by all its calls.
-
-    Args:
-        operation: The declared operation.
-        max_attempts: Most attempts that the policy allows, the first included; None: it sets no limit.
-        attempt_timeout: Limit of each attempt, in seconds; None: no limit of its own.
-    """
-
-    __slots__ = (
-        "_attempt_timeout",
-        "_max_attempts",
-        "_of_attempts",
-        "_of_calls",
-        "_of_waits",
-        "_scheduled",
-        "attempt_name",
-        "backoff_name",
-        "name",
-        "operation",
-    )
-
-    def __init__(
-        self,
-        operation: Operation,
-        max_attempts: int | None = None,
-        attempt_timeout: float | None = None,
-    ) -> None:
-        self.operation = operation
-        self.name = f"{semconv.SPAN_RETRY} {operation.name}"
-        self.attempt_name = f"{semconv.SPAN_ATTEMPT} {operation.name}"
-        self.backoff_name = f"{semconv.SPAN_BACKOFF} {operation.name}"
-        self._max_attempts = {} if max_attempts is None else {semconv.RETRY_MAX_ATTEMPTS: max_attempts}
-        self._attempt_timeout = (
-            {} if attempt_timeout is None else {semconv.TIMEOUT_LIMIT: float(attempt_timeout)}
-        )
-        self._of_calls: dict[Operation, Attributes] = {}
-        self._of_attempts: dict[tuple[Operation, int], AttributeSet] = {}
-        self._of_waits: dict[tuple[Operation, str], AttributeSet] = {}
-        self._scheduled: dict[tuple[int, str], AttributeSet] = {}
-
-    def attributes(self, operation: Operation) -> Attributes:
-        """Attributes of the retry's own span, built once per operation as it runs."""
-        attributes = self._of_calls.get(operation)
-        if attributes is None:
-            attributes = AttributeSet({**operation.attributes, **self._max_attempts})
-            self._of_calls[operation] = attributes
-        return attributes
-
-    def attributes_of_attempt(self, operation: Operation, number: int) -> AttributeSet:
-        """Span attributes of an attempt, built once per operation as it runs and number."""
-        attributes = self._of_attempts.get((operation, number))
-        if attributes is None:
-            attributes = AttributeSet(
-                {**operation.attributes, semconv.ATTEMPT_NUMBER: number, **self._attempt_timeout}
-            )
-            if number <= _MAX_CACHED:
-                self._of_attempts[operation, number] = attributes
-        return attributes
-
-    def attributes_of_wait(self, operation: Operation, source: str) -> AttributeSet:
-        """Span attributes of a wait but the delay, built once per operation as it runs and source."""
-        attributes = self._of_waits.get((operation, source))
-        if attributes is None:
-            attributes = AttributeSet({**operation.attributes, semconv.RETRY_DELAY_SOURCE: source})
-            self._of_waits[operation, source] = attributes
-        return attributes
-
-    def attributes_of_next(self, number: int, source: str) -> AttributeSet:
-        """What the event before an attempt says of it but the delay, built once per number and source."""
-        attributes = self._scheduled.get((number, source))
-        if attributes is None:
-            attributes = AttributeSet(
-                {semconv.ATTEMPT_NUMBER: number, semconv.RETRY_DELAY_SOURCE: source}, OF_EVENT
-            )
-            if number <= _MAX_CACHED:
-                self._scheduled[number, source] = attributes
-        return attributes
 
 
 class Retrying(OperationExecution):
@@ -122,6 +40,10 @@ class Retrying(OperationExecution):
         spans: What its spans are called and have in common.
         limit: Seconds for all attempts and waits together; None: only an enclosing deadline.
         clock: What measures it; by default :func:`retryscope._core.execution.running_clock`.
+        task: What runs it, where the caller knows that; None: whatever does.
+
+    Attributes:
+        is_limited: It has a deadline, or there was one around it when it began.
 
     >>> retrying = Retrying(RetrySpans(Operation("price", workflow="docs"), max_attempts=3))
     >>> busy = OSError("busy")
@@ -135,9 +57,25 @@ class Retrying(OperationExecution):
 
     is_attempt = False
 
-    __slots__ = ("_backoff", "_giveup", "_number", "_spans", "_wait_span", "_waited", "_waiting_since")
+    __slots__ = (
+        "_backoff",
+        "_giveup",
+        "_number",
+        "_spans",
+        "_wait_span",
+        "_waited",
+        "_waiting_since",
+        "is_limited",
+    )
 
-    def __init__(self, spans: RetrySpans, *, limit: float | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        spans: RetrySpans,
+        *,
+        limit: float | None = None,
+        clock: Clock | None = None,
+        task: object = None,
+    ) -> None:
         clock = clock or running_clock()
         now = clock()
         earliest = deadline = math.inf if limit is None else now + limit
@@ -148,7 +86,10 @@ class Retrying(OperationExecution):
         attributes = spans.attributes(operation)
         if earliest < math.inf:
             attributes = {**attributes, semconv.DEADLINE: max(0.0, earliest - now)}
-        super().__init__(operation, spans.name, attributes, deadline=deadline, clock=clock, started=now)
+        super().__init__(
+            operation, spans.name, attributes, deadline=deadline, clock=clock, started=now, task=task
+        )
+        self.is_limited = earliest < math.inf
         self._spans = spans
         self._number = 0
         self._giveup: GiveUpReason | None = None
@@ -167,6 +108,7 @@ class Retrying(OperationExecution):
         started: float | None = None,
         deadline: float = math.inf,
         timer: Expiring | None = None,
+        task: object = None,
     ) -> Attempt:
         """Begin the next attempt, whose ``end`` must be called exactly once.
 
@@ -174,6 +116,7 @@ class Retrying(OperationExecution):
             started: Now, where the caller has read the clock already.
             deadline: Its own, in seconds of the clock; infinity: none.
             timer: What sees to that: a cancel that comes when it has expired is by the deadline.
+            task: What runs it, where the caller knows that; None: whatever does.
         """
         self._number += 1
         prepared = self._spans.attributes_of_attempt(self.operation, self._number)
@@ -189,6 +132,7 @@ class Retrying(OperationExecution):
             started=self.clock() if started is None else started,
             deadline=deadline,
             timer=timer,
+            task=task,
         )
 
     def announce(self, error: BaseException, delay: float, source: str = "policy") -> None:

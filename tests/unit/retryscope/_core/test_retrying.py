@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retryscope import Operation, RetryBudget, RetryPolicy, deadline, retry, semconv, settle, step, workflow
-from retryscope._core.retrying import Retrying, RetrySpans
+from retryscope._core.retry_spans import RetrySpans
+from retryscope._core.retrying import Retrying
 from retryscope._core.scope import Scope, attempt_here, current_scope, inherited_deadline
 from retryscope.backoff import next_delay
 from retryscope.outcome import GiveUpReason
