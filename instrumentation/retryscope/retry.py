@@ -214,6 +214,8 @@ class _Run(Retrying):
         """The attempt is over, by ``error`` if it raised; whether it was the timer that ended it."""
         timer = self._timer
         self._attempt_timed_out = timer is not None and timer.stop(error)
+        if not self._attempt_timed_out:
+            self._timer = None
         return self._attempt_timed_out
 
     def end_timed_out(self, attempt: Attempt) -> TimeoutError:

@@ -12,6 +12,7 @@ import asyncio
 import math
 import weakref
 from contextlib import suppress
+from contextvars import Context
 from typing import Final
 
 from opentelemetry.trace import SpanContext
@@ -97,9 +98,10 @@ class Timer:
     def start(self) -> None:
         """Begin to count; whoever calls this calls :meth:`stop`."""
         if self.when <= self._loop.time():  # before whatever is due in the next turn
-            self._handle = self._loop.call_soon(self._expire)
+            self._handle = self._loop.call_soon(self._expire, context=Context())
         elif self.when < math.inf:
-            self._handle = self._loop.call_at(self.when, self._expire)
+            # Not in this context: the loop keeps a cancelled handle, and what is current here, till then.
+            self._handle = self._loop.call_at(self.when, self._expire, context=Context())
 
     def _expire(self) -> None:
         self._handle = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn
 
 from retryscope import semconv
 
@@ -138,7 +138,8 @@ class AttributesPlus(Mapping[str, Any]):
     @property
     def encoded(self) -> bytes:
         """As attributes of that."""
-        return self._many.encoded + _pair(self._many.tag, self._key, self._value)
+        many = self._many
+        return many.encoded + _pair(many.tag, self._key, self._value)
 
     def __getitem__(self, key: str) -> Any:
         return self._value if key == self._key else self._many[key]
@@ -160,12 +161,13 @@ PREPARED: Final[frozenset[type]] = frozenset({AttributeSet, AttributesPlus})
 
 def encode_attributes(tag: bytes, pairs: Mapping[str, Any] | None) -> bytes:
     """Key-value pairs; one that can't be encoded is left out, as the SDK does."""
+    if type(pairs) in PREPARED:
+        prepared: Any = pairs
+        if prepared.tag is tag:
+            encoded: bytes = prepared.encoded
+            return encoded
     if not pairs:
         return b""
-    if type(pairs) in PREPARED:
-        prepared = cast("AttributeSet | AttributesPlus", pairs)
-        if prepared.tag is tag:
-            return prepared.encoded
     return _joined(tag, pairs)
 
 

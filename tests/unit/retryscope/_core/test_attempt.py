@@ -1,6 +1,7 @@
 """``setup(attempts="events")``: one span per retry, with events that say all that spans say."""
 
 import asyncio
+import gc
 from textwrap import dedent
 from typing import Any
 
@@ -12,6 +13,8 @@ from prometheus_client import CollectorRegistry
 
 import retryscope
 from retryscope import RetryPolicy, request_cancel, retry, semconv, step, workflow
+from retryscope._core import attempt
+from retryscope._core.timer import Timer
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import (
@@ -220,3 +223,18 @@ def test_the_log_has_the_attempts_that_failed_and_not_those_that_were_cancelled(
         run(main())
     logged = [record.getMessage() for record in caplog.records if record.levelname == "DEBUG"]
     assert logged == ["attempt 1 of price failed: busy", "price cancelled: request"]
+
+
+def test_nothing_of_an_attempt_is_kept_through_the_wait_after_it(recorded: Recorded) -> None:
+    """There may be a hundred thousand asleep: neither it nor its timer."""
+
+    async def main() -> set[type]:
+        running = asyncio.create_task(retry(PRICE, POLICY).call(failer(OSError("busy"))))
+        await asyncio.sleep(0.5)
+        gc.collect()
+        kept = {type(each) for each in gc.get_objects()}
+        running.cancel()
+        await asyncio.wait([running])
+        return kept
+
+    assert run(main()).isdisjoint({attempt.Attempt, Timer})
