@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import NoOpTracer, SpanContext, get_current_span
 
-from retryscope._recording.fast import recorder as recorder_module
+from retryscope._recording.fast import probe
 from retryscope._recording.fast.recorder import FastRecorder
 from retryscope._recording.fast.span import LiveSpan
 from retryscope._recording.recorder import Recorder
@@ -38,7 +38,7 @@ def test_a_sampler_whose_answer_is_known_is_not_asked(
     sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not for roots that are always sampled, and not below one that is, unless its answers are counted."""
-    monkeypatch.setattr(recorder_module, "counted_by", lambda tracer: None)
+    monkeypatch.setattr(probe, "counted_by", lambda tracer: None)
     asked: list[str] = []
     original = type(sampler).should_sample
 
