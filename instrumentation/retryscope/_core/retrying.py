@@ -45,6 +45,7 @@ class Retrying(OperationExecution):
     Attributes:
         is_limited: It has a deadline, or there was one around it when it began.
 
+    >>> from retryscope.operation import Operation
     >>> retrying = Retrying(RetrySpans(Operation("price", workflow="docs"), max_attempts=3))
     >>> busy = OSError("busy")
     >>> retrying.begin_attempt().end(busy)
