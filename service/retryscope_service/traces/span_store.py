@@ -70,6 +70,8 @@ class SpanStore:
         self._order = RetentionOrder(max_traces)
         self._unsampled: OrderedDict[int, None] = OrderedDict()
         self._spans = 0
+        self._ended = 0
+        """Traces that have no running span: while there are none, nothing is looked for that could go."""
         self._watchers: Counter[int] = Counter()
         self._changed: dict[int, dict[int, None]] = {}
         """Ids of the spans that changed, of each watched trace."""
@@ -88,11 +90,14 @@ class SpanStore:
         if trace is None:
             trace = self._traces[trace_id] = _Trace()
             self._order.add(trace_id)
+            self._ended += 1
         trace.total += 1
         if trace_id in self._watchers:
             self._changed.setdefault(trace_id, {})[span_id] = None
         if len(trace.spans) >= MAX_SPANS_PER_TRACE and not self._make_room(trace, span):
             return
+        if not trace.open:
+            self._ended -= 1
         trace.spans[span_id] = span
         trace.open.add(span_id)
         self._spans += 1
@@ -109,6 +114,8 @@ class SpanStore:
             self._order.note(trace_id)
         if span_id in trace.open:
             trace.open.discard(span_id)
+            if not trace.open:
+                self._ended += 1
             if trace_id in self._watchers:
                 self._changed.setdefault(trace_id, {})[span_id] = None
 
@@ -192,18 +199,22 @@ class SpanStore:
         if replaced is None:
             return False
         del trace.spans[replaced]
-        trace.open.discard(replaced)
+        if replaced in trace.open:
+            trace.open.discard(replaced)
+            if not trace.open:
+                self._ended += 1
         self._spans -= 1
         return True
 
     def _evict(self) -> None:
-        while len(self._traces) > self._max_traces or self._spans > self._max_spans:
+        while self._ended and (len(self._traces) > self._max_traces or self._spans > self._max_spans):
             # Among few large traces the newest tenth may be most of the spans.
             spare_newest = self._spans <= self._max_spans
             gone = self._order.first(self._is_idle, spare_newest) or self._order.first(self._has_ended, False)
             if gone is None:
                 return
             self._order.remove(gone)
+            self._ended -= 1
             self._spans -= len(self._traces.pop(gone).spans)
 
     def _has_ended(self, trace_id: int) -> bool:

@@ -3,11 +3,14 @@
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from retryscope_service.traces import span_store
+from retryscope_service.traces.retention import RetentionOrder
 from retryscope_service.traces.span_store import SpanStore
 from tests.unit.retryscope_service.traces.spans import start, trace_of, tracer_into
 
@@ -84,6 +87,41 @@ def test_more_running_traces_than_the_bound_are_all_kept() -> None:
         span.end()
     start(tracer, "work").end()
     assert store.span_count == 2
+
+
+def test_while_all_are_running_nothing_is_looked_for_that_could_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each start of a span looked at all of them: with 2,000 runs at once, one cost 18 times as much."""
+    looked: list[bool] = []
+    monkeypatch.setattr(RetentionOrder, "first", lambda *_: looked.append(True))
+    store = SpanStore(max_traces=2, max_spans=100)
+    tracer = tracer_into(store.feed)
+    for _ in range(20):
+        start(tracer, "child", start(tracer, "long"))
+    assert (store.span_count, looked) == (40, [])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["root", "child", "end"]), st.integers(0, 20)), max_size=60))
+def test_only_running_traces_exceed_a_bound(steps: list[tuple[str, int]]) -> None:
+    """Whatever starts and ends in whatever order, in traces that are full, too."""
+    store = SpanStore(max_traces=3, max_spans=8)
+    tracer = tracer_into(store.feed)
+    spans = [start(tracer, "work")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(span_store, "MAX_SPANS_PER_TRACE", 3)
+        for step, number in steps:
+            span = spans[number % len(spans)]
+            if step == "end":
+                if span.is_recording():
+                    span.end()
+                continue
+            total = store.span_count
+            spans.append(start(tracer, "work", span if step == "child" else None))
+            if store.span_count == total:  # of a trace that is full: nothing has to go for it
+                continue
+            kept = {trace_of(each): store.get(trace_of(each)) for each in spans}
+            ended = [each for each in kept.values() if each and all(span.end_time for span in each)]
+            in_bounds = sum(each is not None for each in kept.values()) <= 3 and store.span_count <= 8
+            assert in_bounds or not ended
 
 
 def test_all_traces_together_have_a_bound_on_spans() -> None:
