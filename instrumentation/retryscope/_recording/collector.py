@@ -9,6 +9,8 @@ from typing import Any, Final
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 from retryscope._recording.collector_session import CollectorSession
+from retryscope._recording.encoded_export import BATCH_SIZE as FAST_BATCH_SIZE
+from retryscope._recording.encoded_export import FastExportProcessor
 from retryscope._recording.environment import positive_int
 from retryscope._recording.export import (
     BATCH_SIZE,
@@ -17,8 +19,6 @@ from retryscope._recording.export import (
     SCHEDULE_DELAY_MILLIS,
     ExportProcessor,
 )
-from retryscope._recording.fast.export import BATCH_SIZE as FAST_BATCH_SIZE
-from retryscope._recording.fast.export import FastExportProcessor
 from retryscope._recording.losses import OnDrop
 from retryscope._recording.sender import Sender
 

@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 import retryscope
 from retryscope import setup, shutdown, step
 from retryscope._recording import collector
+from retryscope._recording.encoded_export import FastExportProcessor
 from retryscope._recording.export import ExportProcessor
-from retryscope._recording.fast.export import FastExportProcessor
 from retryscope._recording.telemetry import install
 from tests.support.clock import run
 from tests.support.otlp_receiver import otlp_receiver

@@ -7,8 +7,8 @@ import pytest
 from opentelemetry.exporter.otlp.proto.http import Compression
 
 from retryscope._recording.collector import EXPORTER, exporter_to, log_each_message_again
+from retryscope._recording.encoded_export import FastExportProcessor
 from retryscope._recording.export import ExportProcessor
-from retryscope._recording.fast.export import FastExportProcessor
 
 OPTIONS: dict[str, Any] = {
     "endpoint": "http://127.0.0.1:1/v1/traces",

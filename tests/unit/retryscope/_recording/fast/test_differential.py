@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from retryscope._recording.fast.backlog import Backlog, request_of
-from retryscope._recording.fast.otlp import encode
+from retryscope._recording.backlog import Backlog, request_of
 from retryscope._recording.fast.span import LiveSpan
+from retryscope._recording.otlp import encode
 from tests.unit.retryscope._recording.fast.programs import (
     SAMPLERS,
     Kept,

@@ -8,7 +8,7 @@ from typing import Final
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from retryscope._recording.fast.otlp import encode_request, encode_resource, encode_scope
+from retryscope._recording.otlp import encode_request, encode_resource, encode_scope
 
 _MAX_IDLE_GROUPS: Final = 64
 

@@ -13,11 +13,11 @@ from typing import Final, Protocol
 
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
+from retryscope._recording.backlog import Backlog, request_of
 from retryscope._recording.export import QUEUE_SIZE, SCHEDULE_DELAY_MILLIS
-from retryscope._recording.fast.backlog import Backlog, request_of
-from retryscope._recording.fast.otlp import encode
 from retryscope._recording.fast.span import LiveSpan
 from retryscope._recording.losses import Losses, OnDrop
+from retryscope._recording.otlp import encode
 from retryscope._recording.sender import Delivery
 from retryscope.fork import tell_after_fork
 

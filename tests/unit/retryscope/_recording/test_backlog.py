@@ -4,8 +4,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from retryscope._recording.fast.backlog import Backlog, request_of
-from retryscope._recording.fast.otlp import encode
+from retryscope._recording.backlog import Backlog, request_of
+from retryscope._recording.otlp import encode
 from tests.unit.retryscope._recording.fast.spans import ended_by_the_sdk
 
 SHOP, BANK = Resource({"service.name": "shop"}), Resource({"service.name": "bank"})

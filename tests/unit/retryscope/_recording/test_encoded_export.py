@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from retryscope._recording.fast.export import FastExportProcessor
+from retryscope._recording.encoded_export import FastExportProcessor
 from retryscope._recording.sender import Delivery
 from tests.support.polling import LIMIT, wait_until
 from tests.unit.retryscope._recording.fast.spans import ended_by_the_sdk, fast, live

@@ -22,9 +22,9 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from retryscope._recording.fast import otlp
-from retryscope._recording.fast.backlog import Backlog, request_of
-from retryscope._recording.fast.otlp import encode
+from retryscope._recording import otlp
+from retryscope._recording.backlog import Backlog, request_of
+from retryscope._recording.otlp import encode
 from tests.support.recorded import SpanLog
 from tests.unit.retryscope._recording.fast.programs import attributes
 from tests.unit.retryscope._recording.fast.spans import fast, live
