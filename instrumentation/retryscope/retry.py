@@ -200,12 +200,12 @@ class _Run(Retrying):
         now = self.clock()
         own = math.inf if limit is None else end_of(limit, now)
         if limit is None and not self.is_limited:
-            return self.begin_attempt(now, task=self._task)
+            return self.begin_attempt(now)
         timer = Timer(self._task, own, self)
         if timer.when <= now:
             self._attempt_timed_out = True
             raise TimeoutError(f"no time is left for {self.operation.name}: its deadline has passed")
-        attempt = self.begin_attempt(now, own, timer, self._task)
+        attempt = self.begin_attempt(now, own, timer)
         timer.start()
         self._timer = timer
         return attempt

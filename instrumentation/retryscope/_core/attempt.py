@@ -10,7 +10,7 @@ from retryscope import semconv
 from retryscope._core.ending import Ending, ended_as, explain
 from retryscope._core.execution import ENDED_AS, OperationExecution
 from retryscope._core.marks import is_cancel
-from retryscope._core.scope import Expiring, Level, current_scope, task_here
+from retryscope._core.scope import Expiring, Level, current_scope
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope.outcome import Outcome, message_of
 
@@ -28,7 +28,6 @@ class Attempt(Level):
         started: Now, in seconds of the execution's clock.
         deadline: Its own, by the same clock; infinity: none of its own.
         timer: What sees to that; None: nothing does.
-        task: What runs here; None: whatever does.
     """
 
     __slots__ = (
@@ -50,7 +49,6 @@ class Attempt(Level):
         started: float,
         deadline: float,
         timer: Expiring | None,
-        task: object,
     ) -> None:
         self._execution = execution
         self.number = number
@@ -60,12 +58,12 @@ class Attempt(Level):
         if execution.telemetry.attempts == "spans":
             self._own_span = execution.telemetry.recorder.start(span_name, attributes)
         self._span = self._own_span or execution.span
-        self._enter(current_scope(), task_here() if task is None else task, deadline, timer, attempt=number)
+        self._enter(current_scope(), deadline, timer, attempt=number)
 
     @property
     def execution(self) -> OperationExecution | None:
-        """The retry, until it ends."""
-        return None if self.ended else self._execution
+        """The retry."""
+        return self._execution
 
     @property
     def by(self) -> SpanContext:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -27,7 +28,6 @@ from retryscope._core.scope import (
     current_scope,
     enclosing,
     reported_around,
-    task_here,
     workflow_here,
 )
 from retryscope._recording.attributes import AttributeSet
@@ -67,7 +67,6 @@ class Execution(Level, ABC):
         workflow: Name of the workflow, if it is one.
         clock: What measures it; by default :func:`running_clock`.
         started: Now, where the caller has read the clock already.
-        task: What runs here, where the caller knows that already.
     """
 
     __slots__ = (
@@ -90,7 +89,6 @@ class Execution(Level, ABC):
         workflow: str | None = None,
         clock: Clock | None = None,
         started: float | None = None,
-        task: object = None,
     ) -> None:
         self.telemetry = telemetry
         self.clock = clock = clock or running_clock()
@@ -98,7 +96,7 @@ class Execution(Level, ABC):
         self.timed_out = False
         self.span = telemetry.recorder.start(span_name, attributes)
         around = current_scope()
-        self._enter(around, task_here() if task is None else task, deadline, timer, workflow=workflow)
+        self._enter(around, deadline, timer, workflow=workflow)
         self._reported = None
         if around is not None:
             self._reported = reported_around(around)
@@ -106,9 +104,9 @@ class Execution(Level, ABC):
                 progress.span = self.span.context
 
     @property
-    def execution(self) -> Execution | None:
-        """Itself, until it ends."""
-        return None if self.ended else self
+    def execution(self) -> Execution:
+        """Itself."""
+        return self
 
     @property
     def by(self) -> SpanContext:
@@ -176,6 +174,14 @@ class Execution(Level, ABC):
         """Count the end, and log what is to be logged; ``ending`` is None where it returned."""
 
 
+def _task_here() -> object:
+    """The asyncio task that runs here; without an event loop the thread, by its identifier."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return threading.get_ident()
+
+
 def as_run_here(operation: Operation) -> Operation:
     """The operation under the name of the workflow that it runs in; outside of any it is as declared."""
     workflow = workflow_here()
@@ -198,7 +204,7 @@ class OperationExecution(Execution):
         task: What runs here, where the caller knows that already.
     """
 
-    __slots__ = ("_enclosing", "attempts", "metrics", "operation")
+    __slots__ = ("_enclosing", "_runs_in", "attempts", "metrics", "operation")
 
     is_attempt: ClassVar[bool] = True
     """Without an attempt inside that has counted itself, it was one."""
@@ -227,8 +233,8 @@ class OperationExecution(Execution):
             timer=timer,
             clock=clock,
             started=started,
-            task=task,
         )
+        self._runs_in = _task_here() if task is None else task
         self._enclosing = None if self.parent is None else self._find_enclosing(self.parent)
         if self._enclosing is None:
             self.metrics.started()
@@ -237,6 +243,11 @@ class OperationExecution(Execution):
     def host(self) -> OperationExecution:
         """The execution that counts as the operation: an enclosing one of the same operation, or this."""
         return self._enclosing or self
+
+    def leave(self) -> None:
+        """It is in force no more, and keeps no task: tasks may start each other for days."""
+        self._runs_in = None
+        super().leave()
 
     def _find_enclosing(self, parent: Level) -> OperationExecution | None:
         """An enclosing execution of the same operation.
@@ -247,7 +258,7 @@ class OperationExecution(Execution):
         if (
             isinstance(around, OperationExecution)
             and around.operation is self.operation
-            and around.task == self.task
+            and around._runs_in == self._runs_in
         ):
             return around.host
         return None

@@ -109,7 +109,6 @@ class Retrying(OperationExecution):
         started: float | None = None,
         deadline: float = math.inf,
         timer: Expiring | None = None,
-        task: object = None,
     ) -> Attempt:
         """Begin the next attempt, whose ``end`` must be called exactly once.
 
@@ -117,7 +116,6 @@ class Retrying(OperationExecution):
             started: Now, where the caller has read the clock already.
             deadline: Its own, in seconds of the clock; infinity: none.
             timer: What sees to that: a cancel that comes when it has expired is by the deadline.
-            task: What runs it, where the caller knows that; None: whatever does.
         """
         self._number += 1
         prepared = self._spans.attributes_of_attempt(self.operation, self._number)
@@ -133,7 +131,6 @@ class Retrying(OperationExecution):
             started=self.clock() if started is None else started,
             deadline=deadline,
             timer=timer,
-            task=task,
         )
 
     def announce(self, error: BaseException, delay: float, source: str = "policy") -> None:

@@ -7,9 +7,7 @@ background task that outlives it, nor for whoever is left with its context by a 
 
 from __future__ import annotations
 
-import asyncio
 import math
-import threading
 from contextvars import ContextVar
 from typing import Protocol
 
@@ -58,7 +56,6 @@ class Level:
 
     Attributes:
         parent: The enclosing level, or None.
-        task: The asyncio task that entered it; without an event loop the thread, by its identifier.
         deadline: Absolute ``loop.time()`` in seconds by which it must end; infinity: none of its own.
         timer: The timer that enforces its own limit, if it has one.
         cause: Cause of a cancel that names none, or None to ask the parent.
@@ -76,7 +73,6 @@ class Level:
         "ended",
         "parent",
         "report",
-        "task",
         "timer",
         "workflow",
     )
@@ -84,7 +80,6 @@ class Level:
     def _enter(
         self,
         parent: Level | None,
-        task: object,
         deadline: float,
         timer: Expiring | None,
         cause: CancelCause | None = None,
@@ -93,7 +88,6 @@ class Level:
         attempt: int | None = None,
     ) -> None:
         self.parent = parent
-        self.task = task
         self.deadline = deadline
         self.timer = timer
         self.cause = cause
@@ -123,7 +117,7 @@ class Level:
         self.ended = True
         # Nothing that has ended is kept: tasks may start each other for days.
         self.parent = in_force(self.parent)
-        self.task = self.timer = self.report = None
+        self.timer = self.report = None
         if _current.get() is self:
             _current.set(self.parent)
         watchers, self._watchers = self._watchers, None
@@ -173,7 +167,6 @@ class Scope(Level):
         self._by = span
         self._enter(
             None if detached else current_scope(),
-            task_here(),
             deadline=deadline,
             timer=timer,
             cause=cause,
@@ -193,14 +186,6 @@ class Scope(Level):
 
 
 _current: ContextVar[Level | None] = ContextVar("resilience_scope", default=None)
-
-
-def task_here() -> object:
-    """The asyncio task that runs here; without an event loop the thread, by its identifier."""
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return threading.get_ident()
 
 
 def in_force(scope: Level | None) -> Level | None:

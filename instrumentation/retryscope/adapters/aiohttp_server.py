@@ -15,7 +15,7 @@ from prometheus_client import Histogram
 
 from retryscope import semconv
 from retryscope._core.ending import explain, record_once
-from retryscope._core.scope import Level, current_scope, enclosing, task_here
+from retryscope._core.scope import Level, current_scope, enclosing
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope._recording.suppression import without_spans
 from retryscope._recording.telemetry import active
@@ -125,7 +125,7 @@ class _Request(Level):
         """Run the handler under a SERVER span, and observe its duration."""
         attributes = self._known.attributes_of(self._request, self._method, self._route)
         self._span = self._telemetry.recorder.start(self._span_name(), attributes, server=True)
-        self._enter(current_scope(), task_here(), math.inf, None, "client_disconnect")
+        self._enter(current_scope(), math.inf, None, "client_disconnect")
         try:
             return await self.count(handler)
         finally:

@@ -19,10 +19,13 @@ from retryscope import (
     gather,
     request_cancel,
     retry,
+    semconv,
     step,
     timeout,
     workflow,
 )
+from retryscope._core import ending
+from retryscope._core.ending import Ending, ended_as
 from retryscope._recording.recorder import NullRecorder
 from retryscope._recording.telemetry import active, install
 from retryscope.adapters.aiohttp_server import server_middleware
@@ -35,6 +38,33 @@ CANCELLER = Operation("canceller", workflow="checkout")
 ATTEMPTS = "resilience_attempts_total"
 
 Body = Callable[[], Awaitable[Any]]
+
+
+def ended(kind: str) -> Ending:
+    return Ending(ValueError(), kind, {semconv.ERROR_TYPE: kind})
+
+
+def test_what_an_error_s_end_says_is_built_once_per_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ending, "_ended", {})
+    first = ended_as("error", ended("ValueError"))
+    assert first == {semconv.OUTCOME: "error", semconv.ERROR_TYPE: "ValueError"}
+    assert ended_as("error", ended("ValueError")) is first
+    assert ended_as("timeout", ended("ValueError")) == {
+        semconv.OUTCOME: "timeout",
+        semconv.ERROR_TYPE: "ValueError",
+    }
+    assert ended_as("error", ended("OSError"))[semconv.ERROR_TYPE] == "OSError"
+
+
+def test_types_without_end_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody makes a class for each request; 256 are enough for everybody else."""
+    kept: dict[object, object] = {}
+    monkeypatch.setattr(ending, "_ended", kept)
+    sizes = set()
+    for number in range(600):
+        ended_as("error", ended(f"Error{number}"))
+        sizes.add(len(kept))
+    assert max(sizes) == 256
 
 
 async def in_task(body: Body) -> None:

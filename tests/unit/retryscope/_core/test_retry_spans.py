@@ -26,3 +26,5 @@ def test_attempts_of_a_retry_without_end_are_not_all_kept() -> None:
     spans = RetrySpans(PRICE)
     assert spans.attributes_of_attempt(PRICE, 99) is not spans.attributes_of_attempt(PRICE, 99)
     assert spans.attributes_of_next(99, "policy") is not spans.attributes_of_next(99, "policy")
+    assert spans.attributes_of_next(32, "policy") is spans.attributes_of_next(32, "policy")
+    assert spans.attributes_of_next(33, "policy") is not spans.attributes_of_next(33, "policy")

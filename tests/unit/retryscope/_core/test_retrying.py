@@ -468,6 +468,7 @@ def test_an_attempt_after_no_wait_waited_for_nothing_and_its_delay_is_the_policy
     retrying.end(None)
     second = spans_named(recorded, "attempt price")[1]
     assert (second.attributes or {})[semconv.ATTEMPT_BACKOFF] == 0.0
+    assert attribute(recorded, "retry price", semconv.RETRY_ATTEMPTS) == 2
     (event,) = named(recorded, "retry price").events
     assert (event.attributes or {})[semconv.RETRY_DELAY_SOURCE] == "policy"
 
