@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection
-from time import perf_counter
 from typing import Final
 
 from aiohttp import web
@@ -94,7 +93,6 @@ class _Request(Level):
     """One request while it is observed, at once the level of the scopes that its client may cancel."""
 
     __slots__ = (
-        "_began",
         "_known",
         "_loop",
         "_method",
@@ -112,7 +110,6 @@ class _Request(Level):
         self._method = request.method if request.method in _METHODS else semconv.OTHER
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
-        self._began = perf_counter()  # uvloop's time is that of its turn, in whole milliseconds
         self._telemetry = active()
         self._span: OpenSpan | None = None
 
@@ -149,7 +146,7 @@ class _Request(Level):
     def _observe(self, status: str, kind: str) -> None:
         exemplar = self._span.exemplar if self._span is not None and kind else None
         labels = (self._method, self._route, status, self._request.scheme, kind)
-        self._telemetry.metrics.of_request(labels).observe(perf_counter() - self._began, exemplar)
+        self._telemetry.metrics.of_request(labels).observe(self._loop.time() - self._started, exemplar)
 
     def _span_name(self) -> str:
         method = "HTTP" if self._method == semconv.OTHER else self._method
