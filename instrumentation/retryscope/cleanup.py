@@ -174,7 +174,7 @@ class _Cleanup:
         else:
             timer.stop(None)
             self.finish("completed")
-            scope.end()
+            scope.leave()
         finally:
             del self  # the result knows what was raised, which knows this frame
 

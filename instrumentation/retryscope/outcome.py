@@ -6,7 +6,7 @@ function, :func:`status_rule`, which :func:`retryscope.setup` lets you replace.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal, cast, get_args
 
 from retryscope import semconv
@@ -48,6 +48,34 @@ def status_rule(outcome: Outcome) -> bool:
     ['error', 'timeout', 'exhausted']
     """
     return outcome in FAILED
+
+
+_AS_HOPED: Final = frozenset({None, "success", "completed"})
+
+
+def is_more_than_a_success(said: Mapping[str, object]) -> bool:
+    """Whether attributes of an ended span make its trace more than one: it failed, or is part of a retry.
+
+    >>> is_more_than_a_success({semconv.OUTCOME: "success"})
+    False
+    >>> is_more_than_a_success({semconv.OUTCOME: "success", semconv.RETRY_ATTEMPTS: 2})
+    True
+    """
+    return (
+        said.get(semconv.OUTCOME) not in _AS_HOPED
+        or said.get(semconv.CLEANUP_OUTCOME) not in _AS_HOPED
+        or is_above_one(said.get(semconv.ATTEMPT_NUMBER))
+        or is_above_one(said.get(semconv.RETRY_ATTEMPTS))  # where attempts are events of their retry's span
+    )
+
+
+def is_above_one(number: object) -> bool:
+    """Whether the number of an attempt, or of attempts, is that of a retry.
+
+    >>> is_above_one(1), is_above_one(2), is_above_one(None)
+    (False, True, False)
+    """
+    return isinstance(number, int) and number > 1
 
 
 def error_type(error: BaseException) -> str:

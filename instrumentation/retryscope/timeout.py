@@ -172,6 +172,6 @@ class deadline:  # noqa: N801  (reads like asyncio.timeout)
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         assert self._scope is not None
-        self._scope.end()
+        self._scope.leave()
         if self._timer.stop(error):
             raise TimeoutError(f"deadline of {self._limit:g} s reached") from error

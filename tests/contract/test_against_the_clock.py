@@ -30,7 +30,6 @@ AGAINST_THE_CLOCK = {
         "TestSecondSignal.test_ends_it_at_once_during_a_long_cleanup": AT_LEAST,
         "TestSecondSignal.test_ends_it_at_once_while_a_hanging_collector_holds_up_the_flush": AT_LEAST,
         "TestSecondSignal.test_ends_it_at_once_while_draining": AT_LEAST,
-        "TestSecondSignal.test_ends_one_on_uvloop_at_once_too": AT_LEAST,
         "TestShutdown.test_clients_that_dawdle_do_not_delay_the_end": SHUTDOWN,
         "TestShutdown.test_a_client_that_does_not_read_does_not_delay_the_end": SHUTDOWN,
     },

@@ -219,26 +219,14 @@ class TestShutdown:
 
 
 class TestSecondSignal:
+    @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
     @pytest.mark.parametrize("number", SIGNALS)
     def test_ends_it_at_once_while_draining(
-        self, start_service: StartService, number: signal.Signals
+        self, start_service: StartService, number: signal.Signals, loop: str
     ) -> None:
-        service = start_service(RETRYSCOPE_DRAIN_SECONDS=str(FOREVER))
-        call = start_cancellation(service)
-        service.signal(number)
-        wait_for_draining(service)
-        time.sleep(REPEAT_SECONDS)
-        service.signal(number)
-        assert service.wait() == 128 + number
-        call.disconnect()
-
-    @pytest.mark.parametrize("number", SIGNALS)
-    def test_ends_one_on_uvloop_at_once_too(
-        self, start_service: StartService, number: signal.Signals
-    ) -> None:
-        """And the first lets it drain: that loop has a way of its own to hear signals."""
-        service = start_service(RETRYSCOPE_DRAIN_SECONDS=str(FOREVER), RETRYSCOPE_LOOP="uvloop")
-        wait_until(lambda: "event loop: uvloop" in service.messages("INFO"), "the log says which loop it is")
+        """And the first lets it drain: uvloop has a way of its own to hear signals."""
+        service = start_service(RETRYSCOPE_DRAIN_SECONDS=str(FOREVER), RETRYSCOPE_LOOP=loop)
+        wait_until(lambda: f"event loop: {loop}" in service.messages("INFO"), "the log says which loop it is")
         call = start_cancellation(service)
         service.signal(number)
         wait_for_draining(service)

@@ -61,7 +61,7 @@ class Attempt(Level):
         self._enter(current_scope(), deadline, timer, attempt=number)
 
     @property
-    def execution(self) -> OperationExecution | None:
+    def execution(self) -> OperationExecution:
         """The retry."""
         return self._execution
 

@@ -137,7 +137,7 @@ class Level:
 
 
 class Scope(Level):
-    """A level that is nothing else. It is current from when it is made until :meth:`end`.
+    """A level that is nothing else. It is current from when it is made until it :meth:`leaves <leave>`.
 
     Args:
         deadline: Absolute ``loop.time()`` in seconds by which this level must end; infinity: none of its own.
@@ -179,10 +179,6 @@ class Scope(Level):
     def by(self) -> SpanContext | None:
         """The span of this level."""
         return self._by
-
-    def end(self) -> None:
-        """It is in force no more."""
-        self.leave()
 
 
 _current: ContextVar[Level | None] = ContextVar("resilience_scope", default=None)

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from retryscope._recording.backlog import Backlog, request_of
 from retryscope._recording.export import QUEUE_SIZE, SCHEDULE_DELAY_MILLIS
-from retryscope._recording.fast.span import LiveSpan
+from retryscope._recording.fast.span import is_sampled
 from retryscope._recording.losses import Losses, OnDrop
 from retryscope._recording.otlp import encode
 from retryscope._recording.sender import Delivery
@@ -90,15 +90,11 @@ class FastExportProcessor(SpanProcessor):
     def after_fork(self) -> None:
         """What waits is the other process's to send; a fork takes no threads along."""
         self._backlog.clear()
-        self._losses.after_fork()
         self._begin()
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a sampled span, or count it as dropped."""
-        if type(span) is LiveSpan:
-            if not span.flags & 1:
-                return
-        elif span.context is None or not span.context.trace_flags.sampled:
+        if not is_sampled(span):
             return
         try:
             encoded = encode(span)

@@ -15,6 +15,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from retryscope._recording.fast.span import is_sampled
 from retryscope._recording.losses import Losses, OnDrop
 from retryscope.fork import tell_after_fork
 
@@ -69,14 +70,13 @@ class ExportProcessor(SpanProcessor):
         """The spans that wait are the other process's; the SDK's processor empties its queue itself."""
         self._lock = threading.Lock()
         self._pending = 0
-        self.losses.after_fork()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Nothing to do: spans are exported when they end."""
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a sampled span, or count it as dropped."""
-        if span.context is None or not span.context.trace_flags.sampled:
+        if not is_sampled(span):
             return
         with self._lock:
             admitted = self._pending < self._queue_size and not self._closed

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
+
+from retryscope.fork import ForkedLock
 
 OnDrop = Callable[[str, int], None]
 """Called with the reason, as the table of names has it, and the number of spans; from any thread."""
@@ -28,12 +29,7 @@ class Losses:
     def __init__(self, on_drop: OnDrop) -> None:
         self._on_drop = on_drop
         self._logged: set[str] = set()
-        self.after_fork()
-
-    def after_fork(self) -> None:
-        """Another thread may have held the lock when the process was forked."""
-        # The garbage collector may end a span, which is dropped, while this thread is in here.
-        self._lock = threading.RLock()
+        self._lock = ForkedLock()
 
     def add(self, reason: str, spans: int, why: str = "") -> None:
         """Count lost spans.

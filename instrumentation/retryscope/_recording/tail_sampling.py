@@ -18,9 +18,9 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import StatusCode
 
-from retryscope import semconv
-from retryscope._recording.fast.span import LiveSpan
+from retryscope._recording.fast.span import LiveSpan, is_sampled
 from retryscope.fork import ForkedLock, tell_after_fork
+from retryscope.outcome import is_more_than_a_success
 
 MAX_SPANS: Final = 20_000
 """Held at most: as many as wait to be exported."""
@@ -28,8 +28,6 @@ MAX_TRACES: Final = 20_000
 """With an open local root, at most."""
 MAX_DECISIONS: Final = 20_000
 """Remembered for spans that end after their root."""
-
-_AS_HOPED: Final = frozenset({None, "success", "completed"})
 
 _log = logging.getLogger("retryscope")
 
@@ -242,26 +240,7 @@ class TailSampler(SpanProcessor):
 
 def matters(span: ReadableSpan) -> bool:
     """Whether a span, when it has ended, makes its trace more than a plain success."""
-    if span.status.status_code is StatusCode.ERROR:
-        return True
-    said = span.attributes or {}
-    return (
-        said.get(semconv.OUTCOME) not in _AS_HOPED
-        or said.get(semconv.CLEANUP_OUTCOME) not in _AS_HOPED
-        or _is_above_one(said.get(semconv.ATTEMPT_NUMBER))
-        or _is_above_one(said.get(semconv.RETRY_ATTEMPTS))
-    )
-
-
-def _is_above_one(number: object) -> bool:
-    return isinstance(number, int) and number > 1
-
-
-def is_sampled(span: ReadableSpan) -> bool:
-    """Whether it is to be exported at all."""
-    if type(span) is LiveSpan:
-        return bool(span.flags & 1)
-    return span.context is not None and span.context.trace_flags.sampled
+    return span.status.status_code is StatusCode.ERROR or is_more_than_a_success(span.attributes or {})
 
 
 def is_local_root(span: ReadableSpan) -> bool:

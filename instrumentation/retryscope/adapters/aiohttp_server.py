@@ -136,12 +136,15 @@ class _Request(Level):
             self._fail(error)
             raise
         status = response.status
-        self._observe(str(status), str(status) if status >= 500 else "")
+        self._observe_answer(status)
         if (span := self._span) is not None:
             if not response.prepared:
                 _name_trace(span, response)
             self._end(span, status, self._request.get(UNHANDLED_ERROR))
         return response
+
+    def _observe_answer(self, status: int) -> None:
+        self._observe(str(status), str(status) if status >= 500 else "")
 
     def _observe(self, status: str, kind: str) -> None:
         exemplar = self._span.exemplar if self._span is not None and kind else None
@@ -169,7 +172,7 @@ class _Request(Level):
         span = self._span
         if isinstance(error, web.HTTPException):
             status = error.status
-            self._observe(str(status), str(status) if status >= 500 else "")
+            self._observe_answer(status)
             if span is not None:
                 _name_trace(span, error)
                 self._end(span, status)

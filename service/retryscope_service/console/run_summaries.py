@@ -10,8 +10,9 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 from retryscope import semconv
+from retryscope.outcome import is_above_one
 from retryscope_service.console.run_summary import RunSummary
-from retryscope_service.traces.retention import first_to_go, is_above_one
+from retryscope_service.traces.retention import first_to_go
 from retryscope_service.traces.span_feed import SpanFeed
 from retryscope_service.traces.span_json import kind_of
 from retryscope_service.traces.span_parts import said_at_end, said_at_start

@@ -7,33 +7,24 @@ from typing import Final, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
-from opentelemetry.util.types import AttributeValue
 
 from retryscope import semconv
+from retryscope.outcome import is_above_one, is_more_than_a_success
 from retryscope_service.traces.span_parts import said_at_end, said_at_start
 
 T = TypeVar("T")
 
 MAX_LOOKED_AT: Final = 50
 """Traces that stay because somebody has opened them, the last ones; at most half of all."""
-_AS_HOPED: Final = frozenset({None, "success", "completed"})
 
 
 def is_notable(span: ReadableSpan) -> bool:
     """Whether a span that has ended makes its trace more than a success: it failed, or is part of a retry."""
-    said = said_at_end(span)
     return (
-        said.get(semconv.OUTCOME) not in _AS_HOPED
-        or is_above_one(said.get(semconv.RETRY_ATTEMPTS))  # where attempts are events of their retry's span
+        is_more_than_a_success(said_at_end(span))
         or span.status.status_code is StatusCode.ERROR
-        or said.get(semconv.CLEANUP_OUTCOME) not in _AS_HOPED
         or is_above_one(said_at_start(span).get(semconv.ATTEMPT_NUMBER))
     )
-
-
-def is_above_one(number: AttributeValue | None) -> bool:
-    """Whether the number of an attempt, or of attempts, is that of a retry."""
-    return isinstance(number, int) and number > 1
 
 
 def first_to_go(kept: Mapping[str, T], trace_of: Callable[[T], int], has_trace: Callable[[int], bool]) -> str:

@@ -8,28 +8,12 @@ import pytest
 
 from benchmarks.chart import drawn
 from benchmarks.document import Document, document
-from benchmarks.findings import Finding
 from benchmarks.page import BEGIN, DOCS, END, write_docs, written
-from benchmarks.result import Column, Result
-from benchmarks.rounds import Rounds
 from benchmarks.targets import TARGETS
+from tests.unit.benchmarks.results import RESULT
 
 NOTHING: Document = document([], rounds=9, seed=1)
-SOMETHING: Document = document(
-    [
-        Result(
-            title="P1  some calls",
-            variants=("bare loop", "fast path"),
-            columns=(Column("cpu", "CPU us/call", ("bare loop",), scale=1e6),),
-            rounds=Rounds([{"bare loop": {"cpu": 2e-6}, "fast path": {"cpu": 8e-6}}]),
-            findings={"P1/bare": Finding(4.0, 3.5, 4.5), "P5/10k/lost": Finding(0.0)},
-            notes=("every span arrived",),
-            absent={"fastotel": "not installed"},
-        )
-    ],
-    rounds=9,
-    seed=1,
-)
+SOMETHING: Document = document([RESULT], rounds=9, seed=1)
 
 
 def test_the_page_and_the_picture_are_what_the_json_beside_them_says() -> None:

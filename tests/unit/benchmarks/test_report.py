@@ -1,20 +1,8 @@
 """What is printed is what the document says."""
 
 from benchmarks.document import document
-from benchmarks.findings import Finding
 from benchmarks.report import render_rows, render_table
-from benchmarks.result import Column, Result
-from benchmarks.rounds import Rounds
-
-RESULT = Result(
-    title="P1  some calls",
-    variants=("bare loop", "fast path"),
-    columns=(Column("cpu", "CPU us/call", ("bare loop",), scale=1e6),),
-    rounds=Rounds([{"bare loop": {"cpu": 2e-6}, "fast path": {"cpu": 8e-6}}]),
-    findings={"P1/bare": Finding(4.0, 3.5, 4.5), "P5/10k/lost": Finding(0.0)},
-    notes=("every span arrived",),
-    absent={"fastotel": "not installed"},
-)
+from tests.unit.benchmarks.results import RESULT
 
 
 def test_a_table_has_absolute_numbers_ratios_notes_and_who_is_absent() -> None:

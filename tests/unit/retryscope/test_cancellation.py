@@ -332,7 +332,7 @@ def test_a_cancel_without_a_cause_has_that_of_the_block_also_a_second_one(
             async with cancel_on_exit(tasks):
                 await asyncio.sleep(60)
         finally:
-            scope.end()
+            scope.leave()
 
     async def main() -> float:
         running = asyncio.create_task(block([cancellable(PRICE, waits_once_more)]))

@@ -292,7 +292,7 @@ def test_a_cleanup_after_a_cancel_without_a_cause_links_to_what_it_ran_in(record
             try:
                 await working(sleeper(1))
             finally:
-                scope.end()
+                scope.leave()
 
     async def main() -> None:
         running = asyncio.create_task(request())

@@ -392,7 +392,7 @@ def test_children_of_a_gather_cancelled_without_a_cause_get_that_of_its_surround
         try:
             await gather(PRICE, {"a": traced(60)})
         finally:
-            scope.end()
+            scope.leave()
 
     async def main() -> None:
         running = asyncio.create_task(request())

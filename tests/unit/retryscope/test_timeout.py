@@ -15,7 +15,7 @@ from opentelemetry.trace import StatusCode
 import retryscope
 from retryscope import RetryPolicy, deadline, request_cancel, retry, step, timeout, workflow
 from retryscope.timeout import require_seconds
-from tests.support.clock import run, virtual_loop
+from tests.support.clock import pass_time, run
 from tests.support.recorded import Recorded
 from tests.unit.retryscope.helpers import PRICE, STOCK, attribute, named, sleeper, value_of
 
@@ -179,58 +179,43 @@ def test_the_outer_of_two_nested_timeouts_sees_the_inners_error(recorded: Record
 
 def test_a_body_that_never_awaits_is_not_interrupted_and_its_overrun_is_recorded(recorded: Recorded) -> None:
     """asyncio.md 14: the clock moves on while the loop can't run the timer."""
-    loop = virtual_loop()
-    clock = loop.time
-    late = 0.0
 
     async def main() -> str:
-        nonlocal late
         async with timeout(PRICE, 2):
-            late = 3.0  # a computation of three seconds
+            pass_time(3)  # a computation of three seconds
         return "computed"
 
-    loop.time = lambda: clock() + late  # type: ignore[method-assign]
-    assert run(main(), lambda: loop) == "computed"
+    assert run(main()) == "computed"
     assert attribute(recorded, "timeout price", "resilience.outcome") == "success"
     assert attribute(recorded, "timeout price", "resilience.timeout.elapsed") == 3
 
 
 def test_a_limit_that_is_noticed_late_says_how_late(recorded: Recorded) -> None:
     """asyncio.md 14: the body computes for three seconds, and awaits only then."""
-    loop = virtual_loop()
-    clock = loop.time
-    late = 0.0
 
     async def main() -> None:
-        nonlocal late
         await asyncio.sleep(5)
         async with timeout(PRICE, 2):
-            late = 3.0
+            pass_time(3)
             await asyncio.sleep(60)
 
-    loop.time = lambda: clock() + late  # type: ignore[method-assign]
     with pytest.raises(TimeoutError, match=r"^price timed out after 2 s$"):
-        run(main(), lambda: loop)
+        run(main())
     assert attribute(recorded, "timeout price", "resilience.timeout.elapsed") == 3
 
 
 def test_nothing_begins_in_the_moment_in_which_its_deadline_passes(recorded: Recorded) -> None:
     """What began then could not even be awaited."""
-    loop = virtual_loop()
-    clock = loop.time
-    late = 0.0
     begun = []
 
     async def main() -> None:
-        nonlocal late
         async with deadline(1):
-            late = 1.0
+            pass_time(1)
             async with timeout(PRICE, 60):
                 begun.append("the body")
 
-    loop.time = lambda: clock() + late  # type: ignore[method-assign]
     with pytest.raises(TimeoutError, match=r"^no time is left for price: its deadline has passed$"):
-        run(main(), lambda: loop)
+        run(main())
     assert begun == []
 
 

@@ -31,7 +31,6 @@ from retryscope._prometheus.cells import SpanIds
 from retryscope._recording.attributes import PLAIN, PREPARED
 from retryscope._recording.current import StartedSpan, innermost, settle
 from retryscope._recording.fast import probe
-from retryscope._recording.fast.probe import obstacle
 from retryscope._recording.fast.processors import Processors
 from retryscope._recording.fast.span import LiveSpan, put
 from retryscope._recording.ids import OwnIds, draw
@@ -72,7 +71,7 @@ class FastRecorder:
         self, tracer: Tracer, time_ns: Callable[[], int], on_failure: Callable[[Exception], None]
     ) -> None:
         variable = probe.current_context()
-        if (reason := obstacle(tracer)) is not None or variable is None:
+        if (reason := probe.obstacle(tracer)) is not None or variable is None:
             raise ValueError(reason)
         self._context = variable
         self._key = probe.span_key()

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Final, TypeVar
 
 from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode
 
 from retryscope._recording.fast.readable import ReadableLiveSpan
@@ -149,3 +150,10 @@ class LiveSpan(ReadableLiveSpan, Span):
             self.record_exception(error, escaped=True)
             self.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
         self.end()
+
+
+def is_sampled(span: ReadableSpan) -> bool:
+    """Whether a span, ours or the SDK's, is to be exported at all."""
+    if type(span) is LiveSpan:
+        return bool(span.flags & 1)
+    return span.context is not None and span.context.trace_flags.sampled

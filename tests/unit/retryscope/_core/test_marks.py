@@ -32,7 +32,7 @@ def around() -> Iterator[Scope]:
     """The level that exceptions pass through."""
     scope = Scope()
     yield scope
-    scope.end()
+    scope.leave()
 
 
 def test_outcomes_are_told_from_the_exception() -> None:
@@ -71,7 +71,7 @@ def test_nothing_is_left_on_it_or_beside_it(kind: type[Exception], around: Scope
     mark_recorded(error, 5, around)
     if any("__weakref__" in vars(each) for each in kind.__mro__):  # else there is no other place
         assert _attributes(error) == before
-    around.end()
+    around.leave()
     unmark(error)
     assert _attributes(error) == before
     assert id(error) not in marks._beside
@@ -105,11 +105,11 @@ def test_what_is_noted_in_another_task_is_not_asked_for_here(around: Scope) -> N
     assert outcome_of(error, 0, here) == "error"
     mark_recorded(error, 5, here)
     mark_exhausted(error, 5, here)
-    with_others.end()
+    with_others.leave()
     unmark(error)  # it has left there only
     assert recorded_since(error, 0, around)
     assert outcome_of(error, 0, around) == "exhausted"
-    here.end()
+    here.leave()
 
 
 def test_each_kind_of_mark_is_kept_where_it_is_still_asked_for(around: Scope) -> None:
@@ -128,8 +128,8 @@ def test_of_levels_that_have_ended_the_last_time_counts(around: Scope) -> None:
     first.parent = second.parent = around
     for moment, level in enumerate((first, second, first)):
         mark_recorded(error, moment, level)
-    first.end()
-    second.end()
+    first.leave()
+    second.leave()
     unmark(error)
     assert recorded_since(error, 2, around)
 
@@ -141,11 +141,11 @@ def test_an_instance_that_is_raised_for_ever_is_noted_where_it_still_counts(arou
         level = Scope(detached=True)
         level.parent = around
         mark_recorded(error, moment, level)
-        level.end()
+        level.leave()
         assert len(marks_of(error).recorded) <= MANY
     assert recorded_since(error, 10 * MANY - 1, around)
     assert recorded_since(error, 1, elsewhere)
-    elsewhere.end()
+    elsewhere.leave()
 
 
 def test_who_dies_takes_only_his_own_marks_along(around: Scope) -> None:

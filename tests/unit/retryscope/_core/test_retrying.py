@@ -512,7 +512,7 @@ def test_a_wait_that_ends_badly_says_so_itself(recorded: Recorded, clock: FakeCl
         clock.sleep(1)
         other.end(error)
         retrying.end(error)
-    around.end()
+    around.leave()
     first, second, cancelled = spans_named(recorded, "backoff price")
     for span in (first, second):
         assert [event.name for event in span.events] == ["exception"]

@@ -56,7 +56,7 @@ def test_a_scope_that_ended_in_another_context_is_in_force_nowhere() -> None:
     async def main() -> None:
         scope = Scope(deadline=5)
         assert inherited_deadline() == 5
-        copy_context().run(scope.end)
+        copy_context().run(scope.leave)
         assert inherited_deadline() == math.inf
 
     run(main())
@@ -93,7 +93,7 @@ def test_of_equal_deadlines_the_inner_one_is_in_force() -> None:
         inner = Scope(deadline=5)
         assert deadline_in_force(inner) == (5, inner)
         assert deadline_in_force(Scope(deadline=6)) == (5, inner)
-        inner.end()
+        inner.leave()
         assert deadline_in_force(inner) == (5, outer)
 
     Context().run(main)
@@ -106,9 +106,9 @@ def test_what_has_ended_is_kept_by_nobody() -> None:
         outer = Scope(attempt=2)
         inner = Scope()
         assert attempt_here() == 2
-        inner.end()
+        inner.leave()
         assert scope._current.get() is outer
-        outer.end()
+        outer.leave()
         assert scope._current.get() is None
         assert attempt_here() == 0
 

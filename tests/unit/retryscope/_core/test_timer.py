@@ -336,7 +336,7 @@ def test_a_deadline_that_ends_in_the_turn_in_which_it_is_due_binds_nobody() -> N
     async def main() -> None:
         loop = asyncio.get_running_loop()
         around = Scope(deadline=5)
-        loop.call_at(5, around.end)
+        loop.call_at(5, around.leave)
 
         async def child() -> None:
             timer = Timer(running_task("test"), 9, around)
@@ -386,7 +386,7 @@ def test_a_deadline_that_a_thread_ends_is_forgotten_in_the_loops_own_turn() -> N
         for around in (kept, stopped):
             timer = Timer(task, loop.time() + 3600, around)
             timer.start()
-            thread = threading.Thread(target=contextvars.Context().run, args=(around.end,))
+            thread = threading.Thread(target=contextvars.Context().run, args=(around.leave,))
             thread.start()
             thread.join()
             if around is stopped:

@@ -36,14 +36,14 @@ def test_a_lock_that_another_thread_held_at_the_fork_is_left_behind() -> None:
     held, done = threading.Event(), threading.Event()
 
     def holds() -> None:
-        with losses._lock:
+        with losses._lock._lock:
             held.set()
             done.wait()
 
     thread = threading.Thread(target=holds)
     thread.start()
     held.wait()
-    losses.after_fork()
+    losses._lock.after_fork()
     losses.add("queue_full", 1)
     done.set()
     thread.join()
