@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from retryscope_service.workflows.definition import Integer
+from retryscope_service.operations.parameters import Integer
 
 MAX_ALERTS: Final = 1_000
 """Alerts of one notification."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from random import Random
+
+from retryscope_service.operations.task import Task
 
 _log = logging.getLogger("retryscope_service")
 
@@ -11,34 +12,38 @@ class ApiUnavailableError(Exception):
     """The simulated API is down for a moment; another attempt may succeed."""
 
 
-async def risky_task(name: str, duration: float, failure_rate: float, rng: Random) -> str:
-    """Wait ``duration`` seconds, then fail with probability ``failure_rate``."""
-    await asyncio.sleep(duration)
-    if rng.random() < failure_rate:
-        raise ValueError(f"{name} failed!")
-    return f"{name} completed"
+async def risky_task(task: Task) -> str:
+    """Take its time, then fail or complete."""
+    await asyncio.sleep(task.seconds)
+    if task.fails():
+        raise ValueError(f"{task.name} failed!")
+    return f"{task.name} completed"
 
 
-async def long_running_task(name: str, duration: float) -> str:
-    """Work for ``duration`` seconds."""
-    await asyncio.sleep(duration)
-    return f"{name} result"
+async def long_running_task(task: Task) -> str:
+    """Work for its time."""
+    await asyncio.sleep(task.seconds)
+    return f"{task.name} result"
 
 
-async def slow_operation(duration: float) -> dict[str, list[str]]:
-    """Answer after ``duration`` seconds."""
-    await asyncio.sleep(duration)
+async def slow_operation(task: Task) -> dict[str, list[str]]:
+    """Answer after its time."""
+    await asyncio.sleep(task.seconds)
     return {"users": ["alice", "bob", "charlie"]}
 
 
-async def flaky_api_call(duration: float, failure_rate: float, rng: Random) -> dict[str, str]:
-    """Answer after ``duration`` seconds, or be unavailable with probability ``failure_rate``."""
-    await asyncio.sleep(duration)
-    if rng.random() < failure_rate:
+async def flaky_api_call(task: Task) -> dict[str, str]:
+    """Answer after its time, or be unavailable."""
+    await asyncio.sleep(task.seconds)
+    if task.fails():
         raise ApiUnavailableError("API temporarily unavailable")
     return {"status": "success", "data": "API response"}
 
 
-async def process(result: str) -> None:
+async def process(result: object) -> None:
     """Go on with a result: the document prints it, here it is a line in the log."""
     _log.info("processing: %s", result)
+
+
+ERRORS = (ValueError, ApiUnavailableError)
+"""What they fail with."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from retryscope import request_cancel
+from retryscope_service.operations.operations import Operations
 from retryscope_service.runs.run import WorkflowRun
 from retryscope_service.workflows.definition import WorkflowDefinition, WorkflowParams
 
@@ -26,10 +27,12 @@ class InlineRuns:
 
     Args:
         limit: Most runs at the same time.
+        operations: What they can call; by default only what is simulated.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, operations: Operations | None = None) -> None:
         self._limit = limit
+        self._operations = operations or Operations()
         self._tasks: set[asyncio.Task[None]] = set()
         self.draining = False
 
@@ -63,7 +66,7 @@ class InlineRuns:
             raise DrainingError
         if len(self._tasks) >= self._limit:
             raise TooManyRunsError(self._limit)
-        run = WorkflowRun(definition, params)
+        run = WorkflowRun(definition, params, self._operations)
         # A task of its own: a shutdown can cancel the run while the request lives on and gets an answer.
         task = asyncio.create_task(run.execute(on_start))
         self._tasks.add(task)

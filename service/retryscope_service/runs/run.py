@@ -10,6 +10,7 @@ from retryscope import Report, message_of, workflow
 from retryscope.outcome import error_type_of
 from retryscope_service import semconv
 from retryscope_service.console.run_summary import inline_run_id
+from retryscope_service.operations.operations import Operations
 from retryscope_service.runs.result import Counts, RunResult, TaskResult
 from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 
@@ -20,6 +21,7 @@ class WorkflowRun:
     Args:
         definition: What runs.
         params: Its parameters; a seed that they lack is drawn.
+        operations: What it can call.
         run_id: Of a background run; an inline one is named after its span.
         attributes: Further attributes of its span.
         redelivery_of: Span of an earlier try of the same run.
@@ -33,6 +35,7 @@ class WorkflowRun:
         self,
         definition: WorkflowDefinition[Any],
         params: WorkflowParams,
+        operations: Operations,
         *,
         run_id: str | None = None,
         attributes: Mapping[str, str | int | float | bool] | None = None,
@@ -40,9 +43,8 @@ class WorkflowRun:
     ) -> None:
         self._definition = definition
         self._id = run_id
-        seed = params.seed_or_drawn()
-        self.params = params.model_copy(update={"seed": seed})
-        self._context = RunContext(seed, params.time_scale)
+        self.params = params.model_copy(update={"seed": params.seed_or_drawn()})
+        self._context = RunContext(self.params, operations)
         deadline = params.run_deadline()
         self._workflow = workflow(
             definition.name,
@@ -73,6 +75,7 @@ class WorkflowRun:
         try:
             async with self._workflow:
                 try:
+                    self._context.run_id = self.id
                     on_start(self)
                     await self._definition.run(self.params, self._context)
                 finally:

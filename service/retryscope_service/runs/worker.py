@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanContext, TraceFlags
 from retryscope import message_of, request_cancel, semconv
 from retryscope.propagation import extract
 from retryscope_service import semconv as service_semconv
+from retryscope_service.operations.operations import Operations
 from retryscope_service.runs.cancels import despite_cancels, to_the_end
 from retryscope_service.runs.engine import Delivery, Engine, EngineError, Intake
 from retryscope_service.runs.engine_retry import RunRetry
@@ -36,12 +37,20 @@ class RunWorker:
         store: Where the records are.
         events: Collects what happens inside the runs.
         metrics: Counts.
+        operations: What the runs can call; by default only what is simulated.
     """
 
     def __init__(
-        self, name: str, engine: Engine, store: RunStore, events: RunEvents, metrics: RunMetrics
+        self,
+        name: str,
+        engine: Engine,
+        store: RunStore,
+        events: RunEvents,
+        metrics: RunMetrics,
+        operations: Operations | None = None,
     ) -> None:
         self.name = name
+        self._operations = operations or Operations()
         self._engine = engine
         self._store = store
         self._metrics = metrics
@@ -193,6 +202,7 @@ class RunWorker:
             run = WorkflowRun(
                 definition,
                 definition.params.model_validate({**message.params, "seed": message.seed}),
+                self._operations,
                 run_id=message.id,
                 attributes={
                     service_semconv.RUN_DELIVERY: here.delivery,

@@ -8,8 +8,10 @@ from typing import Annotated
 from pydantic import Field
 
 from retryscope import Operation, cancel_on_exit, cancellable
+from retryscope_service.operations.parameters import Seconds
 from retryscope_service.operations.simulated import long_running_task
-from retryscope_service.workflows.definition import RunContext, Seconds, WorkflowDefinition, WorkflowParams
+from retryscope_service.operations.task import Task
+from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 
 LONG_RUNNING_TASK = Operation("long_running_task", workflow="cancellation")
 CLEANUP_TIMEOUT = 5.0
@@ -32,15 +34,16 @@ class CancellationParams(WorkflowParams):
 
 async def run(params: CancellationParams, context: RunContext) -> None:
     """The tasks never outlive the block, whether it ends by itself or is cancelled from outside."""
+    asked = [Task(_name(n), context.scaled(duration)) for n, duration in enumerate(params.durations)]
     tasks = [
         cancellable(
             LONG_RUNNING_TASK,
-            partial(long_running_task, _name(number), context.scaled(duration)),
-            name=_name(number),
+            partial(context.perform, long_running_task, task),
+            name=task.name,
             on_cancel=partial(asyncio.sleep, context.scaled(params.cleanup)),
             cleanup_timeout=context.scaled(CLEANUP_TIMEOUT),
         )
-        for number, duration in enumerate(params.durations)
+        for task in asked
     ]
     context.reports.extend(running.report for running in tasks)
     async with cancel_on_exit(tasks):

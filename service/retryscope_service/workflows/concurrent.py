@@ -1,19 +1,15 @@
 """Chapter "Handling Multiple Task Failures": all tasks together, all results and exceptions collected."""
 
 from functools import partial
+from typing import Any
 
 from pydantic import Field
 
 from retryscope import Operation, gather, step
+from retryscope_service.operations.parameters import Integer, Probability, Seconds
 from retryscope_service.operations.simulated import process, risky_task
-from retryscope_service.workflows.definition import (
-    Integer,
-    Probability,
-    RunContext,
-    Seconds,
-    WorkflowDefinition,
-    WorkflowParams,
-)
+from retryscope_service.operations.task import Task
+from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 
 RISKY_TASK = Operation("risky_task", workflow="concurrent", error_types=("ValueError",))
 PROCESS_SUCCESS = Operation("process_success", workflow="concurrent")
@@ -29,7 +25,10 @@ class ConcurrentParams(WorkflowParams):
 
 async def run(params: ConcurrentParams, context: RunContext) -> None:
     """No failure stops another task; the successes are processed afterwards."""
-    calls = {f"Task {n}": partial(_task, f"Task {n}", params, context) for n in range(params.tasks)}
+    names = [f"Task {number}" for number in range(params.tasks)]
+    duration = context.scaled(params.duration)
+    tasks = [Task(name, duration, params.failure_rate, context.rng(name)) for name in names]
+    calls = {task.name: partial(_run, task, context) for task in tasks}
     reports = await gather(RISKY_TASK, calls, reports=context.reports)
     for report in reports:
         if report.outcome == "success" and report.value is not None:
@@ -37,9 +36,9 @@ async def run(params: ConcurrentParams, context: RunContext) -> None:
                 await process(report.value)
 
 
-async def _task(name: str, params: ConcurrentParams, context: RunContext) -> str:
-    async with step(RISKY_TASK, name=name):
-        return await risky_task(name, context.scaled(params.duration), params.failure_rate, context.rng(name))
+async def _run(task: Task, context: RunContext) -> Any:
+    async with step(RISKY_TASK, name=task.name):
+        return await context.perform(risky_task, task)
 
 
 CONCURRENT = WorkflowDefinition(

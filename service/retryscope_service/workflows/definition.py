@@ -4,35 +4,18 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Annotated, Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
 from retryscope import Report
-
-MAX_SECONDS = 3600.0
-MIN_LIMIT = 0.001
-"""Seconds; times the smallest time scale it is still more than no time at all."""
-SEED_BITS = 53
-"""As many as every reader of JSON keeps of a whole number."""
+from retryscope_service.operations.operations import Kind, OperationParams, Operations
+from retryscope_service.operations.parameters import SEED_BITS, Seed
+from retryscope_service.operations.task import Simulated, Task
 
 
-def _whole(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Integer = Annotated[int, BeforeValidator(_whole)]
-"""As JSON Schema has it: 4.0 is one too."""
-Seed = Annotated[int, Field(ge=0, le=2**SEED_BITS - 1), BeforeValidator(_whole)]
-Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
-PositiveSeconds = Annotated[float, Field(ge=MIN_LIMIT, le=MAX_SECONDS, allow_inf_nan=False)]
-Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-
-class WorkflowParams(BaseModel):
+class WorkflowParams(OperationParams):
     """Parameters that every workflow takes."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     seed: Seed | None = Field(None, description="The same seed gives the same outcome; by default a new one.")
     time_scale: float = Field(
@@ -59,22 +42,40 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class RunContext:
-    """What one run has besides its parameters.
+    """What one run has besides its own parameters.
 
-    ``reports`` says what became of each task, also of those still running when the run is cancelled.
+    Attributes:
+        params: Those that every run has, with the seed.
+        operations: What it can call.
+        run_id: What names it, the same for each delivery of a background run.
+        reports: What became of each task, also of those still running when the run is cancelled.
     """
 
-    seed: int
-    time_scale: float
+    params: WorkflowParams
+    operations: Operations
+    run_id: str = ""
     reports: list[Report[Any]] = field(default_factory=list)
 
     def rng(self, key: str) -> Random:
         """A random source of its own for each task, so that the order of events changes nothing."""
-        return Random(f"{self.seed}/{key}")
+        return Random(f"{self.params.seed}/{key}")
 
     def scaled(self, seconds: float) -> float:
         """A duration of the document on this run's clock."""
-        return seconds * self.time_scale
+        return seconds * self.params.time_scale
+
+    async def perform(self, stand_in: Simulated, task: Task, kind: Kind | None = None) -> Any:
+        """Perform a task by the run's kind of operation, or by another; ``stand_in`` simulates it."""
+        return await self.operations.perform(kind or self.params.operation, self.params, stand_in, task)
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What a task fails with when what it calls fails."""
+        return self.operations.errors(self.params.operation)
+
+    def is_transient(self, error: Exception) -> bool:
+        """Whether another attempt of a task may succeed."""
+        return self.operations.is_transient(self.params.operation, error)
 
     async def call(self, name: str, fn: Callable[A, Awaitable[T]], /, *args: A.args, **kwargs: A.kwargs) -> T:
         """Await ``fn`` as a task of the run, reported also where it is cancelled; an error is raised."""

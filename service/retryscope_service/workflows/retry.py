@@ -1,19 +1,15 @@
 """Chapter "Retry with Exponential Backoff": a flaky call, tried again and again."""
 
+from typing import Any
+
 from pydantic import Field
 
 from retryscope import Operation, RetryPolicy, retry
 from retryscope.backoff import Jitter
+from retryscope_service.operations.parameters import Integer, PositiveSeconds, Probability, Seconds
 from retryscope_service.operations.simulated import flaky_api_call
-from retryscope_service.workflows.definition import (
-    Integer,
-    PositiveSeconds,
-    Probability,
-    RunContext,
-    Seconds,
-    WorkflowDefinition,
-    WorkflowParams,
-)
+from retryscope_service.operations.task import Task
+from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 
 FLAKY_API_CALL = Operation("flaky_api_call", workflow="retry", error_types=("ApiUnavailableError",))
 
@@ -53,12 +49,14 @@ async def run(params: RetryParams, context: RunContext) -> None:
         max_delay=context.scaled(params.max_delay),
         jitter=params.jitter,
         attempt_timeout=None if params.attempt_timeout is None else context.scaled(params.attempt_timeout),
+        retry_on=context.is_transient,
     )
-    failures = context.rng("failures")
+    duration, failures = context.scaled(params.duration), context.rng("failures")
+    task = Task(FLAKY_API_CALL.name, duration, params.failure_rate, failures)
 
     @retry(FLAKY_API_CALL, policy, rng=context.rng("jitter"))
-    async def call() -> dict[str, str]:
-        return await flaky_api_call(context.scaled(params.duration), params.failure_rate, failures)
+    async def call() -> Any:
+        return await context.perform(flaky_api_call, task)
 
     await context.call(FLAKY_API_CALL.name, call)
 

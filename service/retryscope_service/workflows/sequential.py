@@ -1,17 +1,14 @@
 """Chapter "Exception Propagation": tasks one after the other, each with its own try/except."""
 
+from typing import Any
+
 from pydantic import Field
 
 from retryscope import Operation, step
+from retryscope_service.operations.parameters import Integer, Probability, Seconds
 from retryscope_service.operations.simulated import risky_task
-from retryscope_service.workflows.definition import (
-    Integer,
-    Probability,
-    RunContext,
-    Seconds,
-    WorkflowDefinition,
-    WorkflowParams,
-)
+from retryscope_service.operations.task import Task
+from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 
 RISKY_TASK = Operation("risky_task", workflow="sequential", error_types=("ValueError",))
 
@@ -28,15 +25,16 @@ async def run(params: SequentialParams, context: RunContext) -> None:
     """An error ends its own task only: it is caught, and the next task runs."""
     for number in range(params.tasks):
         name = f"Task {number}"
+        task = Task(name, context.scaled(params.duration), params.failure_rate, context.rng(name))
         try:
-            await context.call(name, _task, name, params, context)
-        except ValueError:
+            await context.call(name, _run, task, context)
+        except context.errors:
             continue
 
 
-async def _task(name: str, params: SequentialParams, context: RunContext) -> str:
-    async with step(RISKY_TASK, name=name):
-        return await risky_task(name, context.scaled(params.duration), params.failure_rate, context.rng(name))
+async def _run(task: Task, context: RunContext) -> Any:
+    async with step(RISKY_TASK, name=task.name):
+        return await context.perform(risky_task, task)
 
 
 SEQUENTIAL = WorkflowDefinition(

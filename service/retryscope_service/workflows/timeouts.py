@@ -1,18 +1,15 @@
 """Chapter "Timeout Management": operations one after the other, each with its own limit."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from retryscope import Operation, semconv, timeout
+from retryscope_service.operations.operations import Kind
+from retryscope_service.operations.parameters import PositiveSeconds, Seconds
 from retryscope_service.operations.simulated import slow_operation
-from retryscope_service.workflows.definition import (
-    PositiveSeconds,
-    RunContext,
-    Seconds,
-    WorkflowDefinition,
-    WorkflowParams,
-)
+from retryscope_service.operations.task import Task
+from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
 
 DATABASE_QUERY = Operation("Database Query", workflow="timeouts")
 API_CALL = Operation("API Call", workflow="timeouts")
@@ -32,6 +29,9 @@ class LimitedOperation(BaseModel):
     )
     duration: Seconds = Field(3.0, description="Seconds that the operation takes.")
     timeout: PositiveSeconds = Field(description="Seconds that it may take.")
+    operation: Kind | None = Field(
+        None, description="What performs it; by default what performs all of them."
+    )
 
 
 class TimeoutsParams(WorkflowParams):
@@ -46,6 +46,10 @@ class TimeoutsParams(WorkflowParams):
         description="Operations, run one after the other.",
     )
 
+    def kinds(self) -> frozenset[Kind]:
+        """Those that the run uses."""
+        return frozenset(each.operation or self.operation for each in self.operations)
+
 
 async def run(params: TimeoutsParams, context: RunContext) -> None:
     """A timeout ends its own operation only."""
@@ -56,10 +60,11 @@ async def run(params: TimeoutsParams, context: RunContext) -> None:
             continue
 
 
-async def _operation(params: LimitedOperation, context: RunContext) -> dict[str, list[str]]:
+async def _operation(params: LimitedOperation, context: RunContext) -> Any:
     declared = Operation.lookup(params.name, workflow="timeouts")
     async with timeout(declared, context.scaled(params.timeout), name=params.name):
-        return await slow_operation(context.scaled(params.duration))
+        task = Task(params.name, context.scaled(params.duration))
+        return await context.perform(slow_operation, task, params.operation)
 
 
 TIMEOUTS = WorkflowDefinition(

@@ -12,6 +12,7 @@ from retryscope_service import semconv as service_semconv
 from retryscope_service.console import run_summaries
 from retryscope_service.console.run_errors import MAX_MESSAGE, MAX_TYPES, RunErrors
 from retryscope_service.console.run_summaries import RunSummaries
+from retryscope_service.operations.operations import Operations
 from retryscope_service.runs.run import WorkflowRun
 from retryscope_service.traces.span_feed import SpanFeed
 from retryscope_service.workflows.cancellation import CANCELLATION
@@ -242,7 +243,7 @@ async def test_a_run_counts_what_its_answer_counts_and_attempts_as_the_metrics_d
 ) -> None:
     """Whatever the workflow; what it does beside its tasks, only the metrics count."""
     runs = RunSummaries(SpanFeed())
-    run = WorkflowRun(definition, definition.params.model_validate({**SCALED, **params}))
+    run = WorkflowRun(definition, definition.params.model_validate({**SCALED, **params}), Operations())
     with recorded.changes() as changed:
         await run.execute()
     result = run.result()

@@ -63,10 +63,10 @@ async def test_a_run_that_fails_is_returned_with_its_error() -> None:
 
 async def test_a_seed_that_is_not_given_is_drawn() -> None:
     """One for each run."""
-    seeds: list[int] = []
+    seeds: list[int | None] = []
 
     async def note(params: WorkflowParams, context: RunContext) -> None:
-        seeds.append(context.seed)
+        seeds.append(context.params.seed)
 
     runs = InlineRuns(1)
     for params in (WorkflowParams(), WorkflowParams(), WorkflowParams(seed=7)):

@@ -50,10 +50,10 @@ async def test_a_run_has_the_seed_of_its_message(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, params: dict[str, Any]
 ) -> None:
     """Its parameters are as they were sent, perhaps without one."""
-    used: list[int] = []
+    used: list[int | None] = []
 
     async def run(params: WorkflowParams, context: RunContext) -> None:
-        used.append(context.seed)
+        used.append(context.params.seed)
 
     monkeypatch.setattr(worker_module, "WORKFLOWS", workflow(run))
     message = json.loads((await bench.submit("retry", **params)).text)
