@@ -366,17 +366,21 @@ class TestShutdown:
         Whether the run was cancelled by the shutdown, or has ended and could not be written.
         """
         monkeypatch.setattr(engine_retry, "LAST_SECONDS", 0.02)
+        policy = RetryPolicy(max_attempts=10_000, base_delay=0.002, max_delay=0.002, retry_on=(EngineError,))
+
+        def lose_the_engine() -> None:
+            for name in ("finish", "hand_back", "add_events"):
+                monkeypatch.setattr(bench.store, name, _async_away)
+            monkeypatch.setattr(engine_retry, "_for_run", retry(engine_retry.ENGINE_CALL, policy))
+
         if workflow == "cancellation":
             _, task = await bench.held()
+            lose_the_engine()
         else:
-            text = await bench.submit("retry", failure_rate=0.0, duration=0.05)
+            text = await bench.submit("retry", failure_rate=0.0, duration=0.0)
+            lose_the_engine()
             task = asyncio.create_task(bench.worker.handle(text))
             await until(lambda: bench.worker.in_flight == 1)
-            await asyncio.sleep(0.02)
-        for name in ("finish", "hand_back", "add_events"):
-            monkeypatch.setattr(bench.store, name, _async_away)
-        policy = RetryPolicy(max_attempts=10_000, base_delay=0.002, max_delay=0.002, retry_on=(EngineError,))
-        monkeypatch.setattr(engine_retry, "_for_run", retry(engine_retry.ENGINE_CALL, policy))
         await asyncio.wait_for(bench.drain(0.1), 5)
         assert task.result() is False
         record = await bench.record()
