@@ -13,11 +13,12 @@ from retryscope import (
     gather,
     message_of,
     retry,
+    semconv,
     status_rule,
     step,
     workflow,
 )
-from retryscope.outcome import COUNTED, FAILED, OUTCOMES, error_type_of
+from retryscope.outcome import COUNTED, FAILED, OUTCOMES, error_type_of, is_above_one, is_more_than_a_success
 from tests.support.clock import run
 from tests.support.recorded import Recorded, recording
 from tests.unit.retryscope.helpers import PRICE, failer
@@ -145,3 +146,31 @@ def test_groups_may_be_nested_deeply_and_share_members() -> None:
     for _ in range(60):
         wide = ExceptionGroup("wide", [wide, wide])
     assert (error_type(deep), error_type(wide)) == ("OSError", "OSError")
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        pytest.param({}, False, id="nothing"),
+        pytest.param({semconv.OUTCOME: "success"}, False, id="success"),
+        pytest.param({semconv.CLEANUP_OUTCOME: "completed"}, False, id="cleaned up"),
+        pytest.param({semconv.ATTEMPT_NUMBER: 1, semconv.RETRY_ATTEMPTS: 1}, False, id="one attempt"),
+        pytest.param({semconv.OUTCOME: "cancelled"}, True, id="cancelled"),
+        pytest.param({semconv.CLEANUP_OUTCOME: "timed_out"}, True, id="cleanup cut off"),
+        pytest.param({semconv.OUTCOME: "success", semconv.ATTEMPT_NUMBER: 2}, True, id="second attempt"),
+        pytest.param({semconv.OUTCOME: "success", semconv.RETRY_ATTEMPTS: 2}, True, id="two attempts"),
+    ],
+)
+def test_a_span_is_more_than_a_success_by_any_one_of_what_it_says(
+    said: dict[str, str | int], more: bool
+) -> None:
+    """Each alone makes a trace one that is kept."""
+    assert is_more_than_a_success(said) is more
+
+
+@pytest.mark.parametrize(
+    ("number", "above"), [(None, False), ("2", False), (1, False), (2, True), (3, True)], ids=repr
+)
+def test_a_number_of_attempts_is_that_of_a_retry_above_one(number: object, above: bool) -> None:
+    """And only a number is."""
+    assert is_above_one(number) is above
