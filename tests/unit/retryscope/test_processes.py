@@ -62,13 +62,12 @@ PROGRAM = """
         except ValueError:
             pass
 
-    setup(service_name="shop")
 """
 
 
-def program(rest: str, endpoint: str) -> subprocess.CompletedProcess[str]:
+def program(rest: str, endpoint: str, **settings: float) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; it exports to the endpoint."""
-    text = dedent(PROGRAM) + dedent(rest)
+    text = dedent(PROGRAM) + f"setup(service_name='shop', **{settings})\n" + dedent(rest)
     environment = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
     return subprocess.run(
         [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=False
@@ -100,6 +99,46 @@ def test_a_forked_process_sends_its_own_spans_and_none_of_its_parents() -> None:
         spans = receiver.spans()
     assert sorted(span.name for span in spans) == ["attempt op", "attempt op", "retry op", "retry op"]
     assert len({span.span_id for span in spans}) == 4
+
+
+def test_a_forked_process_decides_over_its_own_traces_while_its_parents_are_held() -> None:
+    """Of plain successes none is kept: the child's failure is, and of the parent's trace each span, once."""
+    fork = """
+        from retryscope import step, workflow
+
+        async def fail_after_a_child_has_failed():
+            async with workflow("parent"):
+                async with step(OP):
+                    pass
+                if os.fork() == 0:
+                    child()
+                os.wait()
+                raise ValueError("the failure to look at")
+
+        def child():
+            import threading
+
+            def succeed_and_fail():
+                asyncio.run(retry(Operation("fine", workflow="w")).call(asyncio.sleep, 0))
+                quiet()
+
+            alone = threading.Thread(target=succeed_and_fail)
+            alone.start()
+            alone.join()
+            shutdown()
+            os._exit(0)
+
+        try:
+            asyncio.run(fail_after_a_child_has_failed())
+        except ValueError:
+            pass
+        shutdown()
+    """
+    with otlp_receiver() as receiver:
+        done = program(fork, receiver.url, keep_successes=0.0)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+        spans = receiver.spans()
+    assert sorted(span.name for span in spans) == ["attempt op", "retry op", "task op", "workflow parent"]
 
 
 def test_a_forked_process_writes_its_log_lines() -> None:
