@@ -32,7 +32,8 @@ class RealOperation(Protocol):
         errors: What it raises when the dependency fails.
     """
 
-    errors: tuple[type[Exception], ...]
+    @property
+    def errors(self) -> tuple[type[Exception], ...]: ...
 
     async def __call__(self, task: Task, params: Any) -> Any:
         """Perform the task; ``params`` is the kind's section of the parameters, None for its defaults."""
@@ -51,25 +52,38 @@ class Operations:
     def __init__(self, real: Mapping[str, RealOperation] = MappingProxyType({})) -> None:
         self._real = real
 
-    async def perform(self, kind: Kind, params: OperationParams, stand_in: Simulated, task: Task) -> Any:
-        """Perform a task.
+    def by(self, params: OperationParams) -> "Performer":
+        """What performs the tasks of a run with these parameters."""
+        return Performer(self._real, params)
 
-        Args:
-            kind: By what.
-            params: The run's parameters.
-            stand_in: Performs it where it is simulated.
-            task: It.
-        """
+
+class Performer:
+    """Performs the tasks of a run by the kind of operation that its parameters name.
+
+    Args:
+        real: The kinds beside ``simulated``, by name.
+        params: The run's parameters.
+    """
+
+    def __init__(self, real: Mapping[str, RealOperation], params: OperationParams) -> None:
+        self._real = real
+        self._params = params
+
+    async def perform(self, stand_in: Simulated, task: Task, kind: Kind | None = None) -> Any:
+        """Perform a task by the run's kind of operation, or by another; ``stand_in`` simulates it."""
+        kind = kind or self._params.operation
         if kind == "simulated":
             return await stand_in(task)
-        return await self._real[kind](task, getattr(params, kind))
+        return await self._real[kind](task, getattr(self._params, kind))
 
-    def errors(self, kind: Kind) -> tuple[type[Exception], ...]:
-        """What a task of this kind fails with."""
+    def errors(self, kind: Kind | None = None) -> tuple[type[Exception], ...]:
+        """What a task fails with when what it calls fails."""
+        kind = kind or self._params.operation
         return simulated.ERRORS if kind == "simulated" else self._real[kind].errors
 
-    def is_transient(self, kind: Kind, error: Exception) -> bool:
-        """Whether another attempt of a task of this kind may succeed."""
+    def is_transient(self, error: Exception) -> bool:
+        """Whether another attempt of a task may succeed."""
+        kind = self._params.operation
         if kind == "simulated":
             return isinstance(error, simulated.ERRORS)
         return self._real[kind].is_transient(error)

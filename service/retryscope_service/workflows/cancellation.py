@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from retryscope import Operation, cancel_on_exit, cancellable
+from retryscope_service.operations.operations import OperationParams
 from retryscope_service.operations.parameters import Seconds
 from retryscope_service.operations.simulated import long_running_task
 from retryscope_service.operations.task import Task
@@ -18,7 +19,7 @@ CLEANUP_TIMEOUT = 5.0
 """Seconds; a longer cleanup is cut off and shown as timed out."""
 
 
-class CancellationParams(WorkflowParams):
+class CancellationParams(OperationParams, WorkflowParams):
     """Tasks of 3, 5 and 2 seconds; after 2.5 seconds the rest is cancelled."""
 
     durations: Annotated[list[Seconds], Field(min_length=1, max_length=100)] = Field(
@@ -34,11 +35,12 @@ class CancellationParams(WorkflowParams):
 
 async def run(params: CancellationParams, context: RunContext) -> None:
     """The tasks never outlive the block, whether it ends by itself or is cancelled from outside."""
+    performer = context.operations.by(params)
     asked = [Task(_name(n), context.scaled(duration)) for n, duration in enumerate(params.durations)]
     tasks = [
         cancellable(
             LONG_RUNNING_TASK,
-            partial(context.perform, long_running_task, task),
+            partial(performer.perform, long_running_task, task),
             name=task.name,
             on_cancel=partial(asyncio.sleep, context.scaled(params.cleanup)),
             cleanup_timeout=context.scaled(CLEANUP_TIMEOUT),

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from retryscope import Operation, gather, step
+from retryscope_service.operations.operations import OperationParams, Performer
 from retryscope_service.operations.parameters import Integer, Probability, Seconds
 from retryscope_service.operations.simulated import process, risky_task
 from retryscope_service.operations.task import Task
@@ -15,7 +16,7 @@ RISKY_TASK = Operation("risky_task", workflow="concurrent", error_types=("ValueE
 PROCESS_SUCCESS = Operation("process_success", workflow="concurrent")
 
 
-class ConcurrentParams(WorkflowParams):
+class ConcurrentParams(OperationParams, WorkflowParams):
     """Ten tasks of half a second at once, of which 30 % fail."""
 
     tasks: Integer = Field(10, ge=1, le=1000, description="How many tasks run at once.")
@@ -28,7 +29,8 @@ async def run(params: ConcurrentParams, context: RunContext) -> None:
     names = [f"Task {number}" for number in range(params.tasks)]
     duration = context.scaled(params.duration)
     tasks = [Task(name, duration, params.failure_rate, context.rng(name)) for name in names]
-    calls = {task.name: partial(_run, task, context) for task in tasks}
+    performer = context.operations.by(params)
+    calls = {task.name: partial(_run, task, performer) for task in tasks}
     reports = await gather(RISKY_TASK, calls, reports=context.reports)
     for report in reports:
         if report.outcome == "success" and report.value is not None:
@@ -36,9 +38,9 @@ async def run(params: ConcurrentParams, context: RunContext) -> None:
                 await process(report.value)
 
 
-async def _run(task: Task, context: RunContext) -> Any:
+async def _run(task: Task, performer: Performer) -> Any:
     async with step(RISKY_TASK, name=task.name):
-        return await context.perform(risky_task, task)
+        return await performer.perform(risky_task, task)
 
 
 CONCURRENT = WorkflowDefinition(

@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from retryscope import Report
-from retryscope_service.operations.operations import Kind, OperationParams, Operations
+from retryscope_service.operations.operations import Operations
 from retryscope_service.operations.parameters import SEED_BITS, Seed
-from retryscope_service.operations.task import Simulated, Task
 
 
-class WorkflowParams(OperationParams):
+class WorkflowParams(BaseModel):
     """Parameters that every workflow takes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     seed: Seed | None = Field(None, description="The same seed gives the same outcome; by default a new one.")
     time_scale: float = Field(
@@ -63,19 +64,6 @@ class RunContext:
     def scaled(self, seconds: float) -> float:
         """A duration of the document on this run's clock."""
         return seconds * self.params.time_scale
-
-    async def perform(self, stand_in: Simulated, task: Task, kind: Kind | None = None) -> Any:
-        """Perform a task by the run's kind of operation, or by another; ``stand_in`` simulates it."""
-        return await self.operations.perform(kind or self.params.operation, self.params, stand_in, task)
-
-    @property
-    def errors(self) -> tuple[type[Exception], ...]:
-        """What a task fails with when what it calls fails."""
-        return self.operations.errors(self.params.operation)
-
-    def is_transient(self, error: Exception) -> bool:
-        """Whether another attempt of a task may succeed."""
-        return self.operations.is_transient(self.params.operation, error)
 
     async def call(self, name: str, fn: Callable[A, Awaitable[T]], /, *args: A.args, **kwargs: A.kwargs) -> T:
         """Await ``fn`` as a task of the run, reported also where it is cancelled; an error is raised."""

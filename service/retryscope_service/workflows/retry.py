@@ -6,6 +6,7 @@ from pydantic import Field
 
 from retryscope import Operation, RetryPolicy, retry
 from retryscope.backoff import Jitter
+from retryscope_service.operations.operations import OperationParams
 from retryscope_service.operations.parameters import Integer, PositiveSeconds, Probability, Seconds
 from retryscope_service.operations.simulated import flaky_api_call
 from retryscope_service.operations.task import Task
@@ -14,7 +15,7 @@ from retryscope_service.workflows.definition import RunContext, WorkflowDefiniti
 FLAKY_API_CALL = Operation("flaky_api_call", workflow="retry", error_types=("ApiUnavailableError",))
 
 
-class RetryParams(WorkflowParams):
+class RetryParams(OperationParams, WorkflowParams):
     """A call of 0.2 seconds that fails with 60 %; four retries after 0.5, 1, 2 and 4 seconds."""
 
     duration: Seconds = Field(0.2, description="Seconds that each attempt takes.")
@@ -42,6 +43,7 @@ class RetryParams(WorkflowParams):
 
 async def run(params: RetryParams, context: RunContext) -> None:
     """When the last attempt fails too, so does the workflow."""
+    performer = context.operations.by(params)
     policy = RetryPolicy(
         max_attempts=params.max_retries + 1,
         base_delay=context.scaled(params.base_delay),
@@ -49,14 +51,14 @@ async def run(params: RetryParams, context: RunContext) -> None:
         max_delay=context.scaled(params.max_delay),
         jitter=params.jitter,
         attempt_timeout=None if params.attempt_timeout is None else context.scaled(params.attempt_timeout),
-        retry_on=context.is_transient,
+        retry_on=performer.is_transient,
     )
     duration, failures = context.scaled(params.duration), context.rng("failures")
     task = Task(FLAKY_API_CALL.name, duration, params.failure_rate, failures)
 
     @retry(FLAKY_API_CALL, policy, rng=context.rng("jitter"))
     async def call() -> Any:
-        return await context.perform(flaky_api_call, task)
+        return await performer.perform(flaky_api_call, task)
 
     await context.call(FLAKY_API_CALL.name, call)
 

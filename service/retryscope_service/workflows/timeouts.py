@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from retryscope import Operation, semconv, timeout
-from retryscope_service.operations.operations import Kind
+from retryscope_service.operations.operations import Kind, OperationParams, Performer
 from retryscope_service.operations.parameters import PositiveSeconds, Seconds
 from retryscope_service.operations.simulated import slow_operation
 from retryscope_service.operations.task import Task
@@ -30,11 +30,13 @@ class LimitedOperation(BaseModel):
     duration: Seconds = Field(3.0, description="Seconds that the operation takes.")
     timeout: PositiveSeconds = Field(description="Seconds that it may take.")
     operation: Kind | None = Field(
-        None, description="What performs it; by default what performs all of them."
+        None,
+        description="What performs it; by default what performs all of them.",
+        exclude_if=lambda value: value is None,
     )
 
 
-class TimeoutsParams(WorkflowParams):
+class TimeoutsParams(OperationParams, WorkflowParams):
     """Three operations of 3 seconds, with limits of 2.5, 1.5 and 4 seconds."""
 
     operations: Annotated[list[LimitedOperation], Field(min_length=1, max_length=100)] = Field(
@@ -52,19 +54,21 @@ class TimeoutsParams(WorkflowParams):
 
 
 async def run(params: TimeoutsParams, context: RunContext) -> None:
-    """A timeout ends its own operation only."""
+    """A timeout ends its own operation only; so does a failure, where what it calls is real."""
+    performer = context.operations.by(params)
     for operation in params.operations:
+        task = Task(operation.name, context.scaled(operation.duration))
+        limit = context.scaled(operation.timeout)
+        caught: tuple[type[Exception], ...] = (TimeoutError, *performer.errors(operation.operation))
         try:
-            await context.call(operation.name, _operation, operation, context)
-        except TimeoutError:
+            await context.call(operation.name, _run, task, limit, operation.operation, performer)
+        except caught:
             continue
 
 
-async def _operation(params: LimitedOperation, context: RunContext) -> Any:
-    declared = Operation.lookup(params.name, workflow="timeouts")
-    async with timeout(declared, context.scaled(params.timeout), name=params.name):
-        task = Task(params.name, context.scaled(params.duration))
-        return await context.perform(slow_operation, task, params.operation)
+async def _run(task: Task, limit: float, kind: Kind | None, performer: Performer) -> Any:
+    async with timeout(Operation.lookup(task.name, workflow="timeouts"), limit, name=task.name):
+        return await performer.perform(slow_operation, task, kind)
 
 
 TIMEOUTS = WorkflowDefinition(

@@ -10,6 +10,7 @@ import { Button, CopyButton, ErrorNote } from "../ui";
 import { curlCommand } from "./curl";
 import { type Draft, draftOf, valueOf } from "./draft";
 import { SchemaField } from "./SchemaField";
+import { unusedSections, without } from "./sections";
 import "./form.css";
 
 interface Props {
@@ -32,7 +33,8 @@ export function WorkflowForm({ workflow, params, shared }: Props) {
   const [starting, setStarting] = useState(false);
   const form = useRef<HTMLFormElement>(null);
   if (draft.kind !== "object") return null;
-  const all = Object.keys(draft.fields);
+  const used = without(draft, unusedSections(schema, draft));
+  const all = used.kind === "object" ? Object.keys(used.fields) : [];
   const names = [...all.filter((name) => !shared.has(name)), ...all.filter((name) => shared.has(name))];
 
   const change = (name: string, next: Draft, path: string): void => {
@@ -56,7 +58,7 @@ export function WorkflowForm({ workflow, params, shared }: Props) {
     setStarting(true);
     setFailure(null);
     try {
-      const run = await startRun(workflow.name, valueOf(draft, schema, schema));
+      const run = await startRun(workflow.name, valueOf(used, schema, schema));
       watchRun(run.id);
       navigate(runPath(run.id));
     } catch (error) {
@@ -108,7 +110,7 @@ export function WorkflowForm({ workflow, params, shared }: Props) {
             curlCommand(
               location.origin + addressFor(""),
               workflow.name,
-              valueOf(draft, schema, schema),
+              valueOf(used, schema, schema),
               currentToken() !== null,
             )
           }

@@ -33,7 +33,7 @@ class TestList:
     async def test_the_defaults_are_the_documents_numbers(self, api: Api) -> None:
         """Everywhere a random seed and real time."""
         listed = (await api.get("/workflows")).json()["workflows"]
-        common: dict[str, Any] = {"seed": None, "time_scale": 1.0}
+        common: dict[str, Any] = {"seed": None, "time_scale": 1.0, "operation": "simulated"}
         assert {each["name"]: each["defaults"] for each in listed} == {
             "sequential": {**common, "tasks": 5, "duration": 0.5, "failure_rate": 0.3},
             "concurrent": {**common, "tasks": 10, "duration": 0.5, "failure_rate": 0.3},
