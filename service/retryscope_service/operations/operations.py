@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from retryscope import RetryBudget
 from retryscope_service.operations import simulated
 from retryscope_service.operations.task import Simulated, Task
 
@@ -51,10 +52,15 @@ class Operations:
 
     def __init__(self, real: Mapping[str, RealOperation] = MappingProxyType({})) -> None:
         self._real = real
+        self._budgets: dict[Kind, RetryBudget] = {}
 
     def by(self, params: OperationParams) -> "Performer":
         """What performs the tasks of a run with these parameters."""
         return Performer(self._real, params)
+
+    def budget(self, kind: Kind) -> RetryBudget:
+        """The retry budget that all runs of this process share which call this kind."""
+        return self._budgets.setdefault(kind, RetryBudget())
 
 
 class Performer:

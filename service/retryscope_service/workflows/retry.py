@@ -36,6 +36,12 @@ class RetryParams(OperationParams, WorkflowParams):
         None, description="Seconds that the whole workflow may take; by default no limit."
     )
 
+    budget: bool = Field(
+        False,
+        description="Retry only while the budget lasts that all such runs of a process share: ten retries,"
+        " and one more for every ten successes.",
+    )
+
     def run_deadline(self) -> float | None:
         """Seconds that the workflow as a whole may take."""
         return self.deadline
@@ -56,7 +62,9 @@ async def run(params: RetryParams, context: RunContext) -> None:
     duration, failures = context.scaled(params.duration), context.rng("failures")
     task = Task(FLAKY_API_CALL.name, duration, params.failure_rate, failures)
 
-    @retry(FLAKY_API_CALL, policy, rng=context.rng("jitter"))
+    budget = context.operations.budget(params.operation) if params.budget else None
+
+    @retry(FLAKY_API_CALL, policy, budget=budget, rng=context.rng("jitter"))
     async def call() -> Any:
         return await performer.perform(flaky_api_call, task)
 

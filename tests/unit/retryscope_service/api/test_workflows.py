@@ -57,6 +57,7 @@ class TestList:
                 "jitter": "none",
                 "attempt_timeout": None,
                 "deadline": None,
+                "budget": False,
             },
         }
 

@@ -64,6 +64,12 @@ def test_each_kind_says_what_it_fails_with_and_what_is_worth_another_attempt() -
     assert real.is_transient(BrokenError("for good")) is False
 
 
+def test_each_dependency_has_a_retry_budget_of_its_own() -> None:
+    """Which whoever calls it shares."""
+    operations = Operations()
+    assert operations.budget("http") is operations.budget("http") is not operations.budget("sql")
+
+
 @pytest.mark.parametrize("rate", [0.0, 1.0])
 def test_a_task_draws_its_failure_from_its_own_source(rate: float) -> None:
     """One draw a call, so that the same seed gives the same outcome."""

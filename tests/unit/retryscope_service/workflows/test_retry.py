@@ -88,3 +88,16 @@ async def test_exemplars_lead_from_failures_to_their_traces(api: Api) -> None:
         "http_server_request_duration_seconds_bucket",
     }
     assert (await api.get(f"/traces/{trace_id}")).status == 200
+
+
+async def test_runs_that_share_a_budget_stop_retrying_when_it_is_empty(api: Api) -> None:
+    """Of eight runs of a call that always fails, ten retries in all: then each gives up at once."""
+    with api.recorded.changes() as changed:
+        answers = [await api.run("retry", failure_rate=1, budget=True, time_scale=0.01) for _ in range(8)]
+    assert [each.json()["tasks"][0]["attempts"] for each in answers] == [5, 5, 3, 1, 1, 1, 1, 1]
+    given_up = {name: change for name, change in changed.items() if "giveups" in name}
+    labels = 'operation="flaky_api_call", reason="{}", workflow="retry"'
+    assert given_up == {
+        f"resilience_retry_giveups_total{{{labels.format('max_attempts')}}}": 2,
+        f"resilience_retry_giveups_total{{{labels.format('budget')}}}": 6,
+    }
