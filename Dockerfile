@@ -48,7 +48,7 @@ ENV PATH=/opt/retryscope/bin:$PATH \
     RETRYSCOPE_PORT=8080
 WORKDIR /
 USER 65532:65532
-EXPOSE 8080 8081
+EXPOSE 8080 8081 8082
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f'http://127.0.0.1:{os.environ[\"RETRYSCOPE_PORT\"]}/health/live', timeout=3)"]

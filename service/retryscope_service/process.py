@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 import retryscope
 from retryscope.logs import flush_logs
+from retryscope_service.api.metrics import MetricsRoutes
 from retryscope_service.app import create_app, create_worker_app
 from retryscope_service.console.console import Console
 from retryscope_service.http.listener import listening
@@ -30,16 +31,26 @@ from retryscope_service.runs.worker import RunWorker
 from retryscope_service.settings import Settings
 from retryscope_service.signals import on_stop_signals
 from retryscope_service.traces.span_store import SpanStore
+from retryscope_service.upstream.app import create_upstream_app
+from retryscope_service.upstream.embedded import (
+    UpstreamAddress,
+    initial_faults,
+    token_or_drawn,
+    upstream_of,
+)
+from retryscope_service.upstream.upstream import Upstream
 
 LAST_LINES_SECONDS: Final = 0.2
 """How long a process that ends at once waits for a reader of what it has logged."""
+
+OnReady = Callable[[str, UpstreamAddress], None]
 
 _log = logging.getLogger("retryscope_service")
 
 
 async def serve(
     settings: Settings,
-    on_ready: Callable[[str], None],
+    on_ready: OnReady,
     *,
     with_worker: bool = True,
     registry: CollectorRegistry = REGISTRY,
@@ -48,7 +59,7 @@ async def serve(
 
     Args:
         settings: Where to listen, the engine, and the limits.
-        on_ready: Called with the base URL once requests are accepted.
+        on_ready: Called with the base URL, and where the upstream is, once requests are accepted.
         with_worker: Run background runs in this process too.
         registry: Where the metrics are registered.
 
@@ -58,14 +69,48 @@ async def serve(
     await _run(settings, on_ready, registry, settings.port, with_api=True, with_worker=with_worker)
 
 
-async def work(settings: Settings, on_ready: Callable[[str], None]) -> None:
+async def work(settings: Settings, on_ready: OnReady) -> None:
     """Run background runs of the engine until a signal asks it to stop; a second one ends it at once."""
     await _run(settings, on_ready, REGISTRY, settings.worker_port, with_api=False, with_worker=True)
 
 
+async def serve_upstream(
+    settings: Settings,
+    port: int,
+    on_ready: Callable[[UpstreamAddress], None],
+    registry: CollectorRegistry = REGISTRY,
+) -> None:
+    """Serve the flaky upstream alone until a signal asks it to stop; a second one ends it at once.
+
+    Args:
+        settings: At which address, its token, its faults, and the limits.
+        port: Where to listen; 0 takes a free one.
+        on_ready: Called once requests are accepted.
+        registry: Where the metrics are registered.
+
+    Raises:
+        AddressInUseError: The address can't be listened on.
+        ValueError: The faults are not valid.
+    """
+    upstream = Upstream(initial_faults(settings))
+    token, drawn = token_or_drawn(settings)
+    retryscope.setup(service_name="retryscope-upstream", registry=registry)
+    stop = _stop_on_signals()
+    metrics = MetricsRoutes(registry).routes()
+    app = create_upstream_app(upstream, token, registry, local=settings.is_local, further=metrics)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, retryscope.shutdown, settings.flush_seconds)
+        listener = listening(app, settings.host, port, settings.max_connections)
+        on_ready(UpstreamAddress(await stack.enter_async_context(listener), drawn))
+        await stop.wait()
+        _log.info("shutting down; requests in flight: %d", upstream.in_flight)
+        await upstream.drain(settings.drain_seconds)
+    _log.info("shut down")
+
+
 async def _run(
     settings: Settings,
-    on_ready: Callable[[str], None],
+    on_ready: OnReady,
     registry: CollectorRegistry,
     port: int,
     *,
@@ -94,6 +139,7 @@ async def _run(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, retryscope.shutdown, settings.flush_seconds)
         await stack.enter_async_context(_in_background(process_metrics.watch_loop()))
+        upstream = await stack.enter_async_context(upstream_of(settings, registry))
         engine = _engine(settings)
         reachable = await check_engine(engine)
         await stack.enter_async_context(engine)
@@ -136,7 +182,7 @@ async def _run(
             working = engine.working(worker.name, settings.worker_concurrency)
             intake = await stack.enter_async_context(working)
             draining.append(partial(worker.drain, settings.drain_seconds, intake))
-        on_ready(url)
+        on_ready(url, upstream)
         await stop.wait()
         _log.info("shutting down; runs in flight: %d", inline.in_flight + worker.in_flight)
         if monitor is not None:

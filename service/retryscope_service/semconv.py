@@ -35,6 +35,13 @@ RUN_ATTEMPTS: Final = _names.attribute(
     "retryscope.run.attempts", "int", "Attempts of all tasks of the run together."
 )
 
+UPSTREAM_FAULT: Final = _names.attribute(
+    "retryscope.upstream.fault",
+    "string",
+    "What the flaky upstream did to the request: error, rate_limited, unavailable, hang, reset, truncated or"
+    " slow_body; absent where nothing.",
+)
+
 LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds."""
 
@@ -127,6 +134,24 @@ EVENT_LOOP_LAG: Final = _names.metric(
         "How late the event loop ran what was due; looked at every 0.1 s.",
         "seconds",
         LAG_BUCKETS,
+    )
+)
+UPSTREAM_REQUESTS: Final = _names.metric(
+    Metric(
+        "retryscope_upstream_requests",
+        "counter",
+        ("route", "status", "fault"),
+        "Requests to the flaky upstream; no status: they got no answer; no fault: none was put in.",
+    )
+)
+UPSTREAM_REQUEST_DURATION: Final = _names.metric(
+    Metric(
+        "retryscope_upstream_request_duration_seconds",
+        "histogram",
+        ("route", "fault"),
+        "Duration of requests to the flaky upstream.",
+        "seconds",
+        DURATION_BUCKETS,
     )
 )
 BUILD_INFO: Final = _names.metric(

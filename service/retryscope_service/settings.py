@@ -101,6 +101,20 @@ class Settings(BaseSettings):
     engine_password: SecretStr | None = Field(
         None, min_length=1, description="Password for engine_url, where that has none of its own."
     )
+    upstream_url: str | None = Field(
+        None, description="Upstream that operations call; by default one is part of the process."
+    )
+    upstream_port: int = Field(
+        0, ge=0, le=65535, description="Port of that one, on 127.0.0.1 only; 0 takes a free one."
+    )
+    upstream_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Bearer token for its /faults; by default the API token, or a new one.",
+    )
+    upstream_faults: str = Field(
+        "", description="What it does to requests at first: JSON, or a file with it."
+    )
     worker_concurrency: int = Field(
         100, ge=1, le=10_000, description="Background runs of a worker at a time."
     )
@@ -139,7 +153,7 @@ class Settings(BaseSettings):
         """What is given, then the environment, then the files with secrets."""
         return init_settings, _Environment(settings_cls), _SecretFiles(settings_cls)
 
-    @field_validator("grafana_url", "prometheus_url")
+    @field_validator("grafana_url", "prometheus_url", "upstream_url")
     @classmethod
     def _a_web_address(cls, value: str | None) -> str | None:
         if value is None:
@@ -165,7 +179,7 @@ class Settings(BaseSettings):
             raise ValueError("it must be an address such as 127.0.0.1 or ::1, or the name of a host")
         return value
 
-    @field_validator("api_token")
+    @field_validator("api_token", "upstream_token")
     @classmethod
     def _a_header_can_carry_it(cls, value: SecretStr | None) -> SecretStr | None:
         token = "" if value is None else value.get_secret_value()
@@ -215,6 +229,11 @@ class Settings(BaseSettings):
     def token(self) -> str | None:
         """The API token as a text."""
         return None if self.api_token is None else self.api_token.get_secret_value()
+
+    @property
+    def faults_token(self) -> str | None:
+        """The token of the upstream's ``/faults`` as a text: its own, or the API's."""
+        return self.token if self.upstream_token is None else self.upstream_token.get_secret_value()
 
     @property
     def engine_address(self) -> str:

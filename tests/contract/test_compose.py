@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
+from retryscope_service.cli.upstream import DEFAULT_PORT as UPSTREAM_PORT
 from retryscope_service.settings import Settings
 from tests.conftest import ROOT
 from tests.support.compose import SECRET_FILE, Compose, findings, read_compose, read_env
@@ -21,7 +22,7 @@ from tests.support.newer_tools import newer_debian_tool
 from tests.support.otlp_receiver import reserved_port
 from tests.support.process import serve_in_vain
 
-ALWAYS = {"secrets", "retryscope", "collector", "tempo", "prometheus", "alertmanager", "grafana"}
+ALWAYS = {"secrets", "retryscope", "upstream", "collector", "tempo", "prometheus", "alertmanager", "grafana"}
 PROFILES = {"": set[str](), "load": {"load"}, "scale": {"redis", "worker"}}
 
 
@@ -213,6 +214,12 @@ def test_health_checks_and_published_ports_are_where_the_processes_listen(compos
     config = yaml.safe_load((ROOT / PARTS["prometheus"]).read_text())
     (ours,) = (job for job in config["scrape_configs"] if job["job_name"] == "retryscope")
     assert ours["static_configs"] == [{"targets": [f"retryscope:{ports['port']}"]}]
+    assert services["upstream"]["ports"] == [f"127.0.0.1:${{UPSTREAM_PUBLISHED_PORT}}:{UPSTREAM_PORT}"]
+    assert f"http://127.0.0.1:{UPSTREAM_PORT}/health/live" in services["upstream"]["healthcheck"]["test"][-1]
+    for name in ("retryscope", "worker"):
+        assert services[name]["environment"]["RETRYSCOPE_UPSTREAM_URL"] == f"http://upstream:{UPSTREAM_PORT}"
+    (upstream,) = (job for job in config["scrape_configs"] if job["job_name"] == "upstream")
+    assert upstream["static_configs"] == [{"targets": [f"upstream:{UPSTREAM_PORT}"]}]
     (found,) = ours["dns_sd_configs"]
     assert (found["names"], found["port"]) == (["worker"], ports["worker_port"])
 

@@ -94,7 +94,7 @@ FAULTS = [
         "matches the pods of another workload",
     ),
     Fault(("Service retryscope", "spec", "selector", COMPONENT), "app", "the pods of 0 workloads"),
-    Fault(("Service retryscope", "spec", "selector", COMPONENT), REMOVED, "the pods of 3 workloads"),
+    Fault(("Service retryscope", "spec", "selector", COMPONENT), REMOVED, "the pods of 4 workloads"),
     Fault(("Service retryscope", "spec", "ports", 0, "targetPort"), "web", "no port of its pods"),
     Fault(
         ("PodDisruptionBudget retryscope-api", "spec", "selector", "matchLabels", COMPONENT),
@@ -140,6 +140,7 @@ FAULTS = [
     Fault((*MONITOR, "endpoints", 0, "path"), "/prometheus", "is no route"),
     Fault((*MONITOR, "endpoints", 0, "authorization"), REMOVED, "does not send the token"),
     Fault((*PODS, "podMetricsEndpoints", 0, "port"), "http", "no port of its targets"),
+    Fault(("PodMonitor retryscope-upstream", "spec", "jobLabel"), REMOVED, "is not upstream"),
 ]
 
 
@@ -170,12 +171,15 @@ def test_versions_are_those_of_the_compose_stack(objects: Objects) -> None:
     assert images == {f"retryscope:{variables['RETRYSCOPE_VERSION']}", variables["REDIS_IMAGE"]}
 
 
-def test_the_configuration_consists_of_settings_and_names_the_redis_beside_it(objects: Objects) -> None:
+def test_the_configuration_consists_of_settings_and_names_what_is_beside_it(objects: Objects) -> None:
     data = objects["ConfigMap"]["data"]
     settings = {f"RETRYSCOPE_{field.upper()}" for field in Settings.model_fields}
     assert {name for name in data if not name.startswith("OTEL_")} <= settings
     service = objects["Service retryscope-redis"]
     (port,) = service["spec"]["ports"]
+    upstream = objects["Service retryscope-upstream"]
+    (calls,) = upstream["spec"]["ports"]
+    assert data["RETRYSCOPE_UPSTREAM_URL"] == f"http://{upstream['metadata']['name']}:{calls['port']}"
     assert data["RETRYSCOPE_ENGINE_URL"] == f"redis://{service['metadata']['name']}:{port['port']}/0"
 
 

@@ -203,7 +203,7 @@ def _special(services: Mapping[str, Any]) -> Iterator[str]:
         yield "grafana: whoever reaches the port must be a Viewer"
     fields = Settings.model_fields
     shutdown = float(fields["drain_seconds"].default) + float(fields["flush_seconds"].default)
-    for name in ("retryscope", "worker"):
+    for name in ("retryscope", "upstream", "worker"):
         grace = seconds(services[name].get("stop_grace_period", "10s"))
         if grace <= shutdown + 5:
             yield f"{name}: stop_grace_period is over before it has drained"

@@ -9,6 +9,7 @@ from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 
+from retryscope_service.cli.upstream import DEFAULT_PORT as UPSTREAM_PORT
 from retryscope_service.settings import SECRETS_DIR, Settings
 from tests.support.custom_resources import CUSTOM, custom_findings
 from tests.support.names import METRICS
@@ -181,7 +182,9 @@ def _our_container(pod: Manifest, container: Manifest) -> Iterator[str]:
         if container.get(name, {}).get("httpGet", {}).get("path") != path:
             yield f"{name} must ask {path}"
     fields = Settings.model_fields
-    port = fields["worker_port" if "worker" in container["args"] else "port"].default
+    (command, *_) = container["args"]
+    ports = {"worker": fields["worker_port"].default, "upstream": UPSTREAM_PORT}
+    port = ports.get(command, fields["port"].default)
     if [each["containerPort"] for each in container["ports"]] != [port]:
         yield f"the process listens on {port}"
     mounts = {mount["mountPath"]: mount["name"] for mount in container.get("volumeMounts", [])}
@@ -226,16 +229,19 @@ def _monitoring(each: Manifest, manifests: Manifests, routes: Collection[str]) -
         ports = {port["name"] for pod in targets for port in _ports(pod)}
     if len(targets) != 1:
         yield f"it selects {len(targets)} targets"
+    of_upstream = wanted.get("app.kubernetes.io/component") == "upstream"
+    job = "upstream" if of_upstream else "retryscope"
     for target in targets:
-        if target["metadata"]["labels"].get(spec.get("jobLabel")) != "retryscope":
-            yield "the job of its targets is not retryscope"
+        if target["metadata"]["labels"].get(spec.get("jobLabel")) != job:
+            yield f"the job of its targets is not {job}"
     for endpoint in spec.get("endpoints", []) + spec.get("podMetricsEndpoints", []):
         if endpoint["port"] not in ports:
             yield f"port {endpoint['port']} is no port of its targets"
         if endpoint["path"] not in routes:
             yield f"{endpoint['path']} is no route"
         credentials = endpoint.get("authorization", {}).get("credentials", {})
-        if credentials.get("key") != TOKEN_KEY or credentials.get("name") not in _token_secrets(manifests):
+        right = credentials.get("key") == TOKEN_KEY and credentials.get("name") in _token_secrets(manifests)
+        if not (right or of_upstream):
             yield "it does not send the token that the service asks for"
 
 

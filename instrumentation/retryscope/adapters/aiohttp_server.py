@@ -18,7 +18,7 @@ from retryscope._core.scope import Level, current_scope, enclosing
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope._recording.suppression import without_spans
 from retryscope._recording.telemetry import active
-from retryscope.adapters.server_attributes import KnownAttributes
+from retryscope.adapters.server_attributes import KnownAttributes, known_method
 from retryscope.outcome import error_type, message_of
 from retryscope.printable import described
 from retryscope.propagation import extract
@@ -30,8 +30,6 @@ TRACE_ID_HEADER: Final = "X-Trace-Id"
 
 UNHANDLED_ERROR: Final = web.RequestKey("unhandled_error", Exception)
 """Where a middleware further in, which turns an unexpected exception into a response, leaves it."""
-
-_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 
 
 def server_middleware(*, untraced: Collection[str] = ()) -> Callable[..., Awaitable[web.StreamResponse]]:
@@ -107,7 +105,7 @@ class _Request(Level):
         self._known = known
         self._request = request
         self._route = route
-        self._method = request.method if request.method in _METHODS else semconv.OTHER
+        self._method = known_method(request)
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._telemetry = active()

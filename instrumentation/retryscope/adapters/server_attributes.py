@@ -10,6 +10,7 @@ from retryscope import semconv
 from retryscope._recording.attributes import AttributeSet, AttributesPlus
 from retryscope.propagation import as_text
 
+_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 _MOST: Final = 1_024
 """Combinations that are remembered at once."""
 _LONGEST: Final = 512
@@ -41,7 +42,7 @@ class KnownAttributes:
         key = (method, route, fixed, host, agent, request.scheme, request.version, request.remote)
         known = self._requests.get(key)
         if known is None:
-            known = AttributeSet(_attributes(request, method, route, fixed=fixed))
+            known = AttributeSet(request_attributes(request, method, route, fixed=fixed))
             if len(host) + len(agent) <= _LONGEST:
                 if len(self._requests) >= _MOST:
                     self._requests.clear()
@@ -56,7 +57,20 @@ class KnownAttributes:
         return known
 
 
-def _attributes(request: web.Request, method: str, route: str, *, fixed: bool) -> dict[str, str | int]:
+def known_method(request: web.Request) -> str:
+    """Its method, or what stands for unknown ones: clients may send anything."""
+    return request.method if request.method in _METHODS else semconv.OTHER
+
+
+def request_attributes(request: web.Request, method: str, route: str, *, fixed: bool) -> dict[str, str | int]:
+    """What a request has in common with those of the same client and route.
+
+    Args:
+        request: It.
+        method: As :func:`known_method` has it.
+        route: The template of its route; empty without one.
+        fixed: Whether the template is its path, which is then among them.
+    """
     attributes: dict[str, str | int] = {semconv.HTTP_REQUEST_METHOD: method}
     if fixed:
         attributes[semconv.URL_PATH] = as_text(route)

@@ -14,6 +14,8 @@ OPTIONS = {
     "worker_port": "--port of a worker",
     "loop": "--loop",
     "worker_concurrency": "--concurrency",
+    "upstream_port": "--port of an upstream",
+    "upstream_faults": "--faults",
 }
 """Settings that are options of the commands too."""
 
@@ -21,6 +23,7 @@ SECRET = {
     "api_token": "not usable",
     "engine_url": "no URL of an engine",
     "engine_password": "empty",
+    "upstream_token": "not usable",
 }
 """What is said of settings that hold a secret: their value is never repeated."""
 
@@ -48,17 +51,28 @@ def read_token() -> str | None:
     return read_settings(argparse.Namespace()).token
 
 
-def refuse_unprotected(settings: "Settings") -> None:
+def refuse_unprotected(
+    settings: "Settings",
+    token: str | None,
+    harm: str = "start runs",
+    variable: str = "RETRYSCOPE_API_TOKEN",
+) -> None:
     """Refuse to listen beyond this machine without a token.
+
+    Args:
+        settings: Where it would listen.
+        token: What it would ask for.
+        harm: What anybody could do.
+        variable: What sets the token.
 
     Raises:
         CommandError: The ways out.
     """
-    if settings.is_local or settings.allow_remote or settings.api_token is not None:
+    if settings.is_local or settings.allow_remote or token is not None:
         return
     raise CommandError(
-        f"host {settings.host} can be reached from other machines, and anybody could start runs;"
-        " listen on 127.0.0.1, set RETRYSCOPE_API_TOKEN,"
+        f"host {settings.host} can be reached from other machines, and anybody could {harm};"
+        f" listen on 127.0.0.1, set {variable},"
         " or set RETRYSCOPE_ALLOW_REMOTE=true if you mean it"
     )
 

@@ -1,11 +1,16 @@
 """``retryscope serve``: the service."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from retryscope_service.cli.arguments import Commands
 from retryscope_service.cli.configuration import read_settings, refuse_unprotected
 from retryscope_service.cli.event_loop import add_loop, loop_factory, run_on
 from retryscope_service.cli.output import CommandError, say
+from retryscope_service.cli.upstream import put_faults_line
+
+if TYPE_CHECKING:
+    from retryscope_service.upstream.embedded import UpstreamAddress
 
 TRY = """\
 Retryscope listens on {url}  (Ctrl-C drains and ends it, a second one ends it at once)
@@ -18,6 +23,8 @@ Try, in another terminal:
   curl -N {url}/runs/RUN_ID/events                what happens in it, as it happens
   curl {url}/metrics                              for Prometheus
   curl --json '{{"time_scale": 0.01, "seed": 1}}' {url}/workflows/timeouts
+The upstream that the operation `http` calls, {upstream}, can fail as you like:
+  {put_faults}
 In a browser: {url}/
 """
 
@@ -53,7 +60,7 @@ def _run(options: argparse.Namespace) -> int:
     from retryscope_service.process import serve
 
     settings = read_settings(options)
-    refuse_unprotected(settings)
+    refuse_unprotected(settings, settings.token)
     factory = loop_factory(settings.loop)
     configure_logs("retryscope", settings.log_level)
     try:
@@ -63,5 +70,5 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _announce(url: str) -> None:
-    say(TRY.format(url=url))
+def _announce(url: str, upstream: "UpstreamAddress") -> None:
+    say(TRY.format(url=url, put_faults=put_faults_line(upstream), upstream=upstream.url))

@@ -1,12 +1,16 @@
 """``retryscope worker``: background runs of a shared engine, without the API."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from retryscope_service.cli.arguments import Commands
 from retryscope_service.cli.configuration import read_settings, refuse_unprotected
 from retryscope_service.cli.event_loop import add_loop, loop_factory, run_on
 from retryscope_service.cli.output import CommandError, say
 from retryscope_service.cli.serve import add_concurrency
+
+if TYPE_CHECKING:
+    from retryscope_service.upstream.embedded import UpstreamAddress
 
 
 def add_to(commands: Commands) -> None:
@@ -35,7 +39,7 @@ def _run(options: argparse.Namespace) -> int:
             "a worker of its own needs an engine that it shares with the API:"
             " set RETRYSCOPE_ENGINE_URL to a redis:// URL"
         )
-    refuse_unprotected(settings)
+    refuse_unprotected(settings, settings.token)
     factory = loop_factory(settings.loop)
     configure_logs("retryscope", settings.log_level)
     try:
@@ -45,5 +49,5 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _announce(url: str) -> None:
+def _announce(url: str, _: "UpstreamAddress") -> None:
     say(f"Retryscope worker; /metrics and /health on {url}")

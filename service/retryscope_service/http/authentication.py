@@ -10,12 +10,15 @@ from retryscope_service.http.problems import Problem
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def token_middleware(token: str, opened: Collection[str]) -> Callable[..., Awaitable[web.StreamResponse]]:
+def token_middleware(
+    token: str, opened: Collection[str], variable: str = "RETRYSCOPE_API_TOKEN"
+) -> Callable[..., Awaitable[web.StreamResponse]]:
     """An aiohttp middleware that refuses requests without ``Authorization: Bearer <token>``.
 
     Args:
         token: The token.
         opened: Paths of routes that need none.
+        variable: What sets it, for who has none.
     """
     expected = token.encode()
 
@@ -30,7 +33,7 @@ def token_middleware(token: str, opened: Collection[str]) -> Callable[..., Await
                     401,
                     "unauthorized",
                     "API token needed",
-                    "Send the API token as `Authorization: Bearer TOKEN`; RETRYSCOPE_API_TOKEN sets it.",
+                    f"Send the API token as `Authorization: Bearer TOKEN`; {variable} sets it.",
                     headers={"WWW-Authenticate": 'Bearer realm="retryscope"'},
                 )
         return await handler(request)

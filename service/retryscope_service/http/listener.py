@@ -78,7 +78,7 @@ async def _listen(connections: "Connections", host: str, port: int, backlog: int
         raise AddressInUseError(
             f"can't listen on {host}:{port}: {error.strerror or error};"
             " choose another address with --host and --port, or RETRYSCOPE_HOST and RETRYSCOPE_PORT"
-            " (a worker: RETRYSCOPE_WORKER_PORT)"
+            " (a worker: RETRYSCOPE_WORKER_PORT; the upstream: RETRYSCOPE_UPSTREAM_PORT)"
         ) from error
 
 

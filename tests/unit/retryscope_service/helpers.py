@@ -333,7 +333,7 @@ async def served(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncItera
     serving = asyncio.create_task(
         serve(
             Settings(**{"port": 0, "allowed_hosts": HOST, **settings}),
-            ready.set_result,
+            lambda url, _: ready.set_result(url),
             with_worker=False,
             registry=recorded.registry,
         )

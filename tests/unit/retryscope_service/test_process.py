@@ -225,7 +225,7 @@ async def test_an_address_that_cannot_be_listened_on_is_named(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(AddressInUseError) as refused, stop_signals_as_before():
-            await serve(Settings(host=host, port=port), lambda url: None, registry=CollectorRegistry())
+            await serve(Settings(host=host, port=port), lambda _, __: None, registry=CollectorRegistry())
     message = str(refused.value)
     assert message.startswith(f"can't listen on {host}:{port}: ")
     assert re.search(reason, message)
@@ -242,7 +242,7 @@ async def test_the_share_of_successes_that_is_exported_is_a_setting(monkeypatch:
 
     monkeypatch.setattr(retryscope, "setup", setup)
     with pytest.raises(InterruptedError):
-        await serve(Settings(keep_successes=0.5), lambda url: None)
+        await serve(Settings(keep_successes=0.5), lambda _, __: None)
     assert given["keep_successes"] == 0.5
 
 

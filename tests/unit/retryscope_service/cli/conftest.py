@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from retryscope_service import process
+from retryscope_service.process import OnReady
 from retryscope_service.settings import Settings
+from retryscope_service.upstream.embedded import UpstreamAddress
+
+UPSTREAM = UpstreamAddress("http://127.0.0.1:4321", "drawn-for-this-start")
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +38,10 @@ def served(monkeypatch: pytest.MonkeyPatch, workers: list[bool]) -> list[Setting
     """The settings with which the service was started; it ends at once."""
     started: list[Settings] = []
 
-    async def serve(settings: Settings, on_ready: Callable[[str], None], *, with_worker: bool) -> None:
+    async def serve(settings: Settings, on_ready: OnReady, *, with_worker: bool) -> None:
         started.append(settings)
         workers.append(with_worker)
-        on_ready(f"http://{settings.host}:{settings.port}")
+        on_ready(f"http://{settings.host}:{settings.port}", UPSTREAM)
 
     monkeypatch.setattr(process, "serve", serve)
     return started
@@ -48,9 +52,9 @@ def worked(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """The settings with which a worker was started; it ends at once."""
     started: list[Settings] = []
 
-    async def work(settings: Settings, on_ready: Callable[[str], None]) -> None:
+    async def work(settings: Settings, on_ready: OnReady) -> None:
         started.append(settings)
-        on_ready(f"http://{settings.host}:{settings.worker_port}")
+        on_ready(f"http://{settings.host}:{settings.worker_port}", UPSTREAM)
 
     monkeypatch.setattr(process, "work", work)
     return started

@@ -1,7 +1,5 @@
 """`retryscope serve`: its options, and messages that say what to do."""
 
-from collections.abc import Callable
-
 import pytest
 
 from retryscope_service import cli, process
@@ -28,6 +26,17 @@ def test_says_what_to_try(served: list[Settings], capsys: pytest.CaptureFixture[
     assert err.startswith("Retryscope listens on http://127.0.0.1:8080 ")
     assert "  curl -X POST http://127.0.0.1:8080/workflows/retry " in err
     assert """curl --json '{"time_scale": 0.01, "seed": 1}' http://127.0.0.1:8080/workflows/timeouts""" in err
+
+
+def test_says_how_to_make_the_upstream_fail(
+    served: list[Settings], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ready to be copied: with the token that was drawn for this start, which nobody knows."""
+    assert cli.main(["serve"]) == 0
+    assert (
+        "  curl -X PUT --json '{\"error\": 0.3}' -H 'Authorization: Bearer drawn-for-this-start'"
+        " http://127.0.0.1:4321/faults\n"
+    ) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("host", [ANY, "::", "192.168.0.1", "example.org"])
@@ -147,7 +156,7 @@ def test_an_address_in_use_is_told_without_a_traceback(
 ) -> None:
     """With what the service said about it."""
 
-    async def serve(settings: Settings, on_ready: Callable[[str], None], *, with_worker: bool) -> None:
+    async def serve(settings: Settings, on_ready: process.OnReady, *, with_worker: bool) -> None:
         raise AddressInUseError("can't listen")
 
     monkeypatch.setattr(process, "serve", serve)

@@ -1,0 +1,1 @@
+"""The flaky upstream: a small dependency to call, which fails as real ones do."""
