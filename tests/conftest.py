@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support import clock
 from tests.support.inherited import set_dispositions, state_of_the_process
+from tests.support.postgresql import PACKAGED, PostgresServer, find_programs, postgres_server
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,6 +43,18 @@ def find_system_tool(name: str) -> Path:
 def system_tool() -> Callable[[str], Path]:
     """Ask for a program by name; the test is skipped where it is missing, and fails in CI."""
     return find_system_tool
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for all tests of a process; each asks it for a database of its own."""
+    programs = find_programs()
+    if programs is None:
+        cannot_run(
+            f"needs initdb and postgres on PATH or in {PACKAGED}/*/bin (Debian: apt-get install postgresql)"
+        )
+    with postgres_server(programs) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,10 @@ from retryscope_service.console.console import Console
 from retryscope_service.http.listener import listening
 from retryscope_service.monitor.monitor import Monitor
 from retryscope_service.monitor.process import ProcessMetrics
+from retryscope_service.operations.database import Database
+from retryscope_service.operations.file import FileOperation
+from retryscope_service.operations.operations import Operations
+from retryscope_service.operations.sql import SqlOperation
 from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.engine import Engine
 from retryscope_service.runs.events import RunEvents
@@ -133,13 +137,14 @@ async def _run(
     # By its package: the class of asyncio's is another one on each system.
     _log.info("event loop: %s", type(asyncio.get_running_loop()).__module__.partition(".")[0])
     stop = _stop_on_signals()
-    inline = InlineRuns(settings.max_runs_in_flight)
     metrics = RunMetrics(registry)
     process_metrics = ProcessMetrics(registry)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, retryscope.shutdown, settings.flush_seconds)
         await stack.enter_async_context(_in_background(process_metrics.watch_loop()))
         upstream = await stack.enter_async_context(upstream_of(settings, registry))
+        operations = await stack.enter_async_context(_operations(settings, registry))
+        inline = InlineRuns(settings.max_runs_in_flight, operations)
         engine = _engine(settings)
         reachable = await check_engine(engine)
         await stack.enter_async_context(engine)
@@ -151,7 +156,9 @@ async def _run(
             limit=settings.max_active_runs,
             retention=settings.run_retention_seconds,
         )
-        worker = RunWorker(f"{socket.gethostname()}#{os.getpid()}", engine, store, events, metrics)
+        worker = RunWorker(
+            f"{socket.gethostname()}#{os.getpid()}", engine, store, events, metrics, operations
+        )
         engine.register(worker.handle)
         monitor = Monitor(registry, console.hub.publish, settings.token) if with_api else None
         if monitor is not None:
@@ -189,6 +196,14 @@ async def _run(
             monitor.traffic.stop()
         await asyncio.gather(*(drain() for drain in draining))
     _log.info("shut down")
+
+
+@asynccontextmanager
+async def _operations(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[Operations]:
+    """The dependencies that workflows may call, open until the process ends."""
+    database = Database(settings.database_address, connections=settings.database_connections)
+    async with database, FileOperation(registry) as file:
+        yield Operations({"sql": SqlOperation(database), "file": file})
 
 
 def _engine(settings: Settings) -> Engine:

@@ -34,6 +34,14 @@ RUN_TASKS_CANCELLED: Final = _names.attribute(
 RUN_ATTEMPTS: Final = _names.attribute(
     "retryscope.run.attempts", "int", "Attempts of all tasks of the run together."
 )
+DB_SYSTEM_NAME: Final = _names.attribute("db.system.name", "string", "sqlite or postgresql.")
+DB_NAMESPACE: Final = _names.attribute("db.namespace", "string", "Name of the database, or of its file.")
+DB_OPERATION_NAME: Final = _names.attribute("db.operation.name", "string", "SELECT, INSERT and so on.")
+DB_COLLECTION_NAME: Final = _names.attribute("db.collection.name", "string", "First table of the query.")
+DB_QUERY_TEXT: Final = _names.attribute("db.query.text", "string", "The query without its values.")
+DB_RESPONSE_STATUS_CODE: Final = _names.attribute(
+    "db.response.status_code", "string", "The database's own code of an error, as 40001 or SQLITE_BUSY."
+)
 
 UPSTREAM_FAULT: Final = _names.attribute(
     "retryscope.upstream.fault",
@@ -125,6 +133,14 @@ CONCURRENCY_IN_FLIGHT: Final = _names.metric(
 )
 CONCURRENCY_LIMIT: Final = _names.metric(
     Metric("retryscope_concurrency_limit", "gauge", ("pool",), "Bound of a pool; beyond it 429 or waiting.")
+)
+THREADS_ABANDONED: Final = _names.metric(
+    Metric(
+        "retryscope_threads_abandoned",
+        "counter",
+        (),
+        "Threads that went on when the run that awaited them was cancelled, as they did not stop in time.",
+    )
 )
 EVENT_LOOP_LAG: Final = _names.metric(
     Metric(

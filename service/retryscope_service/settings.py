@@ -1,24 +1,16 @@
 """Settings of the service, from ``RETRYSCOPE_*`` environment variables, and from files with secrets."""
 
 import ipaddress
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SecretsSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from retryscope_service.address import host_pattern, valid_root_path
+from retryscope_service.settings_sources import Environment, SecretFiles
 
 SECRETS_DIR: Path = Path("/run/secrets")
 """Where containers find their secrets."""
@@ -115,6 +107,16 @@ class Settings(BaseSettings):
     upstream_faults: str = Field(
         "", description="What it does to requests at first: JSON, or a file with it."
     )
+    database_url: str | None = Field(
+        None,
+        description="SQL database: sqlite:///FILE or postgresql://; by default a file of this process alone.",
+    )
+    database_password: SecretStr | None = Field(
+        None, min_length=1, description="Password for database_url, where that has none of its own."
+    )
+    database_connections: int = Field(
+        20, ge=1, le=1000, description="Connections of a process to the database at a time."
+    )
     worker_concurrency: int = Field(
         100, ge=1, le=10_000, description="Background runs of a worker at a time."
     )
@@ -151,7 +153,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """What is given, then the environment, then the files with secrets."""
-        return init_settings, _Environment(settings_cls), _SecretFiles(settings_cls)
+        return init_settings, Environment(settings_cls), SecretFiles(settings_cls, SECRETS_DIR)
 
     @field_validator("grafana_url", "prometheus_url", "upstream_url")
     @classmethod
@@ -217,6 +219,14 @@ class Settings(BaseSettings):
             raise ValueError(f"it must start with one of {', '.join(schemes)}")
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str | None) -> str | None:
+        schemes = ("sqlite://", "sqlite+aiosqlite://", "postgresql://", "postgresql+asyncpg://")
+        if value is not None and not value.startswith(schemes):
+            raise ValueError(f"it must start with one of {', '.join(schemes)}")
+        return value
+
     @field_validator("log_level")
     @classmethod
     def _known_level(cls, value: str) -> str:
@@ -241,6 +251,13 @@ class Settings(BaseSettings):
         return with_password(self.engine_url, self.engine_password)
 
     @property
+    def database_address(self) -> str | None:
+        """The database's URL with its password; None: a file of the process alone."""
+        if self.database_url is None or self.database_url.startswith("sqlite"):
+            return self.database_url
+        return with_password(self.database_url, self.database_password)
+
+    @property
     def is_local(self) -> bool:
         """Whether only this machine can reach the service."""
         if self.host == "localhost":
@@ -252,47 +269,10 @@ class Settings(BaseSettings):
 
 
 def with_password(url: str, password: SecretStr | None) -> str:
-    """The URL of an engine with a password, unless it has one or needs none."""
+    """The URL of an engine or a database with a password, unless it has one or needs none."""
     scheme, _, rest = url.partition("://")
     authority, slash, tail = rest.partition("/")
     user, _, hosts = authority.rpartition("@")
     if password is None or scheme == "memory" or ":" in user:
         return url
     return f"{scheme}://{user}:{quote(password.get_secret_value(), safe='')}@{hosts}{slash}{tail}"
-
-
-def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
-    """Empty means unset, as with OpenTelemetry's variables; an empty token stays, and is refused."""
-    return {name: value for name, value in values.items() if value != "" or name == "api_token"}
-
-
-class _Environment(EnvSettingsSource):
-    """The variables that are set to something."""
-
-    def __call__(self) -> dict[str, Any]:
-        return _without_empty(super().__call__())
-
-
-class _SecretFiles(SecretsSettingsSource):
-    """The files in ``SECRETS_DIR``, if there is such a folder that this user may look into."""
-
-    def __init__(self, settings_cls: type[BaseSettings]) -> None:
-        readable = SECRETS_DIR.is_dir() and os.access(SECRETS_DIR, os.X_OK)
-        super().__init__(settings_cls, SECRETS_DIR if readable else None)
-
-    def __call__(self) -> dict[str, Any]:
-        try:
-            return _without_empty(super().__call__())
-        except SettingsError as error:
-            raise ValueError(f"a setting can't be read from {SECRETS_DIR}: {error.__cause__}") from error
-
-    @classmethod
-    def find_case_path(
-        cls,
-        dir_path: Path,
-        file_name: str,
-        case_sensitive: bool,  # noqa: ARG003
-    ) -> Path | None:
-        """The file; the folder may be one that only some may list."""
-        path = dir_path / file_name
-        return path if path.exists() else None

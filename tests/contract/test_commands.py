@@ -165,7 +165,7 @@ class TestFindPython:
         }
 
 
-TOOLS = ("chromium", "nginx", "prometheus", "prometheus-alertmanager", "redis-server")
+TOOLS = ("chromium", "nginx", "prometheus", "prometheus-alertmanager", "redis-server", "pg_ctlcluster")
 STEPS = ["clean", "tools", "test"]
 
 
@@ -208,8 +208,8 @@ class TestCi:
         update, install, *steps = machine.calls
         assert update.startswith("apt-get update ")
         assert install.startswith("apt-get install --yes ")
-        tools = "chromium nginx-light prometheus prometheus-alertmanager redis-server fonts-dejavu-core"
-        assert f" {tools} python3 python3-venv " in install
+        servers = "nginx-light prometheus prometheus-alertmanager redis-server postgresql"
+        assert f" chromium {servers} fonts-dejavu-core python3 python3-venv " in install
         assert "DEBIAN_FRONTEND=noninteractive" in install
         assert [step.partition(" DEBIAN")[0] for step in steps] == [f"make {each} CI=1" for each in STEPS]
 

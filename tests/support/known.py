@@ -54,6 +54,7 @@ DIAGNOSTIC = {
     "python_gc_objects_uncollectable": "for whoever suspects the garbage collector",
     "resilience_telemetry_early_decisions": "costs only spans that keep_successes would leave out",
     "resilience_telemetry_left_out_spans": "on purpose: nothing is lost",
+    "retryscope_threads_abandoned": "only the file operation has such threads, and its log says the same",
     "python_info": "build info has the version of Python, beside that of the service",
 }
 """Families that the service exposes, but no dashboard and no rule uses, and why."""

@@ -24,6 +24,8 @@ SECRET = {
     "engine_url": "no URL of an engine",
     "engine_password": "empty",
     "upstream_token": "not usable",
+    "database_url": "no URL of a database",
+    "database_password": "empty",
 }
 """What is said of settings that hold a secret: their value is never repeated."""
 

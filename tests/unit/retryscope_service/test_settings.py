@@ -48,6 +48,9 @@ def test_the_defaults() -> None:
         "upstream_port": 0,
         "upstream_token": None,
         "upstream_faults": "",
+        "database_url": None,
+        "database_password": None,
+        "database_connections": 20,
         "worker_concurrency": 100,
         "worker_port": 8081,
         "max_active_runs": 20_000,
@@ -82,6 +85,9 @@ def test_the_defaults() -> None:
         ("MAX_SPANS", "1", 1),
         ("ENGINE_URL", "redis://:secret@host:1/2", "redis://:secret@host:1/2"),
         ("ENGINE_URL", "unix:///run/redis.sock", "unix:///run/redis.sock"),
+        ("DATABASE_URL", "postgresql://user@host/name", "postgresql://user@host/name"),
+        ("DATABASE_URL", "sqlite:////var/lib/shop.db", "sqlite:////var/lib/shop.db"),
+        ("DATABASE_CONNECTIONS", "1", 1),
         ("GRAFANA_URL", "http://127.0.0.1:3000", "http://127.0.0.1:3000"),
         ("PROMETHEUS_URL", "https://prometheus.internal/p", "https://prometheus.internal/p"),
         ("WORKER_CONCURRENCY", "1", 1),
@@ -117,6 +123,10 @@ def test_a_variable_sets_its_field(
         ("FORWARDED_ALLOW_IPS", "localhost"),
         ("FORWARDED_ALLOW_IPS", "10.0.0.1/8"),
         ("LOG_LEVEL", "LOUD"),
+        ("DATABASE_URL", "mysql://host/name"),
+        ("DATABASE_URL", "postgresql+psycopg://host/name"),
+        ("DATABASE_CONNECTIONS", "0"),
+        ("DATABASE_CONNECTIONS", "1001"),
         ("MAX_BODY_BYTES", "0"),
         ("MAX_BODY_BYTES", "16777217"),
         ("MAX_RUNS_IN_FLIGHT", "0"),
@@ -336,3 +346,14 @@ def test_the_password_of_the_engine_is_part_of_its_address(
     monkeypatch.setenv("RETRYSCOPE_ENGINE_PASSWORD", "p/a@s:s")
     assert Settings().engine_address == address
     assert "p/a@s" not in repr(Settings())
+
+
+def test_the_password_of_the_database_is_part_of_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file needs none."""
+    assert Settings().database_address is None
+    monkeypatch.setenv("RETRYSCOPE_DATABASE_PASSWORD", "p/a@s:s")
+    monkeypatch.setenv("RETRYSCOPE_DATABASE_URL", "postgresql://user@db:5432/shop")
+    assert Settings().database_address == "postgresql://user:p%2Fa%40s%3As@db:5432/shop"
+    assert "p/a@s" not in repr(Settings())
+    monkeypatch.setenv("RETRYSCOPE_DATABASE_URL", "sqlite:////var/lib/shop.db")
+    assert Settings().database_address == "sqlite:////var/lib/shop.db"

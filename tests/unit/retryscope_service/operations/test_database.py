@@ -1,0 +1,124 @@
+"""The database of a process: which URLs it takes, what it says of those that it can't use, how it is kept."""
+
+import os
+import re
+import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from retryscope_service.operations.database import Database, DatabaseRefusedError, database_url
+from tests.support.postgresql import PostgresServer
+
+REAL_LOOP = True
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("sqlite:////var/lib/shop.db", "sqlite+aiosqlite:////var/lib/shop.db"),
+        ("sqlite+aiosqlite:///shop.db", "sqlite+aiosqlite:///shop.db"),
+        ("postgresql://user@host/shop", "postgresql+asyncpg://user@host/shop"),
+        ("postgresql+asyncpg://user:p%40s@host:1/shop", "postgresql+asyncpg://user:p%40s@host:1/shop"),
+    ],
+)
+def test_a_url_gets_the_driver_of_its_database(address: str, url: str) -> None:
+    assert database_url(address).render_as_string(hide_password=False) == url
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "nonsense",
+        "mysql://user:s3cret@host/shop",
+        "postgresql+psycopg://user:s3cret@host/shop",
+        "postgresql://user:s3cret@host:port/shop",
+        "sqlite://",
+        "sqlite:///:memory:",
+    ],
+)
+def test_another_url_is_refused_by_the_name_of_the_setting_and_not_repeated(address: str) -> None:
+    with pytest.raises(DatabaseRefusedError, match=r"^RETRYSCOPE_DATABASE_URL: ") as refused:
+        Database(address)
+    assert "s3cret" not in str(refused.value)
+
+
+async def refusal(address: str) -> str:
+    with pytest.raises(DatabaseRefusedError, match=r"^RETRYSCOPE_DATABASE_URL: ") as refused:
+        async with Database(address):
+            pass
+    assert "s3cret" not in str(refused.value)
+    return str(refused.value)
+
+
+async def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    assert "unable to open database file" in await refusal(f"sqlite:///{tmp_path}/missing/shop.db")
+
+
+async def test_a_server_that_cannot_be_reached_is_refused(tmp_path: Path) -> None:
+    said = await refusal(f"postgresql://user:s3cret@/shop?host={tmp_path}")
+    assert "user:***@" in said
+    assert "can't be used" in said
+
+
+async def test_a_database_that_is_not_there_is_refused(postgres: PostgresServer) -> None:
+    address = re.sub(r"/test\d+", "/another", postgres.new_database())
+    assert 'database "another" does not exist' in await refusal(address)
+
+
+async def test_without_a_url_it_is_a_file_that_only_this_user_reads_and_that_is_gone_at_the_end() -> None:
+    async with Database() as database:
+        file = str(database.engine.url.database)
+        folder = os.path.dirname(file)  # noqa: PTH120
+        assert os.path.exists(file)  # noqa: PTH110, ASYNC240
+        assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700  # noqa: PTH116
+    assert not os.path.exists(folder)  # noqa: PTH110, ASYNC240
+
+
+async def test_a_file_of_ones_own_stays(tmp_path: Path) -> None:
+    async with Database(f"sqlite:///{tmp_path}/shop.db") as database, database.transaction() as connection:
+        await connection.execute(text("CREATE TABLE kept (id INTEGER)"))
+    async with Database(f"sqlite:///{tmp_path}/shop.db") as database, database.connect() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM kept"))).scalar_one() == 0
+
+
+@asynccontextmanager
+async def setting(database: Database, name: str) -> AsyncIterator[object]:
+    async with database.connect() as connection:
+        yield (await connection.execute(text(f"PRAGMA {name}"))).scalar_one()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 5000)]
+)
+async def test_sqlite_lets_many_read_waits_for_locks_and_checks_keys(name: str, value: object) -> None:
+    async with Database() as database, setting(database, name) as found:
+        assert found == value
+
+
+async def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text("CREATE TABLE kept (id INTEGER PRIMARY KEY)"))
+        await connection.execute(text("INSERT INTO kept VALUES (1)"))
+
+    async def fail() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(text("INSERT INTO kept VALUES (2)"))
+            await connection.execute(text("INSERT INTO kept VALUES (1)"))
+
+    with pytest.raises(DBAPIError):
+        await fail()
+    async with database.connect() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM kept"))).scalar_one() == 1
+
+
+async def test_a_statement_outside_of_a_transaction_is_kept_at_once(database: Database) -> None:
+    async with database.connect() as connection:
+        await connection.execute(text("CREATE TABLE kept (id INTEGER)"))
+        async with database.connect() as other:
+            assert (await other.execute(text("SELECT count(*) FROM kept"))).scalar_one() == 0
