@@ -30,6 +30,7 @@ _NEVER_TWICE: Final = frozenset(
         semconv.EXCEPTION_MESSAGE,
         semconv.EXCEPTION_STACKTRACE,
         semconv.TASK_NAME,
+        semconv.URL_FULL,
         semconv.URL_PATH,
     }
 )
