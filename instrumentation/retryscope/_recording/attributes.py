@@ -142,6 +142,10 @@ class AttributesPlus(Mapping[str, Any]):
         many = self._many
         return many.encoded + _pair(many.tag, self._key, self._value)
 
+    def copy(self) -> dict[str, Any]:
+        """A dictionary: older SDKs copy what they are given, by the method of one."""
+        return dict(self)
+
     def __getitem__(self, key: str) -> Any:
         return self._value if key == self._key else self._many[key]
 
