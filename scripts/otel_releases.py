@@ -20,7 +20,11 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements-dev.lock"
 UV = (str(Path(sys.executable).with_name("uv")), "--no-config")
 SDK = "opentelemetry-sdk"
-TESTS = ("tests/unit/retryscope/_recording", "tests/unit/retryscope/test_contrib.py")
+TESTS = (
+    "tests/unit/retryscope/_recording",
+    "tests/unit/retryscope/adapters/test_aiohttp_client.py",
+    "tests/unit/retryscope/test_contrib.py",
+)
 SECONDS = 1800
 
 NEEDED = (

@@ -14,9 +14,10 @@ from prometheus_client import CollectorRegistry
 
 from retryscope import semconv
 from retryscope._prometheus import cells
-from retryscope._prometheus.cells import Count, Distribution, SpanIds
+from retryscope._prometheus.cells import Count, SpanIds
 from retryscope.families import counter, gauge, histogram
 from retryscope.fork import ForkedLock
+from retryscope.http_metrics import HttpMetrics
 from retryscope.operation import Operation, is_declared
 from retryscope.outcome import (
     ATTEMPT_OUTCOMES,
@@ -49,6 +50,20 @@ SERIES_PER_OPERATION: Final = (
 )
 """Most time series that one operation can have."""
 
+_UNDECLARED: Final = (
+    "an undeclared %s, or one too many, was counted as %s or as declared: declare an Operation"
+    " for it, and build no name from arguments, ids or URLs"
+)
+_ONE_TOO_MANY: Final = "one %s too many of HTTP requests that are sent was counted as %s: their spans have it"
+_FOLDED: Final = {
+    "operation": _UNDECLARED,
+    "workflow": _UNDECLARED,
+    "error_type": _UNDECLARED,
+    "server_address": _ONE_TOO_MANY,
+    "http_response_status_code": _ONE_TOO_MANY,
+}
+"""The labels whose values are bounded, and what is logged where one is not in its set."""
+
 _log = logging.getLogger("retryscope")
 
 Exemplar = SpanIds | None
@@ -70,9 +85,9 @@ class Metrics:
         self.operations_in_flight = gauge(semconv.OPERATIONS_IN_FLIGHT, registry)
         self.workflow_duration = histogram(semconv.WORKFLOW_DURATION, registry)
         self.workflows_in_flight = gauge(semconv.WORKFLOWS_IN_FLIGHT, registry)
-        self.http_server_duration = histogram(semconv.HTTP_SERVER_DURATION, registry)
+        self.http = HttpMetrics(registry, self.folded)
         folded = counter(semconv.FOLDED_LABELS, registry)
-        self._folded = {label: folded.labels(label) for label in ("operation", "workflow", "error_type")}
+        self._folded = {label: folded.labels(label) for label in _FOLDED}
         self._folds_logged: set[str] = set()
         dropped = counter(semconv.DROPPED_SPANS, registry)
         self._dropped = {
@@ -89,7 +104,6 @@ class Metrics:
         self._failures = {part: failures.labels(part) for part in ("tracing",)}
         self._operations: dict[Operation, OperationMetrics] = {}
         self._workflows: dict[str, WorkflowMetrics] = {}
-        self._requests: dict[tuple[str, ...], Distribution] = {}
 
     def of(self, operation: Operation) -> OperationMetrics:
         """The children of one operation, cached. Past ``MAX_OPERATIONS`` they are ``_OTHER``'s."""
@@ -129,23 +143,11 @@ class Metrics:
             children = self._workflows[workflow] = WorkflowMetrics(self, workflow)
             return children
 
-    def of_request(self, labels: tuple[str, ...]) -> Distribution:
-        """The durations of HTTP requests with these labels, cached."""
-        child = self._requests.get(labels)
-        if child is None:
-            child = self._requests[labels] = cells.distribution_of(self.http_server_duration.labels(*labels))
-        return child
-
     def folded(self, label: str) -> None:
         """Count a label value that was outside its bounded set; say so once per label."""
         if label not in self._folds_logged:
             self._folds_logged.add(label)
-            _log.warning(
-                "an undeclared %s, or one too many, was counted as %s or as declared: declare an Operation"
-                " for it, and build no name from arguments, ids or URLs (this is logged once)",
-                label,
-                semconv.OTHER,
-            )
+            _log.warning("%s (this is logged once)", _FOLDED[label] % (label, semconv.OTHER))
         self._folded[label].inc()
 
     def dropped(self, reason: str, spans: int) -> None:

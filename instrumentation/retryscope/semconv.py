@@ -21,6 +21,11 @@ SCOPE_NAME: Final = "retryscope.instrumentation"
 OTHER: Final = "_OTHER"
 """What a label value becomes when it is not in its declared, bounded set."""
 
+HTTP_METHODS: Final = frozenset(
+    {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
+)
+"""The methods of RFC 9110, and PATCH; another one is ``_OTHER``."""
+
 _names = NameTable()
 
 # Spans: `{primitive} {operation}`. Nothing variable is in a name.
@@ -120,17 +125,25 @@ EXCEPTION_MESSAGE: Final = _names.attribute("exception.message", "string", "The 
 EXCEPTION_STACKTRACE: Final = _names.attribute(
     "exception.stacktrace", "string", "Stack trace, as Python prints it."
 )
-# HTTP server spans, as the OpenTelemetry HTTP conventions name them.
+# HTTP spans, as the OpenTelemetry HTTP conventions name them.
 HTTP_REQUEST_METHOD: Final = _names.attribute("http.request.method", "string", "Method, or _OTHER.")
+HTTP_REQUEST_METHOD_ORIGINAL: Final = _names.attribute(
+    "http.request.method_original", "string", "On a client's span: the method where it is counted as _OTHER."
+)
 HTTP_RESEND_COUNT: Final = _names.attribute(
     "http.request.resend_count", "int", "How often the request was sent before; absent the first time."
 )
 HTTP_ROUTE: Final = _names.attribute("http.route", "string", "Route template; absent where no route matched.")
-HTTP_RESPONSE_STATUS_CODE: Final = _names.attribute("http.response.status_code", "int", "Status code sent.")
+HTTP_RESPONSE_STATUS_CODE: Final = _names.attribute(
+    "http.response.status_code", "int", "Status code of the answer."
+)
 URL_PATH: Final = _names.attribute("url.path", "string", "Path of the request.")
 URL_SCHEME: Final = _names.attribute("url.scheme", "string", "http or https.")
-SERVER_ADDRESS: Final = _names.attribute("server.address", "string", "Host that the client asked for.")
-SERVER_PORT: Final = _names.attribute("server.port", "int", "Port that the client asked for.")
+URL_FULL: Final = _names.attribute(
+    "url.full", "string", "On a client's span: the URL, without user, password and known signatures."
+)
+SERVER_ADDRESS: Final = _names.attribute("server.address", "string", "Host that the client asks for.")
+SERVER_PORT: Final = _names.attribute("server.port", "int", "Port that the client asks for.")
 CLIENT_ADDRESS: Final = _names.attribute("client.address", "string", "Address of the client.")
 NETWORK_PROTOCOL_VERSION: Final = _names.attribute("network.protocol.version", "string", "1.0 or 1.1.")
 USER_AGENT_ORIGINAL: Final = _names.attribute("user_agent.original", "string", "The User-Agent header.")
@@ -319,6 +332,22 @@ HTTP_SERVER_DURATION: Final = _names.metric(
             "error_type",
         ),
         "Duration of HTTP server requests.",
+        "seconds",
+        HTTP_BUCKETS,
+    )
+)
+HTTP_CLIENT_DURATION: Final = _names.metric(
+    Metric(
+        "http_client_request_duration_seconds",
+        "histogram",
+        (
+            "http_request_method",
+            "server_address",
+            "server_port",
+            "http_response_status_code",
+            "error_type",
+        ),
+        "Duration of HTTP client requests.",
         "seconds",
         HTTP_BUCKETS,
     )

@@ -5,7 +5,18 @@ from pathlib import Path
 import pytest
 
 from scripts import otel_releases
-from scripts.otel_releases import Outcome, UnavailableError, declared, oldest, outcome, pinned, run, wanted
+from scripts.otel_releases import (
+    NEEDED,
+    TESTS,
+    Outcome,
+    UnavailableError,
+    declared,
+    oldest,
+    outcome,
+    pinned,
+    run,
+    wanted,
+)
 from tests.conftest import ROOT
 
 REPORT = '<testsuites><testsuite tests="9" failures="{}" errors="{}" skipped="{}"/></testsuites>'
@@ -55,7 +66,13 @@ def test_another_major_release_wants_a_decision() -> None:
 
 def test_what_it_runs_exists() -> None:
     """Else there would be no test in it."""
-    assert all((ROOT / path).exists() for path in otel_releases.TESTS)
+    assert all((ROOT / path).exists() for path in TESTS)
+
+
+def test_our_adapter_meets_the_instrumentation_that_it_stands_back_for() -> None:
+    """The lock of development has none of aiohttp's clients; here it is, in each release."""
+    assert any(each.startswith("opentelemetry-instrumentation-aiohttp-client") for each in NEEDED)
+    assert any("our adapter" in (ROOT / path).read_text() for path in TESTS if path.endswith(".py"))
 
 
 def test_one_that_fails_fails_the_command(

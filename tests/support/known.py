@@ -49,6 +49,7 @@ VALUES: dict[str, frozenset[str]] = {
 """Values of the labels that have a bounded set of them; an expression that asks for another finds nothing."""
 
 DIAGNOSTIC = {
+    "http_client_request_duration_seconds": "by server, where the operations that call it have names",
     "process_virtual_memory_bytes": "address space says nothing about the memory that is used",
     "python_gc_objects_collected": "for whoever suspects the garbage collector",
     "python_gc_objects_uncollectable": "for whoever suspects the garbage collector",

@@ -30,6 +30,7 @@ _NEVER_TWICE: Final = frozenset(
         semconv.EXCEPTION_MESSAGE,
         semconv.EXCEPTION_STACKTRACE,
         semconv.TASK_NAME,
+        semconv.URL_FULL,
         semconv.URL_PATH,
     }
 )
@@ -140,6 +141,10 @@ class AttributesPlus(Mapping[str, Any]):
         """As attributes of that."""
         many = self._many
         return many.encoded + _pair(many.tag, self._key, self._value)
+
+    def copy(self) -> dict[str, Any]:
+        """A dictionary: older SDKs copy what they are given, by the method of one."""
+        return dict(self)
 
     def __getitem__(self, key: str) -> Any:
         return self._value if key == self._key else self._many[key]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, SpanKind
 
 from retryscope import semconv
 from retryscope._prometheus.cells import SpanIds
@@ -38,7 +38,7 @@ class Recorder(Protocol):
         attributes: Attributes,
         *,
         current: bool = True,
-        server: bool = False,
+        kind: SpanKind = SpanKind.INTERNAL,
         cancelled_by: SpanContext | None = None,
     ) -> OpenSpan:
         """Start a span under the current one.
@@ -47,7 +47,7 @@ class Recorder(Protocol):
             name: Low cardinality.
             attributes: Known at the start.
             current: Make it the parent of what follows, until its end.
-            server: Its kind is SERVER instead of INTERNAL.
+            kind: What it is to other processes: SERVER or CLIENT, where it is something.
             cancelled_by: Link it to the span whose failure or request caused it.
         """
 
@@ -97,7 +97,7 @@ class NullRecorder:
         attributes: Attributes,
         *,
         current: bool = True,
-        server: bool = False,
+        kind: SpanKind = SpanKind.INTERNAL,
         cancelled_by: SpanContext | None = None,
     ) -> OpenSpan:
         """Return a span that is none."""

@@ -51,7 +51,7 @@ class TracerRecorder:
         attributes: Attributes,
         *,
         current: bool = True,
-        server: bool = False,
+        kind: SpanKind = SpanKind.INTERNAL,
         cancelled_by: SpanContext | None = None,
     ) -> OpenSpan:
         """Start a span under the current one."""
@@ -61,7 +61,7 @@ class TracerRecorder:
             around = settle()
             span = self._start_span(
                 name,
-                kind=SpanKind.SERVER if server else SpanKind.INTERNAL,
+                kind=kind,
                 attributes=attributes,
                 links=(Link(cancelled_by, _CANCELLED_BY),) if cancelled_by is not None else None,
                 start_time=self._time_ns(),

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Final
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, attach, get_current, set_value
+from opentelemetry.context import (
+    _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
+    _SUPPRESS_INSTRUMENTATION_KEY,
+    Context,
+    attach,
+    get_current,
+    set_value,
+)
 
 from retryscope.entry import first_entry
+
+_OF_HTTP: Final = (
+    _SUPPRESS_INSTRUMENTATION_KEY,
+    _SUPPRESS_HTTP_INSTRUMENTATION_KEY,
+    "suppress_instrumentation",  # as it was once written
+)
 
 
 class without_spans:  # noqa: N801  (reads like a function)
@@ -47,3 +61,9 @@ class without_spans:  # noqa: N801  (reads like a function)
 def suppressed() -> bool:
     """Whether spans are switched off here."""
     return bool(get_current().get(_SUPPRESS_INSTRUMENTATION_KEY))
+
+
+def http_suppressed() -> bool:
+    """Whether those of HTTP clients are, by any key that OpenTelemetry's instrumentations honour."""
+    context = get_current()
+    return any(map(context.get, _OF_HTTP))

@@ -9,8 +9,7 @@ from typing import Final
 
 from aiohttp import web
 from opentelemetry.context import attach, detach
-from opentelemetry.trace import SpanContext
-from prometheus_client import Histogram
+from opentelemetry.trace import SpanContext, SpanKind
 
 from retryscope import semconv
 from retryscope._core.ending import explain, record_once
@@ -78,8 +77,7 @@ def count_refused(status: int, scheme: str = "http") -> None:
 
     >>> count_refused(400)
     """
-    family: Histogram = active().metrics.http_server_duration
-    family.labels(semconv.OTHER, "", str(status), scheme, "").observe(0.0)
+    active().metrics.http.answered((semconv.OTHER, "", str(status), scheme, "")).observe(0.0)
 
 
 def _route(request: web.Request) -> str:
@@ -105,7 +103,11 @@ class _Request(Level):
         self._known = known
         self._request = request
         self._route = route
+<<<<<<< HEAD
         self._method = known_method(request)
+=======
+        self._method = request.method if request.method in semconv.HTTP_METHODS else semconv.OTHER
+>>>>>>> cl
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._telemetry = active()
@@ -119,7 +121,7 @@ class _Request(Level):
     async def trace(self, handler: Handler) -> web.StreamResponse:
         """Run the handler under a SERVER span, and observe its duration."""
         attributes = self._known.attributes_of(self._request, self._method, self._route)
-        self._span = self._telemetry.recorder.start(self._span_name(), attributes, server=True)
+        self._span = self._telemetry.recorder.start(self._span_name(), attributes, kind=SpanKind.SERVER)
         self._enter(current_scope(), math.inf, None, "client_disconnect")
         try:
             return await self.count(handler)
@@ -147,7 +149,7 @@ class _Request(Level):
     def _observe(self, status: str, kind: str) -> None:
         exemplar = self._span.exemplar if self._span is not None and kind else None
         labels = (self._method, self._route, status, self._request.scheme, kind)
-        self._telemetry.metrics.of_request(labels).observe(self._loop.time() - self._started, exemplar)
+        self._telemetry.metrics.http.answered(labels).observe(self._loop.time() - self._started, exemplar)
 
     def _span_name(self) -> str:
         method = "HTTP" if self._method == semconv.OTHER else self._method

@@ -23,6 +23,7 @@ import retryscope
 from retryscope import RetryPolicy, retry, semconv, workflow
 from retryscope._recording.fast.span import LiveSpan
 from retryscope._recording.telemetry import install
+from retryscope.adapters.aiohttp_client import client_middleware
 from tests.support.clock import real_loop, run
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.recorded import SpanLog
@@ -34,6 +35,12 @@ AT_ONCE = RetryPolicy(max_attempts=3, base_delay=0, jitter="none")
 
 async def by_aiohttp(url: str) -> None:
     async with aiohttp.ClientSession(raise_for_status=True) as session, session.get(url) as response:
+        await response.read()
+
+
+async def by_our_adapter(url: str) -> None:
+    session = aiohttp.ClientSession(raise_for_status=True, middlewares=(client_middleware(),))
+    async with session, session.get(url) as response:
         await response.read()
 
 
@@ -57,6 +64,8 @@ class Client:
 
 CLIENTS = {
     "aiohttp": Client(by_aiohttp, "aiohttp_client", "AioHttpClientInstrumentor"),
+    # Which leaves spans and context to the contrib's instrumentation.
+    "our adapter beside it": Client(by_our_adapter, "aiohttp_client", "AioHttpClientInstrumentor"),
     "httpx": Client(by_httpx, "httpx", "HTTPXClientInstrumentor"),
 }
 

@@ -37,8 +37,6 @@ from retryscope._recording.ids import OwnIds, draw
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope._recording.stacktrace import exception_attributes
 
-_INTERNAL: Final = SpanKind.INTERNAL
-_SERVER: Final = SpanKind.SERVER
 _SAMPLED: Final = 1
 _RANDOM: Final = int(getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
 _CANCELLED_BY: Final = {semconv.LINK_KIND: semconv.LINK_CANCELLED_BY}
@@ -107,7 +105,7 @@ class FastRecorder:
         attributes: Attributes,
         *,
         current: bool = True,
-        server: bool = False,
+        kind: SpanKind = SpanKind.INTERNAL,
         cancelled_by: SpanContext | None = None,
     ) -> OpenSpan:
         """Start a span under the current one."""
@@ -118,7 +116,6 @@ class FastRecorder:
             before = self._context.get()
             if before.get(_SUPPRESS_INSTRUMENTATION_KEY):
                 return StartedSpan(INVALID_SPAN)
-            kind = _SERVER if server else _INTERNAL
             parent: Any = before.get(self._key)
             # A call costs a fifth of all that is done here: what every span needs is in no method of its own.
             sampled: object

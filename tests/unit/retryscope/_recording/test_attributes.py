@@ -85,7 +85,7 @@ def test_one_value_more_reads_like_any_attributes() -> None:
     """What others have, too, is encoded once; the one that varies with it."""
     many = AttributeSet({"number": 2, "source": "policy"})
     more = many.plus("delay", 0.5)
-    assert dict(more) == {"number": 2, "source": "policy", "delay": 0.5}
+    assert dict(more) == more.copy() == {"number": 2, "source": "policy", "delay": 0.5}
     assert (len(more), "delay" in more, "number" in more, "limit" in more) == (3, True, True, False)
     assert encode_attributes(OF_SPAN, more) == encode_attributes(OF_SPAN, dict(more))
     assert dict(many) == {"number": 2, "source": "policy"}

@@ -95,7 +95,7 @@ def test_any_span_of_the_sdks(
 def test_spans_of_ours_and_of_the_sdks_in_one_request() -> None:
     """Each under its scope."""
     with fast() as (recorder, log, provider):
-        started = recorder.start("retry price", {"resilience.operation": "price"}, server=True)
+        started = recorder.start("retry price", {"resilience.operation": "price"}, kind=SpanKind.SERVER)
         provider.get_tracer("others").start_span("GET").end()
         recorder.end(started, {"resilience.outcome": "success"})
         assert same(*log.ended[::-1])

@@ -24,7 +24,7 @@ def test_it_is_readable_while_it_runs_and_after() -> None:
     """By processors that show what is running."""
     with fast(resource=Resource({"a": 1})) as (recorder, _, _):
         outer = recorder.start("workflow checkout", {})
-        started = recorder.start("retry price", {"given": 1}, server=True)
+        started = recorder.start("retry price", {"given": 1}, kind=SpanKind.SERVER)
         span = live(started)
         assert (span.name, span.kind, span.start_time, span.end_time) == (
             "retry price",
