@@ -24,7 +24,17 @@ OTHER: Final = "_OTHER"
 HTTP_METHODS: Final = frozenset(
     {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
 )
-"""The methods of RFC 9110, and PATCH; another one is ``_OTHER``."""
+"""The methods of RFC 9110, and PATCH."""
+
+
+def known_method(method: str) -> str:
+    """The method of a request, or what stands for others: whoever sends it may send anything.
+
+    >>> known_method("GET"), known_method("BREW")
+    ('GET', '_OTHER')
+    """
+    return method if method in HTTP_METHODS else OTHER
+
 
 _names = NameTable()
 

@@ -111,7 +111,7 @@ class _Request(Level):
     def __init__(self, request: ClientRequest, known: KnownAttributes) -> None:
         self._known = known
         self._request = request
-        self._method = request.method if request.method in semconv.HTTP_METHODS else semconv.OTHER
+        self._method = semconv.known_method(request.method)
         self._cancels = _cancels()
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()

@@ -17,7 +17,7 @@ from retryscope._core.scope import Level, current_scope, enclosing
 from retryscope._recording.recorder import Attributes, OpenSpan
 from retryscope._recording.suppression import without_spans
 from retryscope._recording.telemetry import active
-from retryscope.adapters.server_attributes import KnownAttributes, known_method
+from retryscope.adapters.server_attributes import KnownAttributes
 from retryscope.outcome import error_type, message_of
 from retryscope.printable import described
 from retryscope.propagation import extract
@@ -103,11 +103,7 @@ class _Request(Level):
         self._known = known
         self._request = request
         self._route = route
-<<<<<<< HEAD
-        self._method = known_method(request)
-=======
-        self._method = request.method if request.method in semconv.HTTP_METHODS else semconv.OTHER
->>>>>>> cl
+        self._method = semconv.known_method(request.method)
         self._loop = asyncio.get_running_loop()
         self._started = self._loop.time()
         self._telemetry = active()

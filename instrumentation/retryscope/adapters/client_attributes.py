@@ -53,7 +53,7 @@ class KnownAttributes:
         return {**known, **more} if more else known
 
     def _of_server(self, method: str, url: URL) -> AttributeSet:
-        key = (method if method in semconv.HTTP_METHODS else semconv.OTHER, url.host, url.port)
+        key = (semconv.known_method(method), url.host, url.port)
         known = self._requests.get(key)
         if known is None:
             values: dict[str, str | int] = {semconv.HTTP_REQUEST_METHOD: key[0]}

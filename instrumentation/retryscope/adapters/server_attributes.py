@@ -10,7 +10,6 @@ from retryscope import semconv
 from retryscope._recording.attributes import AttributeSet, AttributesPlus
 from retryscope.propagation import as_text
 
-_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 _MOST: Final = 1_024
 """Combinations that are remembered at once."""
 _LONGEST: Final = 512
@@ -57,17 +56,12 @@ class KnownAttributes:
         return known
 
 
-def known_method(request: web.Request) -> str:
-    """Its method, or what stands for unknown ones: clients may send anything."""
-    return request.method if request.method in _METHODS else semconv.OTHER
-
-
 def request_attributes(request: web.Request, method: str, route: str, *, fixed: bool) -> dict[str, str | int]:
     """What a request has in common with those of the same client and route.
 
     Args:
         request: It.
-        method: As :func:`known_method` has it.
+        method: As :func:`retryscope.semconv.known_method` has it.
         route: The template of its route; empty without one.
         fixed: Whether the template is its path, which is then among them.
     """

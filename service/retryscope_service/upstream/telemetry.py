@@ -14,7 +14,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 from prometheus_client import CollectorRegistry
 
 from retryscope import semconv as library
-from retryscope.adapters.server_attributes import known_method, request_attributes
+from retryscope.adapters.server_attributes import request_attributes
 from retryscope.families import counter, histogram
 from retryscope.propagation import as_text, extract
 from retryscope_service import semconv
@@ -67,7 +67,7 @@ def telemetry_middleware(
         route = "" if resource is None else resource.canonical
         if route in untold:
             return await handler(request)
-        method = known_method(request)
+        method = library.known_method(request.method)
         loop = asyncio.get_running_loop()
         started, status = loop.time(), ""
         upstream.entered()
