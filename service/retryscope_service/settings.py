@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from retryscope_service.address import host_pattern, valid_root_path
 from retryscope_service.settings_sources import Environment, SecretFiles
+from retryscope_service.targets import Target
 
 SECRETS_DIR: Path = Path("/run/secrets")
 """Where containers find their secrets."""
@@ -31,6 +32,9 @@ class Settings(BaseSettings):
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Host names besides loopback ones that requests may be for, separated by commas."
+    )
+    http_allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Hosts that the operation http may call, each with an optional port, by commas."
     )
     root_path: str = Field("", description="Path below which a reverse proxy shows the service.")
     forwarded_allow_ips: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -189,7 +193,7 @@ class Settings(BaseSettings):
             raise ValueError("it must be printable ASCII without blanks: a header has to carry it")
         return value
 
-    @field_validator("allowed_hosts", "forwarded_allow_ips", mode="before")
+    @field_validator("allowed_hosts", "http_allowed_hosts", "forwarded_allow_ips", mode="before")
     @classmethod
     def _separated_by_commas(cls, value: Any) -> Any:
         return (
@@ -200,6 +204,11 @@ class Settings(BaseSettings):
     @classmethod
     def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(host_pattern, value))
+
+    @field_validator("http_allowed_hosts")
+    @classmethod
+    def _targets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(Target.parse(each)) for each in value)
 
     @field_validator("forwarded_allow_ips")
     @classmethod
