@@ -17,6 +17,7 @@ from retryscope_service.api.metrics import MetricsRoutes
 from retryscope_service.api.monitor import MonitorRoutes
 from retryscope_service.api.openapi import OpenApiRoutes, openapi_document
 from retryscope_service.api.route import Resource, paths_where
+from retryscope_service.api.run_params import RunParams
 from retryscope_service.api.runbook import RunbookRoutes
 from retryscope_service.api.runs import RunRoutes
 from retryscope_service.api.sampling import sampling_middleware
@@ -32,6 +33,7 @@ from retryscope_service.http.query import query_middleware
 from retryscope_service.http.root_path import RootPathResource
 from retryscope_service.monitor.monitor import Monitor
 from retryscope_service.notifications.store import AlertStore
+from retryscope_service.operations.operations import Operations
 from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.inline import InlineRuns
 from retryscope_service.settings import Settings
@@ -43,18 +45,20 @@ def create_app(
     monitor: Monitor,
     inline: InlineRuns,
     background: BackgroundRuns,
+    operations: Operations,
     registry: CollectorRegistry = REGISTRY,
 ) -> web.Application:
     """The application; the caller has set up the telemetry with the console's span processors."""
     document = openapi_document(version("retryscope"))
     page = WebRoutes(DIST)
+    params = RunParams(operations, settings.max_body_bytes)
     links = {"grafana": settings.grafana_url, "prometheus": settings.prometheus_url}
     app = _application(
         settings,
         [
             page,
-            WorkflowRoutes(inline, console.inline, settings.max_body_bytes),
-            RunRoutes(background, inline, settings.max_body_bytes, console.runs.cancel_requested),
+            WorkflowRoutes(inline, console.inline, params),
+            RunRoutes(background, inline, params, console.runs.cancel_requested),
             AlertRoutes(AlertStore(), registry),
             ConsoleRoutes(console, links, monitor.alerts.states, monitor.traffic.document),
             MonitorRoutes(monitor.history, monitor.alerts, monitor.traffic),

@@ -22,6 +22,7 @@ from retryscope_service.monitor.monitor import Monitor
 from retryscope_service.monitor.process import ProcessMetrics
 from retryscope_service.operations.database import Database
 from retryscope_service.operations.file import FileOperation
+from retryscope_service.operations.http import http_operation
 from retryscope_service.operations.operations import Operations
 from retryscope_service.operations.sql import SqlOperation
 from retryscope_service.runs.background import BackgroundRuns
@@ -143,7 +144,7 @@ async def _run(
         stack.push_async_callback(asyncio.to_thread, retryscope.shutdown, settings.flush_seconds)
         await stack.enter_async_context(_in_background(process_metrics.watch_loop()))
         upstream = await stack.enter_async_context(upstream_of(settings, registry))
-        operations = await stack.enter_async_context(_operations(settings, registry))
+        operations = await stack.enter_async_context(_operations(settings, upstream.url, registry))
         inline = InlineRuns(settings.max_runs_in_flight, operations)
         engine = _engine(settings)
         reachable = await check_engine(engine)
@@ -162,7 +163,7 @@ async def _run(
         engine.register(worker.handle)
         monitor = Monitor(registry, console.hub.publish, settings.token) if with_api else None
         if monitor is not None:
-            app = create_app(settings, console, monitor, inline, background, registry)
+            app = create_app(settings, console, monitor, inline, background, operations, registry)
             process_metrics.add_pool("inline", lambda: inline.in_flight, settings.max_runs_in_flight)
             process_metrics.add_pool("engine", lambda: metrics.active, settings.max_active_runs)
         else:
@@ -199,11 +200,14 @@ async def _run(
 
 
 @asynccontextmanager
-async def _operations(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[Operations]:
+async def _operations(
+    settings: Settings, upstream: str, registry: CollectorRegistry
+) -> AsyncIterator[Operations]:
     """The dependencies that workflows may call, open until the process ends."""
     database = Database(settings.database_address, connections=settings.database_connections)
-    async with database, FileOperation(registry) as file:
-        yield Operations({"sql": SqlOperation(database), "file": file})
+    calling = http_operation(upstream, settings.http_allowed_hosts)
+    async with calling as http, database, FileOperation(registry) as file:
+        yield Operations({"http": http, "sql": SqlOperation(database), "file": file})
 
 
 def _engine(settings: Settings) -> Engine:

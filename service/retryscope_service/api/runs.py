@@ -10,6 +10,7 @@ from aiohttp import web
 
 from retryscope_service.api.openapi_parts import TRACE_ID_HEADER, get, path_parameter, problems
 from retryscope_service.api.route import Resource, Route
+from retryscope_service.api.run_params import RunParams
 from retryscope_service.api.run_query import (
     IDEMPOTENCY_KEY_PARAMETER,
     LAST_EVENT_ID_PARAMETER,
@@ -23,7 +24,6 @@ from retryscope_service.api.workflows import draining, find_workflow, parameters
 from retryscope_service.http.paging import page_limit
 from retryscope_service.http.problems import Problem
 from retryscope_service.http.root_path import root_path
-from retryscope_service.http.validation import read_params
 from retryscope_service.runs.background import BackgroundRuns, IdempotencyConflictError
 from retryscope_service.runs.engine import EngineError, EngineFullError
 from retryscope_service.runs.inline import InlineRuns, TooManyRunsError
@@ -123,7 +123,7 @@ class RunRoutes(Resource):
     Args:
         runs: The runs.
         inline: Whether the process still takes new ones.
-        max_body_bytes: Largest request body.
+        params: Reads what they are asked to do.
         on_cancel: Called with the id of a run that somebody asked to cancel.
     """
 
@@ -131,12 +131,12 @@ class RunRoutes(Resource):
         self,
         runs: BackgroundRuns,
         inline: InlineRuns,
-        max_body_bytes: int,
+        params: RunParams,
         on_cancel: Callable[[str], None],
     ) -> None:
         self._runs = runs
         self._inline = inline
-        self._max_body_bytes = max_body_bytes
+        self._params = params
         self._on_cancel = on_cancel
 
     @engine_errors
@@ -144,7 +144,7 @@ class RunRoutes(Resource):
         """Start a run in the background."""
         definition = find_workflow(request.match_info["workflow"])
         key = idempotency_key(request)
-        params = await read_params(request, definition.params, self._max_body_bytes)
+        params = await self._params.read(request, definition)
         if self._inline.draining:
             raise draining()
         try:

@@ -8,10 +8,10 @@ from aiohttp import web
 from retryscope_service.api.console_schemas import WorkflowList
 from retryscope_service.api.openapi_parts import TRACE_ID_HEADER, get, problems
 from retryscope_service.api.route import Resource, Route
+from retryscope_service.api.run_params import RunParams
 from retryscope_service.console.inline_records import InlineRecords
 from retryscope_service.http.problems import Problem
 from retryscope_service.http.root_path import root_path
-from retryscope_service.http.validation import read_params
 from retryscope_service.runs.inline import DrainingError, InlineRuns, TooManyRunsError
 from retryscope_service.runs.result import RunResult
 from retryscope_service.runs.run import WorkflowRun
@@ -55,13 +55,13 @@ class WorkflowRoutes(Resource):
     Args:
         runs: Those in flight.
         records: Where the page finds what they were started with, and what they answered.
-        max_body_bytes: Largest request body.
+        params: Reads what they are asked to do.
     """
 
-    def __init__(self, runs: InlineRuns, records: InlineRecords, max_body_bytes: int) -> None:
+    def __init__(self, runs: InlineRuns, records: InlineRecords, params: RunParams) -> None:
         self._runs = runs
         self._records = records
-        self._max_body_bytes = max_body_bytes
+        self._params = params
 
     async def listing(self, request: web.Request) -> web.Response:
         """Every workflow with its JSON Schema and its defaults."""
@@ -72,7 +72,7 @@ class WorkflowRoutes(Resource):
     async def run(self, request: web.Request) -> web.Response:
         """Run a workflow in this request."""
         definition = find_workflow(request.match_info["workflow"])
-        params = await read_params(request, definition.params, self._max_body_bytes)
+        params = await self._params.read(request, definition)
         try:
             run = await self._runs.run(definition, params, self._started)
         except TooManyRunsError as error:

@@ -102,6 +102,9 @@ class FileOperation:
         """Each is: a row may still be being written, and a thread ends at last."""
         return isinstance(error, self.errors)
 
+    def check(self, params: FileParams | None) -> None:
+        """Whatever is valid may be performed."""
+
 
 class _StoppedError(Exception):
     """Nobody waits for the parser any more."""

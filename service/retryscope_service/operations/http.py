@@ -11,7 +11,7 @@ from yarl import URL
 
 from retryscope.adapters.aiohttp_client import is_transient
 from retryscope_service.operations.http_client import client
-from retryscope_service.operations.parameters import Integer, PositiveSeconds
+from retryscope_service.operations.parameters import Integer, PositiveSeconds, RefusedParameterError
 from retryscope_service.operations.task import Task
 from retryscope_service.targets import AllowedTargets, HostNotAllowedError
 
@@ -64,13 +64,15 @@ class HttpOperation:
 
     Args:
         session: The client, which calls only what it may.
+        targets: Which that is.
         upstream: Base address of the bundled upstream; None: there is none.
     """
 
     errors: ClassVar[tuple[type[Exception], ...]] = (aiohttp.ClientError, HostNotAllowedError)
 
-    def __init__(self, session: aiohttp.ClientSession, upstream: str | None) -> None:
+    def __init__(self, session: aiohttp.ClientSession, targets: AllowedTargets, upstream: str | None) -> None:
         self._session = session
+        self._targets = targets
         self._upstream = None if upstream is None else URL(upstream)
 
     async def __call__(self, task: Task, params: HttpParams | None = None) -> dict[str, Any]:
@@ -100,6 +102,20 @@ class HttpOperation:
     def is_transient(self, error: Exception) -> bool:
         """Whether another attempt may succeed."""
         return is_transient(error)
+
+    def check(self, params: HttpParams | None) -> None:
+        """Refuse a URL that may not be called.
+
+        Raises:
+            RefusedParameterError: It may not.
+        """
+        url = None if params is None else params.url
+        if url is None:
+            return
+        try:
+            self._targets.check_url(url)
+        except HostNotAllowedError as error:
+            raise RefusedParameterError("http.url", url, str(error)) from None
 
     def _work(self, task: Task) -> URL:
         if self._upstream is None:
@@ -134,4 +150,4 @@ async def http_operation(
     """
     targets = AllowedTargets(allowed_hosts, upstream)
     async with client(targets, resolver) as session:
-        yield HttpOperation(session, upstream)
+        yield HttpOperation(session, targets, upstream)

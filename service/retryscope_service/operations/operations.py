@@ -2,16 +2,25 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Annotated, Any, Final, Literal, Protocol, Self, TypeAlias, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from retryscope import RetryBudget
 from retryscope_service.operations import simulated
+from retryscope_service.operations.file import FileParams
+from retryscope_service.operations.http import HttpParams
+from retryscope_service.operations.sql import SqlParams
 from retryscope_service.operations.task import Simulated, Task
 
 Kind: TypeAlias = Literal["simulated", "http", "sql", "file"]
 """What performs a task."""
+REAL: Final = tuple(kind for kind in get_args(Kind) if kind != "simulated")
+"""Each has a section of the parameters by its name."""
+S = TypeVar("S", bound=BaseModel)
+Section: TypeAlias = Annotated[S | None, Field(exclude_if=lambda value: value is None)]
+"""The parameters of a kind; they are left out of what is stored and shown, unless they are given."""
 
 
 class OperationParams(BaseModel):
@@ -20,6 +29,21 @@ class OperationParams(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     operation: Kind = Field("simulated", description="What performs the tasks.")
+
+    http: Section[HttpParams] = Field(None, description="Where a request over HTTP performs them.")
+    sql: Section[SqlParams] = Field(None, description="Where a database performs them.")
+    file: Section[FileParams] = Field(None, description="Where the parser of a file performs them.")
+
+    @model_validator(mode="after")
+    def _each_section_is_read(self) -> Self:
+        for kind in REAL:
+            if getattr(self, kind) is not None and kind not in self.kinds():
+                raise PydanticCustomError(
+                    "unread_section",
+                    "{kind} has parameters, but performs nothing here: operation would have to be {kind}",
+                    {"kind": kind},
+                )
+        return self
 
     def kinds(self) -> frozenset[Kind]:
         """Those that the run uses."""
@@ -42,6 +66,13 @@ class RealOperation(Protocol):
     def is_transient(self, error: Exception) -> bool:
         """Whether another attempt may succeed."""
 
+    def check(self, params: Any) -> None:
+        """Refuse what may not be performed here.
+
+        Raises:
+            RefusedParameterError: Which value, and why.
+        """
+
 
 class Operations:
     """What workflows call.
@@ -57,6 +88,16 @@ class Operations:
     def by(self, params: OperationParams) -> "Performer":
         """What performs the tasks of a run with these parameters."""
         return Performer(self._real, params)
+
+    def check(self, params: BaseModel) -> None:
+        """Refuse the parameters of a run which may not be performed here.
+
+        Raises:
+            RefusedParameterError: Which value, and why.
+        """
+        if isinstance(params, OperationParams):
+            for kind in params.kinds() & self._real.keys():
+                self._real[kind].check(getattr(params, kind))
 
     def budget(self, kind: Kind) -> RetryBudget:
         """The retry budget that all runs of this process share which call this kind."""

@@ -21,3 +21,17 @@ Seed = Annotated[int, Field(ge=0, le=2**SEED_BITS - 1), BeforeValidator(_whole)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 PositiveSeconds = Annotated[float, Field(ge=MIN_LIMIT, le=MAX_SECONDS, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class RefusedParameterError(ValueError):
+    """A value that is valid by itself may not be used here.
+
+    Attributes:
+        field: Its path in the parameters.
+        value: It, as text.
+    """
+
+    def __init__(self, field: str, value: str, why: str) -> None:
+        super().__init__(why)
+        self.field = field
+        self.value = value

@@ -88,6 +88,9 @@ class SqlOperation:
         """Whether another attempt may succeed."""
         return is_transient(error)
 
+    def check(self, params: SqlParams | None) -> None:
+        """Whatever is valid may be performed."""
+
 
 def is_transient(error: Exception) -> bool:
     """Whether a database's error is one of the moment: a conflict, a lock, a lost or refused connection.

@@ -12,10 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from retryscope_service.http.problems import Problem, invalid_parameter
 from retryscope_service.http.validation import problem_of
+from retryscope_service.operations.parameters import MAX_SECONDS
 from retryscope_service.upstream.faults import Fault
 from retryscope_service.upstream.telemetry import NO_ANSWER, PUT_IN
 from retryscope_service.upstream.upstream import Upstream
 
+MAX_WORK: Final = 10 * MAX_SECONDS
+"""Seconds: the longest duration of a workflow, on its slowest clock."""
 PIECES: Final = 8
 """Of a slow body."""
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
@@ -28,7 +31,7 @@ class Work(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seconds: float = Field(0.0, ge=0, le=600, allow_inf_nan=False, description="How long it takes.")
+    seconds: float = Field(0.0, ge=0, le=MAX_WORK, allow_inf_nan=False, description="How long it takes.")
     status: int = Field(200, ge=200, le=599, description="What it is answered with.")
     retry_after: int | None = Field(None, ge=0, le=3600, description="Whole seconds for Retry-After.")
 

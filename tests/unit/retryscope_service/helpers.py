@@ -31,6 +31,7 @@ from retryscope_service.api.web import WebRoutes
 from retryscope_service.app import create_app
 from retryscope_service.console.console import Console
 from retryscope_service.monitor.monitor import Monitor
+from retryscope_service.operations.operations import Operations
 from retryscope_service.process import serve
 from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.engine import Engine
@@ -230,6 +231,7 @@ async def serving(
     console: Console,
     background: BackgroundRuns | None = None,
     dist: Path = NOT_BUILT,
+    operations: Operations | None = None,
     **settings: Any,
 ) -> AsyncIterator[Api]:
     """Serve the application with these settings; with an engine on a real loop, with real threads."""
@@ -242,10 +244,13 @@ async def serving(
         patch("retryscope_service.app.DIST", dist),
     ):
         given = Settings(**{"allowed_hosts": HOST, **settings})
-        inline = InlineRuns(given.max_runs_in_flight)
+        given_operations = operations or Operations()
+        inline = InlineRuns(given.max_runs_in_flight, given_operations)
         given_background = background or _no_background(recorded)
         monitor = Monitor(recorded.registry, console.hub.publish, given.token)
-        app = create_app(given, console, monitor, inline, given_background, recorded.registry)
+        app = create_app(
+            given, console, monitor, inline, given_background, given_operations, recorded.registry
+        )
     server = TestServer(app)
     await server.start_server(auto_decompress=False)  # as the listener does
     async with TestClient(server, timeout=ClientTimeout(total=None)) as client:

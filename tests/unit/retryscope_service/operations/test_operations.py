@@ -4,9 +4,12 @@ from random import Random
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from retryscope_service.operations.operations import OperationParams, Operations
+from retryscope_service.operations.parameters import RefusedParameterError
 from retryscope_service.operations.simulated import ApiUnavailableError
+from retryscope_service.operations.sql import SqlParams
 from retryscope_service.operations.task import Task
 
 TASK = Task("Task 1", 0.5)
@@ -26,6 +29,10 @@ class Dependency:
 
     def is_transient(self, error: Exception) -> bool:
         return str(error) == "for a moment"
+
+    def check(self, params: Any) -> None:
+        if params is not None:
+            raise RefusedParameterError("sql.rows", str(params.rows), "too many")
 
 
 async def simulated(task: Task) -> str:
@@ -62,6 +69,28 @@ def test_each_kind_says_what_it_fails_with_and_what_is_worth_another_attempt() -
     real = OPERATIONS.by(OperationParams(operation="http"))
     assert real.is_transient(BrokenError("for a moment")) is True
     assert real.is_transient(BrokenError("for good")) is False
+
+
+def test_a_section_that_nobody_would_read_is_refused() -> None:
+    """Whoever gives it has forgotten to choose its kind."""
+    with pytest.raises(ValidationError, match="sql has parameters, but performs nothing here: operation"):
+        OperationParams(operation="http", sql=SqlParams())
+
+
+def test_what_is_not_given_is_not_stored() -> None:
+    """Three sections would stand in the record of every run."""
+    assert OperationParams().model_dump() == {"operation": "simulated"}
+    given = OperationParams(operation="sql", sql=SqlParams(rows=3))
+    assert given.model_dump() == {"operation": "sql", "sql": {"rows": 3}}
+
+
+def test_a_dependency_may_refuse_what_is_valid_by_itself() -> None:
+    """Before anything starts; only what the run uses is asked."""
+    OPERATIONS.check(OperationParams())
+    OPERATIONS.check(OperationParams(operation="sql"))
+    with pytest.raises(RefusedParameterError) as refused:
+        OPERATIONS.check(OperationParams(operation="sql", sql=SqlParams(rows=7)))
+    assert (refused.value.field, refused.value.value, str(refused.value)) == ("sql.rows", "7", "too many")
 
 
 def test_each_dependency_has_a_retry_budget_of_its_own() -> None:
