@@ -1,6 +1,7 @@
 """``/docs``: the OpenAPI document as a page, without scripts and without anything from elsewhere."""
 
 import json
+from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any, Final
 
@@ -41,7 +42,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
         content = body["content"]["application/json"]
         name = content["schema"]["$ref"].rpartition("/")[2]
         schema = document["components"]["schemas"][name]
-        parts.append(_parameters(schema, content["example"]))
+        parts.append(_parameters(schema, content["example"], document["components"]["schemas"]))
         given = {key: value for key, value in content["example"].items() if value is not None}
         if "time_scale" in schema["properties"]:
             given["time_scale"] = 0.01  # nobody who tries it wants to wait
@@ -81,15 +82,26 @@ def _quoted(text: str) -> str:
     return f"'{text}'"
 
 
-def _parameters(schema: dict[str, Any], defaults: dict[str, Any]) -> str:
-    required = schema.get("required", ())
-    rows = "".join(
-        f"<tr><td><code>{escape(name)}</code></td>"
-        f"<td>{'required' if name in required else f'<code>{escape(json.dumps(defaults[name]))}</code>'}</td>"
-        f"<td>{escape(_bounds(each))}</td><td>{escape(each.get('description', ''))}</td></tr>"
-        for name, each in schema["properties"].items()
-    )
+def _parameters(schema: dict[str, Any], defaults: dict[str, Any], schemas: Mapping[str, Any]) -> str:
+    rows = "".join(_rows(schema, defaults, schemas))
     return f"<table><tr><th>parameter</th><th>default</th><th>bounds</th><th>meaning</th></tr>{rows}</table>"
+
+
+def _rows(
+    schema: dict[str, Any], defaults: dict[str, Any], schemas: Mapping[str, Any], section: str = ""
+) -> Iterator[str]:
+    """A row for each property; one that is a section of its own has its properties' rows after its own."""
+    required = schema.get("required", ())
+    for name, each in schema["properties"].items():
+        default = json.dumps(defaults.get(name, each.get("default")))
+        yield (
+            f"<tr><td><code>{escape(section + name)}</code></td>"
+            f"<td>{'required' if name in required else f'<code>{escape(default)}</code>'}</td>"
+            f"<td>{escape(_bounds(each))}</td><td>{escape(each.get('description', ''))}</td></tr>"
+        )
+        for part in each.get("anyOf", ()):
+            if "$ref" in part:
+                yield from _rows(schemas[part["$ref"].rpartition("/")[2]], {}, schemas, f"{section}{name}.")
 
 
 _BOUNDS = {

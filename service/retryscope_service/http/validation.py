@@ -170,7 +170,8 @@ def problem_of(error: ValidationError) -> Problem:
 
 
 def _describe(detail: ErrorDetails) -> dict[str, Any]:
-    field = _cut(".".join(str(part) for part in detail["loc"])) or "(body)"
+    # What a whole object is checked for may be about one of its fields, which it then names.
+    field = _cut(".".join(map(str, detail["loc"]))) or detail.get("ctx", {}).get("field", "(body)")
     value = _shown(detail["input"])
     bound = _bound(detail)
     described: dict[str, Any] = {"field": field, "value": value}

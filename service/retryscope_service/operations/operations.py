@@ -40,8 +40,8 @@ class OperationParams(BaseModel):
             if getattr(self, kind) is not None and kind not in self.kinds():
                 raise PydanticCustomError(
                     "unread_section",
-                    "{kind} has parameters, but performs nothing here: operation would have to be {kind}",
-                    {"kind": kind},
+                    "it has parameters, but performs nothing here: operation would have to be {field}",
+                    {"field": kind},
                 )
         return self
 

@@ -31,7 +31,8 @@ from retryscope_service.api.web import WebRoutes
 from retryscope_service.app import create_app
 from retryscope_service.console.console import Console
 from retryscope_service.monitor.monitor import Monitor
-from retryscope_service.operations.operations import Operations
+from retryscope_service.operations.operations import REAL, Operations
+from retryscope_service.operations.task import Task
 from retryscope_service.process import serve
 from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.engine import Engine
@@ -225,6 +226,24 @@ class Served:
             return Answer(response.status, response.headers, await response.read())
 
 
+class StandIn:
+    """A dependency in virtual time, which no socket and no thread keeps up with."""
+
+    errors: tuple[type[Exception], ...] = (ConnectionError,)
+
+    async def __call__(self, task: Task, params: object) -> str:
+        await asyncio.sleep(task.seconds)
+        if task.fails():
+            raise ConnectionResetError("a failure was drawn")
+        return task.name
+
+    def is_transient(self, error: Exception) -> bool:
+        return isinstance(error, ConnectionError)
+
+    def check(self, params: object) -> None:
+        """Whatever is valid may be performed."""
+
+
 @asynccontextmanager
 async def serving(
     recorded: Recorded,
@@ -244,7 +263,7 @@ async def serving(
         patch("retryscope_service.app.DIST", dist),
     ):
         given = Settings(**{"allowed_hosts": HOST, **settings})
-        given_operations = operations or Operations()
+        given_operations = operations or Operations({kind: StandIn() for kind in REAL})
         inline = InlineRuns(given.max_runs_in_flight, given_operations)
         given_background = background or _no_background(recorded)
         monitor = Monitor(recorded.registry, console.hub.publish, given.token)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from retryscope_service.operations.operations import REAL
 from retryscope_service.workflows import WORKFLOWS
 
 
@@ -22,7 +23,10 @@ class Case(NamedTuple):
         if self.workflow != "cancellation" and self.workflow != "timeouts":
             params["failure_rate"] = 0
         name, _, inside = self.field.partition(".0")
-        if inside.startswith("."):
+        section, _, member = self.field.partition(".")
+        if section in REAL and member:
+            params.update({"operation": section, section: {member: self.value}})
+        elif inside.startswith("."):
             params[name] = [{"name": "API Call", "duration": 1, "timeout": 1, inside[1:]: self.value}]
         elif self.field.endswith(".0"):
             params[name] = [self.value]
@@ -94,6 +98,7 @@ def at_bounds() -> Iterator[tuple[Case, Case]]:
                 most = schema["maxLength"]
                 yield pair("n" * most, "n" * (most + 1), f"at most {most} long")
             if "enum" in schema:
-                expected = " or ".join(f"'{each}'" for each in schema["enum"])
+                *others, last = (f"'{each}'" for each in schema["enum"])
+                expected = f"{', '.join(others)} or {last}"
                 for value in schema["enum"]:
                     yield pair(value, value.upper(), expected)

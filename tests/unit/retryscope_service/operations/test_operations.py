@@ -73,7 +73,9 @@ def test_each_kind_says_what_it_fails_with_and_what_is_worth_another_attempt() -
 
 def test_a_section_that_nobody_would_read_is_refused() -> None:
     """Whoever gives it has forgotten to choose its kind."""
-    with pytest.raises(ValidationError, match="sql has parameters, but performs nothing here: operation"):
+    with pytest.raises(
+        ValidationError, match="it has parameters, but performs nothing here: operation would have to be sql"
+    ):
         OperationParams(operation="http", sql=SqlParams())
 
 
