@@ -10,7 +10,7 @@ from typing import Final
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientMiddlewareType, ClientRequest, ClientResponse
-from opentelemetry.trace import SpanContext, SpanKind
+from opentelemetry.trace import SpanKind
 
 from retryscope import semconv
 from retryscope._core.ending import explain
@@ -117,11 +117,6 @@ class _Request(Level):
         self._started = self._loop.time()
         self._telemetry = active()
         self._span: OpenSpan | None = None
-
-    @property
-    def by(self) -> SpanContext | None:
-        """Its span."""
-        return None if self._span is None else self._span.context
 
     async def trace(self, handler: ClientHandlerType) -> ClientResponse:
         """Send it under a CLIENT span, with the context of that, and observe its duration."""
