@@ -465,6 +465,19 @@ async def test_a_cancel_beside_the_clients_own_timeout_is_a_cancel(recorded: Rec
     assert said(named(recorded, "GET"))["resilience.outcome"] == "cancelled"
 
 
+async def test_where_aiohttp_keeps_its_timer_elsewhere_its_timeout_is_a_cancel(recorded: Recorded) -> None:
+    """Which is less than the truth, but no error of the telemetry's."""
+
+    async def hides(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        del request._timer
+        return await handler(request)
+
+    async with hanging(hides) as session:
+        with pytest.raises(TimeoutError):
+            await session.get("http://shop.example", timeout=ClientTimeout(total=0.05))
+    assert said(named(recorded, "GET"))["resilience.outcome"] == "cancelled"
+
+
 async def test_a_read_timeout_is_an_error_with_its_class(
     recorded: Recorded, shop: Shop, session: aiohttp.ClientSession
 ) -> None:
