@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from typing import Any, Final, NoReturn
 
-from retryscope_service.cli import load, rules, serve, stack, upstream, worker
+from retryscope_service.cli import drill, load, rules, serve, stack, upstream, worker
 from retryscope_service.cli.output import CommandError, errors_in_background, fail
 from retryscope_service.printable import printable
 
@@ -50,6 +50,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"retryscope {version('retryscope')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (serve, worker, upstream, load, stack, rules):
+    for command in (serve, worker, upstream, load, drill, stack, rules):
         command.add_to(commands)
     return parser

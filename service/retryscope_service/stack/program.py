@@ -54,7 +54,7 @@ class Program:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,  # a Ctrl-C is for this process, which ends the others in order
-                    preexec_fn=_die_with_parent(),
+                    preexec_fn=die_with_parent(),
                 )
         except OSError as error:
             raise StackError(f"can't start {self.name}, {command[0]}: {error.strerror}") from None
@@ -126,7 +126,8 @@ class Program:
             self._process.kill()
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
+    """What makes the kernel end a child when this process is killed, where it can: a ``preexec_fn``."""
     if sys.platform != "linux":
         return None
     # Loaded before the fork: between fork and exec nothing may be imported or locked.

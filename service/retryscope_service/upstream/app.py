@@ -18,7 +18,8 @@ from retryscope_service.upstream.upstream import Upstream
 from retryscope_service.upstream.work import WorkRoutes
 
 MAX_BODY_BYTES: Final = 16_384
-_UNTOLD: Final = ("/metrics", "/health/live", "/health/ready")
+_UNTOLD: Final = ("/faults", "/metrics", "/health/live", "/health/ready")
+"""What is recorded is what callers of a dependency do, not who looks after it."""
 _ELSEWHERE: Final = "/{path}"
 """Template of all other paths."""
 

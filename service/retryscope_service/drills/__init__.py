@@ -1,0 +1,1 @@
+"""Incidents to rehearse: played against the flaky upstream, and looked for in the telemetry."""

@@ -1,0 +1,69 @@
+"""All requests fail: retries multiply the load on what is down already, unless a budget bounds them."""
+
+from typing import Final
+
+from retryscope import semconv as library
+from retryscope_service.drills.drill import Claim, Drill, Load, Phase
+from retryscope_service.drills.evidence import SpanLike, ratio
+from retryscope_service.drills.measures import amplification, http_run
+from retryscope_service.upstream.faults import Faults
+
+_BEFORE: Final = "before"
+_TEXTBOOK: Final = "textbook"
+_BUDGET: Final = "budget"
+_RUNS: Final = 100
+"""Ten retries, which a full budget has, are a tenth of that; and so many successes fill it."""
+
+DRILL: Final = Drill(
+    "retry-storm",
+    "Every request fails; runs retry up to four times, first as in the textbook, then with a retry budget.",
+    {
+        _BEFORE: Phase(Load(http_run(budget=True), _RUNS)),
+        _TEXTBOOK: Phase(Load(http_run(), _RUNS), Faults(error=1.0)),
+        _BUDGET: Phase(Load(http_run(budget=True), _RUNS), Faults(error=1.0)),
+    },
+    (
+        Claim(
+            "The textbook's policy multiplies the load: requests to the upstream for each run.",
+            lambda seen: amplification(seen[_TEXTBOOK]),
+            "times",
+            4.9,
+            5.1,
+        ),
+        Claim(
+            "With the budget there is hardly more than one.",
+            lambda seen: amplification(seen[_BUDGET]),
+            "times",
+            1.001,
+            1.2,
+        ),
+        Claim(
+            "Without it every run uses up its attempts.",
+            lambda seen: ratio(
+                seen[_TEXTBOOK].count(library.RETRY_GIVEUPS, reason="max_attempts"),
+                seen[_TEXTBOOK].count(library.WORKFLOW_DURATION),
+            ),
+            "share",
+            0.99,
+            1.0,
+        ),
+        Claim(
+            "With it, nearly every run gives up because the budget is spent.",
+            lambda seen: ratio(
+                seen[_BUDGET].count(library.RETRY_GIVEUPS, reason="budget"),
+                seen[_BUDGET].count(library.WORKFLOW_DURATION),
+            ),
+            "share",
+            0.9,
+            1.0,
+        ),
+        Claim(
+            "Traces say so: retries that gave up for the budget.",
+            lambda seen: seen[_BUDGET].traces_with(
+                SpanLike("retry ", {library.RETRY_GIVEUP_REASON: "budget"}, failed=True)
+            ),
+            "traces",
+            1,
+        ),
+    ),
+)
