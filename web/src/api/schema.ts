@@ -62,10 +62,12 @@ export interface Schemas {
   ErrorInfo: ErrorInfo;
   FailedOutcome: FailedOutcome;
   FailedRunState: FailedRunState;
+  FileParams: FileParams;
   FinalRunState: FinalRunState;
   GiveUpReason: GiveUpReason;
   HelloEvent: HelloEvent;
   History: History;
+  HttpParams: HttpParams;
   InlineRun: InlineRun;
   LimitedOperation: LimitedOperation;
   Links: Links;
@@ -89,6 +91,7 @@ export interface Schemas {
   SpanKind: SpanKind;
   SpanLink: SpanLink;
   SpansEvent: SpansEvent;
+  SqlParams: SqlParams;
   StreamEvents: StreamEvents;
   TaskCounts: TaskCounts;
   TaskResult: TaskResult;
@@ -197,6 +200,22 @@ export interface CancellationParams {
    */
   time_scale?: number;
   /**
+   * What performs the tasks.
+   */
+  operation?: "simulated" | "http" | "sql" | "file";
+  /**
+   * Where a request over HTTP performs them.
+   */
+  http?: HttpParams | null;
+  /**
+   * Where a database performs them.
+   */
+  sql?: SqlParams | null;
+  /**
+   * Where the parser of a file performs them.
+   */
+  file?: FileParams | null;
+  /**
    * Seconds that each task takes.
    *
    * @minItems 1
@@ -211,6 +230,53 @@ export interface CancellationParams {
    * Seconds that the cleanup of a cancelled task takes; cut off at 5.
    */
   cleanup?: number;
+}
+/**
+ * Parameters of the operation `http`.
+ */
+export interface HttpParams {
+  /**
+   * What is called, by GET, of the hosts that RETRYSCOPE_HTTP_ALLOWED_HOSTS names. By default the bundled upstream, which takes as long, and fails as often, as the workflow says; elsewhere neither applies.
+   */
+  url?: string | null;
+  /**
+   * Longest wait for a connection, in real time, whatever the time scale.
+   */
+  connect_seconds?: number;
+  /**
+   * Longest silence of the server, in real time; the bundled upstream may take the task's time besides.
+   */
+  read_seconds?: number;
+  /**
+   * Longest body of an answer that is read.
+   */
+  max_body_bytes?: number;
+}
+/**
+ * A query that goes through rows slowly.
+ */
+export interface SqlParams {
+  /**
+   * Rows that the query goes through in the task's time.
+   */
+  rows?: number;
+}
+/**
+ * A file of orders, read as from a slow disk.
+ */
+export interface FileParams {
+  /**
+   * Rows that are parsed in the task's time.
+   */
+  rows?: number;
+  /**
+   * Seconds that a cancelled task waits for its thread; then that is abandoned.
+   */
+  stop_seconds?: number;
+  /**
+   * The parser does not look whether it is to stop: a thread can't be cancelled.
+   */
+  deaf?: boolean;
 }
 /**
  * A chart with its values.
@@ -258,6 +324,22 @@ export interface ConcurrentParams {
    * Factor on every duration: 0.01 makes a demo 100 times shorter.
    */
   time_scale?: number;
+  /**
+   * What performs the tasks.
+   */
+  operation?: "simulated" | "http" | "sql" | "file";
+  /**
+   * Where a request over HTTP performs them.
+   */
+  http?: HttpParams | null;
+  /**
+   * Where a database performs them.
+   */
+  sql?: SqlParams | null;
+  /**
+   * Where the parser of a file performs them.
+   */
+  file?: FileParams | null;
   /**
    * How many tasks run at once.
    */
@@ -393,6 +475,10 @@ export interface LimitedOperation {
    * Seconds that it may take.
    */
   timeout: number;
+  /**
+   * What performs it; by default what performs all of them.
+   */
+  operation?: ("simulated" | "http" | "sql" | "file") | null;
 }
 /**
  * Addresses of other user interfaces.
@@ -500,6 +586,22 @@ export interface RetryParams {
    */
   time_scale?: number;
   /**
+   * What performs the tasks.
+   */
+  operation?: "simulated" | "http" | "sql" | "file";
+  /**
+   * Where a request over HTTP performs them.
+   */
+  http?: HttpParams | null;
+  /**
+   * Where a database performs them.
+   */
+  sql?: SqlParams | null;
+  /**
+   * Where the parser of a file performs them.
+   */
+  file?: FileParams | null;
+  /**
    * Seconds that each attempt takes.
    */
   duration?: number;
@@ -535,6 +637,10 @@ export interface RetryParams {
    * Seconds that the whole workflow may take; by default no limit.
    */
   deadline?: number | null;
+  /**
+   * Retry only while the budget lasts that all such runs of a process share: ten retries, and one more for every ten successes.
+   */
+  budget?: boolean;
 }
 /**
  * A background run. Times are seconds since the epoch inside, ISO 8601 outside.
@@ -654,6 +760,22 @@ export interface SequentialParams {
    * Factor on every duration: 0.01 makes a demo 100 times shorter.
    */
   time_scale?: number;
+  /**
+   * What performs the tasks.
+   */
+  operation?: "simulated" | "http" | "sql" | "file";
+  /**
+   * Where a request over HTTP performs them.
+   */
+  http?: HttpParams | null;
+  /**
+   * Where a database performs them.
+   */
+  sql?: SqlParams | null;
+  /**
+   * Where the parser of a file performs them.
+   */
+  file?: FileParams | null;
   /**
    * How many tasks run.
    */
@@ -806,6 +928,22 @@ export interface TimeoutsParams {
    * Factor on every duration: 0.01 makes a demo 100 times shorter.
    */
   time_scale?: number;
+  /**
+   * What performs the tasks.
+   */
+  operation?: "simulated" | "http" | "sql" | "file";
+  /**
+   * Where a request over HTTP performs them.
+   */
+  http?: HttpParams | null;
+  /**
+   * Where a database performs them.
+   */
+  sql?: SqlParams | null;
+  /**
+   * Where the parser of a file performs them.
+   */
+  file?: FileParams | null;
   /**
    * Operations, run one after the other.
    *
