@@ -21,6 +21,7 @@ from retryscope_service.operations.http import (
     RedirectsError,
     http_operation,
 )
+from retryscope_service.operations.parameters import RefusedParameterError
 from retryscope_service.operations.task import Task
 from retryscope_service.targets import HostNotAllowedError
 from tests.support.recorded import Recorded, recording
@@ -189,6 +190,17 @@ async def test_a_url_that_may_not_be_called_is_an_error_of_the_operation(http: H
         await http(Task("price", 0), HttpParams(url="http://169.254.169.254/latest"))
     assert isinstance(caught.value, HostNotAllowedError)
     assert not http.is_transient(caught.value)
+
+
+async def test_it_is_refused_before_anything_starts(http: HttpOperation, upstream: Upstream) -> None:
+    """As a value of ``http.url``, with what may be called and where that is set."""
+    http.check(None)
+    http.check(HttpParams())
+    http.check(HttpParams(url=upstream.url("/body/1")))
+    with pytest.raises(RefusedParameterError) as refused:
+        http.check(HttpParams(url="http://169.254.169.254/latest"))
+    assert refused.value.field == "http.url"
+    assert "RETRYSCOPE_HTTP_ALLOWED_HOSTS" in str(refused.value)
 
 
 async def test_without_an_upstream_the_url_must_be_given(upstream: Upstream) -> None:
