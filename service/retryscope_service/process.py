@@ -17,14 +17,12 @@ from retryscope.logs import flush_logs
 from retryscope_service.api.metrics import MetricsRoutes
 from retryscope_service.app import create_app, create_worker_app
 from retryscope_service.console.console import Console
+from retryscope_service.dependencies import database_of, dependencies
 from retryscope_service.http.listener import listening
 from retryscope_service.monitor.monitor import Monitor
 from retryscope_service.monitor.process import ProcessMetrics
-from retryscope_service.operations.database import Database
-from retryscope_service.operations.file import FileOperation
-from retryscope_service.operations.http import http_operation
-from retryscope_service.operations.operations import Operations
-from retryscope_service.operations.sql import SqlOperation
+from retryscope_service.operations.shop.books import Books
+from retryscope_service.operations.shop.schema import ShopDatabase
 from retryscope_service.runs.background import BackgroundRuns
 from retryscope_service.runs.engine import Engine
 from retryscope_service.runs.events import RunEvents
@@ -41,8 +39,8 @@ from retryscope_service.upstream.embedded import (
     UpstreamAddress,
     initial_faults,
     token_or_drawn,
-    upstream_of,
 )
+from retryscope_service.upstream.shop import ShopRoutes
 from retryscope_service.upstream.upstream import Upstream
 
 LAST_LINES_SECONDS: Final = 0.2
@@ -102,9 +100,12 @@ async def serve_upstream(
     retryscope.setup(service_name="retryscope-upstream", registry=registry)
     stop = _stop_on_signals()
     metrics = MetricsRoutes(registry).routes()
-    app = create_upstream_app(upstream, token, registry, local=settings.is_local, further=metrics)
+    database = database_of(settings)
+    further = [*metrics, *ShopRoutes(upstream, Books(ShopDatabase(database))).routes()]
+    app = create_upstream_app(upstream, token, registry, local=settings.is_local, further=further)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, retryscope.shutdown, settings.flush_seconds)
+        await stack.enter_async_context(database)
         listener = listening(app, settings.host, port, settings.max_connections)
         on_ready(UpstreamAddress(await stack.enter_async_context(listener), drawn))
         await stop.wait()
@@ -143,8 +144,7 @@ async def _run(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, retryscope.shutdown, settings.flush_seconds)
         await stack.enter_async_context(_in_background(process_metrics.watch_loop()))
-        upstream = await stack.enter_async_context(upstream_of(settings, registry))
-        operations = await stack.enter_async_context(_operations(settings, upstream.url, registry))
+        operations, upstream = await stack.enter_async_context(dependencies(settings, registry))
         inline = InlineRuns(settings.max_runs_in_flight, operations)
         engine = _engine(settings)
         reachable = await check_engine(engine)
@@ -197,17 +197,6 @@ async def _run(
             monitor.traffic.stop()
         await asyncio.gather(*(drain() for drain in draining))
     _log.info("shut down")
-
-
-@asynccontextmanager
-async def _operations(
-    settings: Settings, upstream: str, registry: CollectorRegistry
-) -> AsyncIterator[Operations]:
-    """The dependencies that workflows may call, open until the process ends."""
-    database = Database(settings.database_address, connections=settings.database_connections)
-    calling = http_operation(upstream, settings.http_allowed_hosts)
-    async with calling as http, database, FileOperation(registry) as file:
-        yield Operations({"http": http, "sql": SqlOperation(database), "file": file})
 
 
 def _engine(settings: Settings) -> Engine:

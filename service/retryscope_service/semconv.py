@@ -134,6 +134,14 @@ CONCURRENCY_IN_FLIGHT: Final = _names.metric(
 CONCURRENCY_LIMIT: Final = _names.metric(
     Metric("retryscope_concurrency_limit", "gauge", ("pool",), "Bound of a pool; beyond it 429 or waiting.")
 )
+ORDERS: Final = _names.metric(
+    Metric(
+        "retryscope_orders",
+        "counter",
+        ("state",),
+        "Orders of checkout that ended: settled, or compensated; by the process that wrote it.",
+    )
+)
 THREADS_ABANDONED: Final = _names.metric(
     Metric(
         "retryscope_threads_abandoned",

@@ -55,6 +55,7 @@ DIAGNOSTIC = {
     "python_gc_objects_uncollectable": "for whoever suspects the garbage collector",
     "resilience_telemetry_early_decisions": "costs only spans that keep_successes would leave out",
     "resilience_telemetry_left_out_spans": "on purpose: nothing is lost",
+    "retryscope_orders": "compared with the rows of its database, which every order ends in",
     "retryscope_threads_abandoned": "only the file operation has such threads, and its log says the same",
     "python_info": "build info has the version of Python, beside that of the service",
 }

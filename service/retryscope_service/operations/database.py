@@ -1,10 +1,11 @@
 """The SQL database of a process: SQLite in a file by default, PostgreSQL by URL."""
 
+import asyncio
 import sqlite3
 import tempfile
 import threading
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -28,6 +29,8 @@ PROGRESS_STEPS: Final = 1_000
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 _ABANDONED: Final = "retryscope_abandoned"
+_rolling_back: Final[set[asyncio.Future[None]]] = set()
+"""Strong references: the event loop keeps only weak ones."""
 
 
 class DatabaseRefusedError(ValueError):
@@ -206,10 +209,23 @@ def _begin(connection: Connection) -> None:
 
 
 def _abandon(context: ExceptionContext) -> None:
-    """A cancel came out of a query: its thread is to stop; the connection is replaced by SQLAlchemy."""
+    """A cancel came out of a query: its thread is to stop; the connection is replaced by SQLAlchemy.
+
+    SQLAlchemy closes it, but SQLite keeps its lock for as long as a cursor has rows left to give, and the
+    cursor is kept by whoever handles the cancel: so it is rolled back first, in a task that comes before.
+    """
     connection = context.connection
     if connection is not None and not isinstance(context.original_exception, Exception):
         connection.info[_ABANDONED].set()
+        driver: Any = connection.connection.driver_connection
+        task = asyncio.ensure_future(_roll_back(driver))
+        _rolling_back.add(task)
+        task.add_done_callback(_rolling_back.discard)
+
+
+async def _roll_back(driver: Any) -> None:
+    with suppress(sqlite3.Error, ValueError):  # what is closed needs none
+        await driver.rollback()
 
 
 def _said(error: Exception, url: URL) -> str:

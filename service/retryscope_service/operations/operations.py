@@ -11,6 +11,7 @@ from retryscope import RetryBudget
 from retryscope_service.operations import simulated
 from retryscope_service.operations.file import FileParams
 from retryscope_service.operations.http import HttpParams
+from retryscope_service.operations.shop.compensation import Shop
 from retryscope_service.operations.sql import SqlParams
 from retryscope_service.operations.task import Simulated, Task
 
@@ -79,10 +80,14 @@ class Operations:
 
     Args:
         real: The kinds beside ``simulated``, by name.
+        shop: What `checkout` buys from.
     """
 
-    def __init__(self, real: Mapping[str, RealOperation] = MappingProxyType({})) -> None:
+    def __init__(
+        self, real: Mapping[str, RealOperation] = MappingProxyType({}), shop: Shop | None = None
+    ) -> None:
         self._real = real
+        self.shop = shop
         self._budgets: dict[Kind, RetryBudget] = {}
 
     def by(self, params: OperationParams) -> "Performer":

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from retryscope_service.http.listener import listening
+from retryscope_service.operations.shop.books import Books
 from retryscope_service.settings import Settings
 from retryscope_service.upstream.app import create_upstream_app
 from retryscope_service.upstream.faults import Faults, read_faults
+from retryscope_service.upstream.shop import ShopRoutes
 from retryscope_service.upstream.upstream import Upstream
 
 
@@ -36,12 +38,15 @@ def token_or_drawn(settings: Settings) -> tuple[str, str | None]:
 
 
 @asynccontextmanager
-async def upstream_of(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[UpstreamAddress]:
+async def upstream_of(
+    settings: Settings, registry: CollectorRegistry, books: Books | None = None
+) -> AsyncIterator[UpstreamAddress]:
     """The upstream of ``RETRYSCOPE_UPSTREAM_URL``; without one, one on a loopback port during the block.
 
     Args:
         settings: Where it is or listens, and its faults.
         registry: Where the metrics of one here are registered.
+        books: What the shop of one here reads and writes; None: it has none.
 
     Raises:
         AddressInUseError: Its port is taken.
@@ -51,7 +56,9 @@ async def upstream_of(settings: Settings, registry: CollectorRegistry) -> AsyncI
         yield UpstreamAddress(settings.upstream_url.rstrip("/"))
         return
     token, drawn = token_or_drawn(settings)
-    app = create_upstream_app(Upstream(initial_faults(settings)), token, registry)
+    upstream = Upstream(initial_faults(settings))
+    shop = [] if books is None else ShopRoutes(upstream, books).routes()
+    app = create_upstream_app(upstream, token, registry, further=shop)
     async with listening(app, "127.0.0.1", settings.upstream_port, settings.max_connections) as url:
         yield UpstreamAddress(url, drawn)
 

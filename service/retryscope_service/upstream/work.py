@@ -5,6 +5,8 @@ import json
 import math
 import socket
 import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
@@ -13,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from retryscope_service.http.problems import Problem, invalid_parameter
 from retryscope_service.http.validation import problem_of
 from retryscope_service.operations.parameters import MAX_SECONDS
-from retryscope_service.upstream.faults import Fault
+from retryscope_service.upstream.faults import Draw, Fault, Faults
 from retryscope_service.upstream.telemetry import NO_ANSWER, PUT_IN
 from retryscope_service.upstream.upstream import Upstream
 
@@ -57,24 +59,51 @@ class WorkRoutes:
         if drawn.fault is not None:
             request[PUT_IN] = drawn.fault
         await asyncio.sleep(asked.seconds + drawn.latency)
+        refuse(faults, drawn)
         body = json.dumps({"path": request.path, **asked.model_dump(exclude_none=True)}).encode()
-        match drawn.fault:
-            case "error" | "rate_limited" | "unavailable" as fault:
-                after = {} if fault == "error" else {"Retry-After": str(faults.retry_after)}
-                detail = "The upstream was told to answer so: GET /faults says how often."
-                raise Problem(_REFUSALS[fault], "fault", f"Fault: {fault}", detail, headers=after)
-            case "hang":
-                await self._upstream.hang(faults.hang_seconds)
-                return _cut_off(request)
-            case "reset":
-                return _cut_off(request, reset=True)
-            case "truncated":
-                return await _send(request, asked, body, sent=len(body) // 2)
-            case "slow_body":
-                return await _send(request, asked, body, over=faults.slow_body_seconds)
-        return web.Response(
-            body=body, status=asked.status, headers=_headers(asked), content_type="application/json"
+        return await answer(
+            request, self._upstream, faults, drawn, Answer(body, asked.status, _headers(asked))
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered with, unless a fault is done to it."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def refuse(faults: Faults, drawn: Draw) -> None:
+    """The faults that come before anything is done.
+
+    Raises:
+        Problem: One was drawn.
+    """
+    if drawn.fault in _REFUSALS:
+        after = {} if drawn.fault == "error" else {"Retry-After": str(faults.retry_after)}
+        detail = "The upstream was told to answer so: GET /faults says how often."
+        raise Problem(_REFUSALS[drawn.fault], "fault", f"Fault: {drawn.fault}", detail, headers=after)
+
+
+async def answer(
+    request: web.Request, upstream: Upstream, faults: Faults, drawn: Draw, said: Answer
+) -> web.StreamResponse:
+    """Answer, or do the fault that comes when all is done."""
+    match drawn.fault:
+        case "hang":
+            await upstream.hang(faults.hang_seconds)
+            return _cut_off(request)
+        case "reset":
+            return _cut_off(request, reset=True)
+        case "truncated":
+            return await _send(request, said, sent=len(said.body) // 2)
+        case "slow_body":
+            return await _send(request, said, over=faults.slow_body_seconds)
+    return web.Response(
+        body=said.body, status=said.status, headers=said.headers, content_type="application/json"
+    )
 
 
 def _read(request: web.Request) -> Work:
@@ -105,10 +134,11 @@ def _cut_off(request: web.Request, *, reset: bool = False) -> web.Response:
 
 
 async def _send(
-    request: web.Request, asked: Work, body: bytes, *, sent: int | None = None, over: float = 0.0
+    request: web.Request, said: Answer, *, sent: int | None = None, over: float = 0.0
 ) -> web.StreamResponse:
     """Send the body in pieces over some seconds, or only its first bytes, and close the connection."""
-    response = web.StreamResponse(status=asked.status, headers=_headers(asked))
+    body = said.body
+    response = web.StreamResponse(status=said.status, headers=said.headers)
     response.content_type = "application/json"
     response.content_length = len(body)
     response.force_close()

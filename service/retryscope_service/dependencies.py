@@ -1,0 +1,73 @@
+"""What workflows call, opened once a process: an upstream, a database, files, a shop."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from aiohttp import ClientSession, TCPConnector
+from prometheus_client import CollectorRegistry
+
+from retryscope.adapters.aiohttp_client import client_middleware
+from retryscope_service.operations.database import Database
+from retryscope_service.operations.file import FileOperation
+from retryscope_service.operations.http import http_operation
+from retryscope_service.operations.operations import Operations
+from retryscope_service.operations.shop.books import Books
+from retryscope_service.operations.shop.client import ShopClient
+from retryscope_service.operations.shop.compensation import Shop, keep_recovering
+from retryscope_service.operations.shop.orders import Orders
+from retryscope_service.operations.shop.schema import ShopDatabase
+from retryscope_service.operations.sql import SqlOperation
+from retryscope_service.settings import Settings
+from retryscope_service.upstream.embedded import UpstreamAddress, upstream_of
+
+SHOP_CONNECTIONS = 200
+
+
+def database_of(settings: Settings) -> Database:
+    """The database that a process uses, not yet open."""
+    return Database(settings.database_address, connections=settings.database_connections)
+
+
+@asynccontextmanager
+async def dependencies(
+    settings: Settings, registry: CollectorRegistry
+) -> AsyncIterator[tuple[Operations, UpstreamAddress]]:
+    """All of them, and where the upstream is.
+
+    Args:
+        settings: Which they are.
+        registry: Where their metrics are registered.
+
+    Raises:
+        DatabaseRefusedError: The database can't be used.
+        AddressInUseError: The port of the upstream is taken.
+        ValueError: A setting of the upstream, or of the operation `http`, is not valid.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(database_of(settings))
+        tables = ShopDatabase(database)
+        upstream = await stack.enter_async_context(upstream_of(settings, registry, Books(tables)))
+        http = await stack.enter_async_context(http_operation(upstream.url, settings.http_allowed_hosts))
+        file = await stack.enter_async_context(FileOperation(registry))
+        session = await stack.enter_async_context(
+            ClientSession(connector=TCPConnector(limit=SHOP_CONNECTIONS), middlewares=[client_middleware()])
+        )
+        process = f"{socket.gethostname()}#{os.getpid()}"
+        shop = Shop(Orders(tables, process, registry), ShopClient(session, upstream.url))
+        if settings.database_url is not None:  # else nothing can be left from another process
+            await stack.enter_async_context(_recovering(shop))
+        yield Operations({"http": http, "sql": SqlOperation(database), "file": file}, shop), upstream
+
+
+@asynccontextmanager
+async def _recovering(shop: Shop) -> AsyncIterator[None]:
+    task = asyncio.create_task(keep_recovering(shop))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
