@@ -84,7 +84,7 @@ def _remark(span: ReadableSpan) -> str:
         attributes.get(semconv.OUTCOME)
         or attributes.get(semconv.CLEANUP_OUTCOME)
         or attributes.get(semconv.HTTP_RESPONSE_STATUS_CODE)
-        or "running"
+        or _state(span, attributes)
     )
     why = (
         attributes.get(semconv.CANCEL_CAUSE)
@@ -93,6 +93,13 @@ def _remark(span: ReadableSpan) -> str:
     )
     reason = f": {why}" if why is not None and str(why) != str(outcome) else ""
     return f"{label}  {outcome}{reason}"
+
+
+def _state(span: ReadableSpan, attributes: Mapping[str, object]) -> str:
+    """Of a span that says no outcome, as a database's: those of others have none."""
+    if span.end_time is None:
+        return "running"
+    return "error" if semconv.ERROR_TYPE in attributes else "ended"
 
 
 def _label(name: str, attributes: Mapping[str, object]) -> str:

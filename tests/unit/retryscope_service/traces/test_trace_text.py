@@ -4,6 +4,9 @@ import asyncio
 import contextlib
 import re
 
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.trace import Span
+
 from retryscope import Operation, RetryPolicy, cancel_on_exit, cancellable, retry, timeout, workflow
 from retryscope_service.traces.trace_text import LEGEND, render_trace
 from tests.support.clock import EPOCH_NS, run
@@ -105,3 +108,21 @@ def test_a_span_whose_parent_is_elsewhere_is_shown_as_a_root() -> None:
         run(_retried())
         orphans = recorded.spans()[2:]
     assert _lines(render_trace(orphans, EPOCH_NS))[1].endswith("| attempt call #1  error: OSError")
+
+
+def test_a_span_of_others_has_no_outcome_but_ends_all_the_same() -> None:
+    """A database's, for example: it ended, or failed for a reason."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    tracer = provider.get_tracer("test")
+    ended = tracer.start_span("SELECT orders", start_time=0)
+    ended.end(1_000_000_000)
+    failed = tracer.start_span("SELECT stock", start_time=0, attributes={"error.type": "40001"})
+    failed.end(1_000_000_000)
+    texts = [render_trace([span], EPOCH_NS).splitlines()[1] for span in (readable(ended), readable(failed))]
+    assert texts[0].endswith("=| SELECT orders  ended")
+    assert texts[1].endswith("x| SELECT stock  error: 40001")
+
+
+def readable(span: Span) -> ReadableSpan:
+    assert isinstance(span, ReadableSpan)
+    return span
