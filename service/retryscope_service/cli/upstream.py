@@ -65,4 +65,4 @@ def put_faults_line(upstream: "UpstreamAddress") -> str:
 
 
 def _announce(upstream: "UpstreamAddress") -> None:
-    say(f"Retryscope upstream; /work and /metrics on {upstream.url}\n  {put_faults_line(upstream)}")
+    say(f"Retryscope upstream; /job and /metrics on {upstream.url}\n  {put_faults_line(upstream)}")

@@ -121,7 +121,7 @@ class HttpOperation:
         if self._upstream is None:
             raise HostNotAllowedError("there is no bundled upstream here: http.url must say what to call")
         status = {"status": str(UNAVAILABLE)} if task.fails() else {}
-        return self._upstream / "work" % {"seconds": f"{task.seconds:.6g}", **status}
+        return self._upstream / "job" % {"seconds": f"{task.seconds:.6g}", **status}
 
 
 async def _length(response: aiohttp.ClientResponse, most: int) -> int:

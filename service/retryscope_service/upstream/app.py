@@ -13,9 +13,9 @@ from retryscope_service.http.isolation import isolation_middleware
 from retryscope_service.http.problems import Problem, problem_middleware
 from retryscope_service.http.validation import read_params
 from retryscope_service.upstream.faults import Faults
+from retryscope_service.upstream.job import JobRoutes
 from retryscope_service.upstream.telemetry import UpstreamMetrics, telemetry_middleware
 from retryscope_service.upstream.upstream import Upstream
-from retryscope_service.upstream.work import WorkRoutes
 
 MAX_BODY_BYTES: Final = 16_384
 _UNTOLD: Final = ("/faults", "/metrics", "/health/live", "/health/ready")
@@ -44,7 +44,7 @@ def create_upstream_app(
         tracer: Where its spans come from; by default the global provider's.
     """
     routes = _Routes(upstream)
-    opened = [*WorkRoutes(upstream).routes(), *routes.open_routes(), *further]
+    opened = [*JobRoutes(upstream).routes(), *routes.open_routes(), *further]
     app = web.Application(
         middlewares=[
             telemetry_middleware(upstream, UpstreamMetrics(registry), _UNTOLD, tracer),
@@ -66,7 +66,7 @@ def create_upstream_app(
 
 
 class _Routes:
-    """What answers beside ``/work``."""
+    """What answers beside ``/job``."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream

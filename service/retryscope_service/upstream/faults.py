@@ -76,9 +76,9 @@ class Faults(BaseModel):
     def hold_for(self, path: str) -> bool:
         """Whether they are for requests to that path.
 
-        >>> Faults(paths=("/work/pay",)).hold_for("/work/pay/card")
+        >>> Faults(paths=("/job/pay",)).hold_for("/job/pay/card")
         True
-        >>> Faults(paths=("/work/pay",)).hold_for("/work/payment")
+        >>> Faults(paths=("/job/pay",)).hold_for("/job/payment")
         False
         """
         return not self.paths or any(f"{path}/".startswith(f"{each.rstrip('/')}/") for each in self.paths)

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from retryscope_service.http.problems import Problem, invalid_parameter
 from retryscope_service.http.validation import read_params
 from retryscope_service.operations.shop.books import Books, RefusedError
+from retryscope_service.upstream.job import Answer, answer, refuse
 from retryscope_service.upstream.telemetry import PUT_IN
 from retryscope_service.upstream.upstream import Upstream
-from retryscope_service.upstream.work import Answer, answer, refuse
 
 MAX_BODY_BYTES = 1024
 MAX_SECONDS = 600.0

@@ -26,7 +26,7 @@ PUT_IN: Final = web.RequestKey("fault", str)
 NO_ANSWER: Final = web.RequestKey("no_answer", bool)
 """Whether the connection was ended without an answer."""
 
-WORK: Final = "/work"
+JOB: Final = "/job"
 """Route of the requests that faults are for, whose counts are there from the start."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -39,8 +39,8 @@ class UpstreamMetrics:
         self._requests = counter(semconv.UPSTREAM_REQUESTS, registry)
         self._durations = histogram(semconv.UPSTREAM_REQUEST_DURATION, registry)
         for fault in ("", *FAULTS):  # so that a rate() sees the first increment
-            self._durations.labels(WORK, fault)
-        self._requests.labels(WORK, "200", "")
+            self._durations.labels(JOB, fault)
+        self._requests.labels(JOB, "200", "")
 
     def ended(self, route: str, status: str, fault: str, seconds: float) -> None:
         """A request has ended; without an answer its status is empty."""

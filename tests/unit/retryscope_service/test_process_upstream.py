@@ -66,20 +66,20 @@ async def alone(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncIterat
 
 async def test_alone_it_has_metrics_and_health(monkeypatch: pytest.MonkeyPatch) -> None:
     async with alone(monkeypatch) as upstream:
-        assert (await upstream.get("/work"))[0] == 200
+        assert (await upstream.get("/job"))[0] == 200
         assert (await upstream.get("/health/ready"))[0] == 200
         status, text = await upstream.get("/metrics")
         signal.raise_signal(signal.SIGTERM)
     assert status == 200
-    assert 'retryscope_upstream_requests_total{fault="",route="/work",status="200"} 1.0' in text
+    assert 'retryscope_upstream_requests_total{fault="",route="/job",status="200"} 1.0' in text
 
 
 async def test_alone_a_signal_drains_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """What works is answered, what hangs is let go at once, and nobody is sent there any more."""
-    faults = '{"hang": 1, "hang_seconds": 3600, "paths": ["/work/hang"]}'
+    faults = '{"hang": 1, "hang_seconds": 3600, "paths": ["/job/hang"]}'
     async with alone(monkeypatch, upstream_faults=faults, drain_seconds=60) as upstream:
-        working = asyncio.create_task(upstream.get("/work?seconds=20"))
-        hanging = asyncio.create_task(upstream.get("/work/hang"))
+        working = asyncio.create_task(upstream.get("/job?seconds=20"))
+        hanging = asyncio.create_task(upstream.get("/job/hang"))
         await asyncio.sleep(1)
         signal.raise_signal(signal.SIGTERM)
         with pytest.raises(ClientError):
@@ -95,7 +95,7 @@ async def test_alone_a_second_signal_ends_it_at_once(monkeypatch: pytest.MonkeyP
     statuses: list[int] = []
     monkeypatch.setattr(os, "_exit", statuses.append)
     async with alone(monkeypatch, drain_seconds=60) as upstream:
-        working = asyncio.create_task(upstream.get("/work?seconds=20"))
+        working = asyncio.create_task(upstream.get("/job?seconds=20"))
         await asyncio.sleep(1)
         signal.raise_signal(signal.SIGINT)
         await asyncio.sleep(REPEAT_SECONDS)
@@ -119,10 +119,10 @@ async def test_embedded_its_requests_are_none_of_the_api(
 
     monkeypatch.setattr(process, "upstream_of", noted)
     async with served(monkeypatch) as service, ClientSession(upstreams[0].url) as session:
-        async with session.get("/work?status=500") as response:
+        async with session.get("/job?status=500") as response:
             assert response.status == 500
         signal.raise_signal(signal.SIGTERM)
     value = partial(service.recorded.registry.get_sample_value, "retryscope_upstream_requests_total")
-    assert value({"route": "/work", "status": "500", "fault": ""}) == 1
+    assert value({"route": "/job", "status": "500", "fault": ""}) == 1
     families = {family.name: family.samples for family in service.recorded.registry.collect()}
     assert families[semconv.HTTP_SERVER_DURATION.name] == []

@@ -48,7 +48,7 @@ def test_says_how_to_change_the_faults(
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
-        "Retryscope upstream; /work and /metrics on http://127.0.0.1:8082\n"
+        "Retryscope upstream; /job and /metrics on http://127.0.0.1:8082\n"
         "  curl -X PUT --json '{\"error\": 0.3}' -H 'Authorization: Bearer drawn' http://127.0.0.1:8082/faults\n"
     )
 

@@ -20,7 +20,7 @@ resilience_attempts_total{workflow="retry",operation="a",outcome="error",error_t
 resilience_attempts_total{workflow="timeouts",operation="a",outcome="success",error_type=""} 9.0
 resilience_attempt_duration_seconds_sum{workflow="retry",operation="a",outcome="success"} 4.5
 resilience_attempt_duration_seconds_count{workflow="retry",operation="a",outcome="success"} 6.0
-retryscope_upstream_requests_total{route="/work",status="500",fault="error"} 4.0
+retryscope_upstream_requests_total{route="/job",status="500",fault="error"} 4.0
 """
 SEEN = Evidence(read_samples(BEFORE), read_samples(AFTER))
 

@@ -43,7 +43,7 @@ class Upstream:
         self.asked: list[dict[str, str]] = []
         self.hops = 0
         app = web.Application()
-        app.router.add_get("/work", self._work)
+        app.router.add_get("/job", self._work)
         app.router.add_get("/body/{bytes}", self._body)
         app.router.add_get("/truncated", self._truncated)
         app.router.add_get("/hangs", self._hangs)
@@ -144,7 +144,7 @@ async def test_a_retry_obeys_the_answers_retry_after(http: HttpOperation, record
 
 async def test_a_url_of_ones_own_is_called_as_it_is(http: HttpOperation, upstream: Upstream) -> None:
     """Neither the time nor the failure rate of the task is told."""
-    url = upstream.url("/work?status=201")
+    url = upstream.url("/job?status=201")
     assert (await http(Task("price", 5, 1.0), HttpParams(url=url)))["status"] == 201
     assert upstream.asked == [{"status": "201"}]
 

@@ -84,4 +84,4 @@ async def test_a_failure_that_is_drawn_is_answered_and_both_are_in_one_trace(rec
             await http(Task("price", 0, 1.0))
     (sent,) = [span for span in recorded.spans() if span.kind is SpanKind.CLIENT]
     assert (sent.attributes or {})["http.response.status_code"] == 503
-    assert str((sent.attributes or {})["url.full"]).endswith("/work?seconds=0&status=503")
+    assert str((sent.attributes or {})["url.full"]).endswith("/job?seconds=0&status=503")

@@ -46,7 +46,7 @@ class Called:
         self.log = log
         self.registry = registry
 
-    async def call(self, path: str = "/work", method: str = "GET", **options: Any) -> Answer:
+    async def call(self, path: str = "/job", method: str = "GET", **options: Any) -> Answer:
         async with self.session.request(method, path, **options) as response:
             return await _read(response)
 

@@ -66,7 +66,7 @@ async def test_nobody_without_the_token_sees_or_changes_them(method: str, author
         ({"latency": {"distribution": "fixed", "seconds": 9e9}}, "latency.fixed.seconds", 9e9, "<= 3600"),
         ({"latency": {"distribution": "gamma"}}, "latency", {"distribution": "gamma"}, None),
         ({"error": 0.6, "reset": 0.6}, "(body)", {"error": 0.6, "reset": 0.6}, "<= 1"),
-        ({"paths": "/work"}, "paths", "/work", None),
+        ({"paths": "/job"}, "paths", "/job", None),
     ],
 )
 async def test_what_is_wrong_is_refused_naming_field_value_and_bound(

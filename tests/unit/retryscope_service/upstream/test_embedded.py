@@ -22,9 +22,9 @@ async def test_one_is_on_a_free_loopback_port_during_the_block() -> None:
     registry = CollectorRegistry()
     async with upstream_of(Settings(), registry) as address, ClientSession() as session:
         assert address.url.startswith("http://127.0.0.1:")
-        async with session.get(f"{address.url}/work") as response:
+        async with session.get(f"{address.url}/job") as response:
             assert response.status == 200
-    labels = {"route": "/work", "status": "200", "fault": ""}
+    labels = {"route": "/job", "status": "200", "fault": ""}
     assert registry.get_sample_value("retryscope_upstream_requests_total", labels) == 1
 
 
@@ -33,7 +33,7 @@ async def test_it_does_at_first_what_the_setting_says() -> None:
     async with (
         upstream_of(settings, CollectorRegistry()) as address,
         ClientSession(address.url) as session,
-        session.get("/work") as response,
+        session.get("/job") as response,
     ):
         assert response.status == 500
 

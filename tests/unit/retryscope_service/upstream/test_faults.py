@@ -64,15 +64,15 @@ def test_shares_that_only_rounding_makes_more_than_one_are_taken() -> None:
 
 @pytest.mark.parametrize(
     ("path", "hold"),
-    [("/work", True), ("/work/pay", True), ("/works", False), ("/", False)],
+    [("/job", True), ("/job/pay", True), ("/works", False), ("/", False)],
 )
 def test_they_hold_for_a_path_and_all_below_it(path: str, hold: bool) -> None:
-    assert Faults(paths=("/work",)).hold_for(path) is hold
+    assert Faults(paths=("/job",)).hold_for(path) is hold
 
 
 def test_a_slash_at_the_end_of_a_path_changes_nothing() -> None:
-    assert Faults(paths=("/work/",)).hold_for("/work")
-    assert Faults(paths=("/",)).hold_for("/work")
+    assert Faults(paths=("/job/",)).hold_for("/job")
+    assert Faults(paths=("/",)).hold_for("/job")
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_what_is_wrong_is_said_in_words(text: str, words: str) -> None:
 
 def test_they_can_be_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "faults.json"
-    file.write_text(json.dumps({"error": 0.25, "paths": ["/work/pay"]}))
-    assert read_faults(str(file)) == Faults(error=0.25, paths=("/work/pay",))
+    file.write_text(json.dumps({"error": 0.25, "paths": ["/job/pay"]}))
+    assert read_faults(str(file)) == Faults(error=0.25, paths=("/job/pay",))
 
 
 def test_no_text_is_no_faults() -> None:

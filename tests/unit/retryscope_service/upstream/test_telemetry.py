@@ -24,21 +24,21 @@ async def settled(upstream: Called) -> Called:
 
 async def test_the_span_joins_the_callers_trace() -> None:
     async with calling() as upstream:
-        await upstream.call("/work/price", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
+        await upstream.call("/job/price", headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
         assert upstream.parent() == (TRACE, PARENT)
 
 
 async def test_the_span_is_by_the_http_conventions() -> None:
     async with calling() as upstream:
-        await upstream.call("/work/price?seconds=0", headers={"User-Agent": "test"})
+        await upstream.call("/job/price?seconds=0", headers={"User-Agent": "test"})
         span, url = upstream.span(), upstream.session._base_url
     assert url is not None
-    assert (span.name, span.kind) == ("GET /work/{name}", SpanKind.SERVER)
+    assert (span.name, span.kind) == ("GET /job/{name}", SpanKind.SERVER)
     assert dict(span.attributes or {}) == {
         "http.request.method": "GET",
-        "http.route": "/work/{name}",
+        "http.route": "/job/{name}",
         "http.response.status_code": 200,
-        "url.path": "/work/price",
+        "url.path": "/job/price",
         "url.scheme": "http",
         "network.protocol.version": "1.1",
         "server.address": "127.0.0.1",
@@ -70,7 +70,7 @@ async def test_every_fault_is_on_its_span_and_in_the_count(
         await settled(upstream)
     answered = {library.HTTP_RESPONSE_STATUS_CODE: int(status)} if status else {}
     assert upstream.told() == {FAULT: fault, **answered, **said}
-    assert upstream.counted() == {("/work", status, fault): 1}
+    assert upstream.counted() == {("/job", status, fault): 1}
 
 
 @pytest.mark.parametrize("fault", ["hang", "slow_body"])
@@ -86,7 +86,7 @@ async def test_a_client_that_went_away_is_a_cancel_and_no_error(fault: str) -> N
         "resilience.cancel.cause": "client_disconnect",
         "status": "UNSET",
     }
-    assert upstream.counted() == {("/work", "", fault): 1}
+    assert upstream.counted() == {("/job", "", fault): 1}
 
 
 async def test_the_span_ends_when_the_request_does() -> None:
@@ -103,16 +103,16 @@ async def test_the_span_ends_when_the_request_does() -> None:
 
 async def test_a_status_that_was_asked_for_is_no_fault() -> None:
     async with calling() as upstream:
-        await upstream.call("/work?status=503")
+        await upstream.call("/job?status=503")
     assert upstream.told() == {"http.response.status_code": 503, "error.type": "503", "status": "ERROR"}
-    assert upstream.counted() == {("/work", "503", ""): 1}
+    assert upstream.counted() == {("/job", "503", ""): 1}
 
 
 async def test_durations_are_those_of_the_requests() -> None:
     async with calling(slow_body=1, slow_body_seconds=4) as upstream:
         await upstream.call()
         await settled(upstream)
-    labels = {"route": "/work", "fault": "slow_body"}
+    labels = {"route": "/job", "fault": "slow_body"}
     value = upstream.registry.get_sample_value
     assert value("retryscope_upstream_request_duration_seconds_count", labels) == 1
     assert value("retryscope_upstream_request_duration_seconds_sum", labels) == pytest.approx(4, abs=0.1)
@@ -122,7 +122,7 @@ async def test_every_fault_has_its_series_from_the_start() -> None:
     """So that a rate() sees the first one."""
     async with calling() as upstream:
         found = upstream.registry.get_sample_value(
-            "retryscope_upstream_request_duration_seconds_count", {"route": "/work", "fault": "reset"}
+            "retryscope_upstream_request_duration_seconds_count", {"route": "/job", "fault": "reset"}
         )
     assert found == 0
 

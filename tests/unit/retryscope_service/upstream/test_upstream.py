@@ -7,7 +7,7 @@ from tests.unit.retryscope_service.upstream.calls import calling
 
 async def test_draining_waits_for_requests_in_flight() -> None:
     async with calling() as upstream:
-        running = asyncio.create_task(upstream.call("/work?seconds=5"))
+        running = asyncio.create_task(upstream.call("/job?seconds=5"))
         await asyncio.sleep(1)
         await upstream.upstream.drain(60)
         assert (await running).status == 200
@@ -15,7 +15,7 @@ async def test_draining_waits_for_requests_in_flight() -> None:
 
 async def test_draining_waits_no_longer_than_its_limit() -> None:
     async with calling() as upstream:
-        running = asyncio.create_task(upstream.call("/work?seconds=50"))
+        running = asyncio.create_task(upstream.call("/job?seconds=50"))
         await asyncio.sleep(1)
         before = asyncio.get_running_loop().time()
         await upstream.upstream.drain(3)

@@ -23,10 +23,10 @@ def now() -> float:
 async def test_it_answers_as_it_is_asked_to() -> None:
     async with calling() as upstream:
         began = now()
-        answer = await upstream.call("/work/price?seconds=0.5&status=418&retry_after=3")
+        answer = await upstream.call("/job/price?seconds=0.5&status=418&retry_after=3")
         assert now() - began == pytest.approx(0.5, abs=0.1)
     assert (answer.status, answer.headers["Retry-After"]) == (418, "3")
-    assert answer.json() == {"path": "/work/price", "seconds": 0.5, "status": 418, "retry_after": 3}
+    assert answer.json() == {"path": "/job/price", "seconds": 0.5, "status": 418, "retry_after": 3}
 
 
 async def test_by_default_it_answers_at_once_that_all_is_well() -> None:
@@ -38,7 +38,7 @@ async def test_by_default_it_answers_at_once_that_all_is_well() -> None:
 @pytest.mark.parametrize("status", [204, 304, 302])
 async def test_a_status_without_a_body_has_none(status: int) -> None:
     async with calling() as upstream:
-        answer = await upstream.call(f"/work?status={status}", allow_redirects=False)
+        answer = await upstream.call(f"/job?status={status}", allow_redirects=False)
         assert answer.status == status
         assert (await upstream.call()).status == 200  # on the same connection
 
@@ -60,7 +60,7 @@ async def test_wrong_parameters_are_refused_naming_field_value_and_bound(
     query: str, field: str, value: str, bound: str | None
 ) -> None:
     async with calling() as upstream:
-        answer = await upstream.call(f"/work?{query}")
+        answer = await upstream.call(f"/job?{query}")
     (error,) = answer.json()["errors"]
     assert answer.status == 422
     assert (error["field"], error["value"], error.get("bound")) == (field, value, bound)
@@ -83,7 +83,7 @@ async def test_latency_comes_before_the_fault() -> None:
     latency: Any = {"distribution": "fixed", "seconds": 2.0}
     async with calling(latency=latency, error=1) as upstream:
         began = now()
-        assert (await upstream.call("/work?seconds=1")).status == 500
+        assert (await upstream.call("/job?seconds=1")).status == 500
         assert now() - began == pytest.approx(3, abs=0.1)
 
 
@@ -111,7 +111,7 @@ async def test_a_reset_is_a_reset_to_the_client() -> None:
 
 
 async def test_a_truncated_body_is_shorter_than_its_length() -> None:
-    async with calling(truncated=1) as upstream, upstream.session.get("/work") as response:
+    async with calling(truncated=1) as upstream, upstream.session.get("/job") as response:
         assert response.status == 200
         with pytest.raises(ClientPayloadError):
             await response.read()
@@ -120,7 +120,7 @@ async def test_a_truncated_body_is_shorter_than_its_length() -> None:
 async def test_a_slow_body_comes_whole_in_the_time_that_is_set() -> None:
     async with calling(slow_body=1, slow_body_seconds=8) as upstream:
         began = now()
-        async with upstream.session.get("/work") as response:
+        async with upstream.session.get("/job") as response:
             assert now() - began < 3  # the head and the first piece
             assert (await response.json())["status"] == 200
         assert now() - began == pytest.approx(8, abs=0.5)
@@ -135,9 +135,9 @@ async def test_a_client_that_goes_ends_a_slow_body() -> None:
 
 
 async def test_faults_of_a_path_leave_the_others_alone() -> None:
-    async with calling(error=1, paths=("/work/pay",)) as upstream:
-        assert (await upstream.call("/work/pay")).status == 500
-        assert (await upstream.call("/work/stock")).status == 200
+    async with calling(error=1, paths=("/job/pay",)) as upstream:
+        assert (await upstream.call("/job/pay")).status == 500
+        assert (await upstream.call("/job/stock")).status == 200
 
 
 async def test_the_end_of_the_process_ends_what_hangs() -> None:

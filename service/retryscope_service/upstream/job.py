@@ -1,4 +1,4 @@
-"""``/work``: what is called, answers as it is asked to, and gets the faults."""
+"""``/job``: what is called, answers as it is asked to, and gets the faults."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from retryscope_service.upstream.faults import Draw, Fault, Faults
 from retryscope_service.upstream.telemetry import NO_ANSWER, PUT_IN
 from retryscope_service.upstream.upstream import Upstream
 
-MAX_WORK: Final = 10 * MAX_SECONDS
+LONGEST_JOB: Final = 10 * MAX_SECONDS
 """Seconds: the longest duration of a workflow, on its slowest clock."""
 PIECES: Final = 8
 """Of a slow body."""
@@ -28,18 +28,18 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _REFUSALS: Final[dict[Fault, int]] = {"error": 500, "rate_limited": 429, "unavailable": 503}
 
 
-class Work(BaseModel):
+class Job(BaseModel):
     """What a request asks for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seconds: float = Field(0.0, ge=0, le=MAX_WORK, allow_inf_nan=False, description="How long it takes.")
+    seconds: float = Field(0.0, ge=0, le=LONGEST_JOB, allow_inf_nan=False, description="How long it takes.")
     status: int = Field(200, ge=200, le=599, description="What it is answered with.")
     retry_after: int | None = Field(None, ge=0, le=3600, description="Whole seconds for Retry-After.")
 
 
-class WorkRoutes:
-    """The routes ``/work`` and ``/work/NAME``: the names are for faults that hold for some paths only.
+class JobRoutes:
+    """The routes ``/job`` and ``/job/NAME``: the names are for faults that hold for some paths only.
 
     Args:
         upstream: What it does to requests.
@@ -50,9 +50,9 @@ class WorkRoutes:
 
     def routes(self) -> list[web.RouteDef]:
         """The routes to add to an application."""
-        return [web.get("/work", self.work), web.get("/work/{name}", self.work)]
+        return [web.get("/job", self.job), web.get("/job/{name}", self.job)]
 
-    async def work(self, request: web.Request) -> web.StreamResponse:
+    async def job(self, request: web.Request) -> web.StreamResponse:
         """Take the time that is asked for and the latency that is drawn; then the fault, or the answer."""
         asked = _read(request)
         faults, drawn = self._upstream.faults, self._upstream.draw(request.path)
@@ -106,19 +106,19 @@ async def answer(
     )
 
 
-def _read(request: web.Request) -> Work:
+def _read(request: web.Request) -> Job:
     given: dict[str, Any] = {}
     for name, value in request.query.items():
         if name in given:
             raise invalid_parameter(name, value, "given once")
         given[name] = value
     try:
-        return Work.model_validate(given)
+        return Job.model_validate(given)
     except ValidationError as error:
         raise problem_of(error) from None
 
 
-def _headers(asked: Work) -> dict[str, str]:
+def _headers(asked: Job) -> dict[str, str]:
     return {} if asked.retry_after is None else {"Retry-After": str(asked.retry_after)}
 
 
