@@ -9,8 +9,10 @@ import pytest
 
 from retryscope import semconv
 from retryscope.metrics import SERIES_PER_OPERATION
+from retryscope_service.operations.operations import OperationParams
 from retryscope_service.settings import Settings
 from retryscope_service.workflows import WORKFLOWS
+from retryscope_service.workflows.definition import WorkflowParams
 from tests.support.known import is_known, table
 from tests.support.names import ATTRIBUTES, METRICS
 from tests.support.promql import metric_uses
@@ -168,9 +170,12 @@ def test_every_test_that_the_rules_of_asyncio_name_is_there() -> None:
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_each_workflow_is_explained_with_all_its_parameters(name: str) -> None:
-    """A heading for each workflow; below it every parameter, and a trace."""
-    parts = _parts((ROOT / "docs/workflows.md").read_text())
-    (section,) = [text for heading, text in parts.items() if heading.startswith(f"`{name}`: ")]
-    own = WORKFLOWS[name].params.model_fields.keys() - {"seed", "time_scale"}
-    assert [parameter for parameter in sorted(own) if f"`{parameter}`" not in section] == []
+    """A heading for each workflow; below it a trace and its own parameters, above all of them the others."""
+    text = (ROOT / "docs/workflows.md").read_text()
+    (section,) = [part for heading, part in _parts(text).items() if heading.startswith(f"`{name}`: ")]
+    parameters = WORKFLOWS[name].params.model_fields.keys()
+    common = parameters & (WorkflowParams.model_fields.keys() | OperationParams.model_fields.keys())
+    introduction = text.partition("\n## ")[0]
+    assert [each for each in sorted(common) if f"`{each}`" not in introduction] == []
+    assert [each for each in sorted(parameters - common) if f"`{each}`" not in section] == []
     assert f"workflow {name}" in section
