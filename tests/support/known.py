@@ -57,6 +57,8 @@ DIAGNOSTIC = {
     "resilience_telemetry_left_out_spans": "on purpose: nothing is lost",
     "retryscope_orders": "compared with the rows of its database, which every order ends in",
     "retryscope_threads_abandoned": "only the file operation has such threads, and its log says the same",
+    "retryscope_upstream_request_duration_seconds": "its callers' operations say what it does to them",
+    "retryscope_upstream_requests": "its callers' operations say what it does to them",
     "python_info": "build info has the version of Python, beside that of the service",
 }
 """Families that the service exposes, but no dashboard and no rule uses, and why."""
