@@ -106,7 +106,7 @@ async def serve_upstream(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, retryscope.shutdown, settings.flush_seconds)
         await stack.enter_async_context(database)
-        listener = listening(app, settings.host, port, settings.max_connections)
+        listener = listening(app, settings.host, port, settings.max_connections, counted=False)
         on_ready(UpstreamAddress(await stack.enter_async_context(listener), drawn))
         await stop.wait()
         _log.info("shutting down; requests in flight: %d", upstream.in_flight)

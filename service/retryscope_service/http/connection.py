@@ -15,7 +15,7 @@ from retryscope_service.http.refusal import (
     MAX_FIELD_BYTES,
     MAX_TARGET_BYTES,
     closing,
-    count,
+    note,
     problem_of_parser,
     raw,
     refuse,
@@ -28,7 +28,13 @@ HEAD_SECONDS: Final = 15.0
 
 
 class Holder(Protocol):
-    """Who has to know of the connections that are open."""
+    """Who has to know of the connections that are open.
+
+    Attributes:
+        counted: Whether refused requests count as those of the API.
+    """
+
+    counted: bool
 
     def add(self, connection: "Connection") -> None:
         """It has been accepted."""
@@ -113,7 +119,8 @@ class Connection(web.RequestHandler):
                 "Request timeout",
                 f"The head was not there within {HEAD_SECONDS:g} s.",
             )
-            count(problem, self.peername[0] if self.peername else None)
+            remote = self.peername[0] if self.peername else None
+            note(problem, remote, counted=self._holder.counted)
             if self.transport is not None:
                 self.transport.write(raw(problem))
         self.force_close()
@@ -127,7 +134,7 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answer what the parser refuses; its words, which repeat what was sent, are for nobody's log."""
         if isinstance(exc, HttpProcessingError):
-            return refuse(request, problem_of_parser(exc))
+            return refuse(request, problem_of_parser(exc), counted=self._holder.counted)
         super().handle_error(request, status, exc, message)
         detail = "The service has a bug; its log has the details."
         return closing(request, Problem(500, "internal-error", "Internal error", detail))

@@ -28,10 +28,16 @@ class Connections:
 
     Where there are too many, those that have been silent longest make room; where all of them are busy with a
     request, a further one is answered 503.
+
+    Args:
+        server: What makes a protocol for each.
+        limit: Most of them at a time.
+        counted: Whether requests that no middleware sees count as those of the API.
     """
 
-    def __init__(self, server: web.Server, limit: int) -> None:
+    def __init__(self, server: web.Server, limit: int, *, counted: bool = True) -> None:
         self.limit = limit
+        self.counted = counted
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._handler: Handler = server.request_handler
@@ -97,8 +103,9 @@ class Connections:
             problem = Problem(
                 503, "too-many-connections", "Too many connections", detail, headers={"Retry-After": "1"}
             )
-            return refuse(request, problem)
+            return refuse(request, problem, counted=self.counted)
         if request.headers.get("Expect", "100-continue").strip().lower() not in ("", "100-continue"):
             detail = "The only expectation that is met is 100-continue."
-            return refuse(request, Problem(417, "expectation-failed", "Expectation failed", detail))
+            problem = Problem(417, "expectation-failed", "Expectation failed", detail)
+            return refuse(request, problem, counted=self.counted)
         return await self._handler(request)

@@ -25,7 +25,9 @@ class AddressInUseError(Exception):
 
 
 @asynccontextmanager
-async def listening(app: web.Application, host: str, port: int, max_connections: int) -> AsyncIterator[str]:
+async def listening(
+    app: web.Application, host: str, port: int, max_connections: int, *, counted: bool = True
+) -> AsyncIterator[str]:
     """Serve the application; gives the base URL.
 
     Args:
@@ -33,6 +35,7 @@ async def listening(app: web.Application, host: str, port: int, max_connections:
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         max_connections: Open connections at a time; fewer where the process may not open so many files.
+        counted: Whether requests that the application never sees, as they are no HTTP, count as the API's.
 
     Raises:
         AddressInUseError: The address can't be listened on.
@@ -44,7 +47,9 @@ async def listening(app: web.Application, host: str, port: int, max_connections:
     assert runner.server is not None
     files = _raise_file_limit(2 * max_connections)
     spare = max(RESERVED_FILES, files // 4)
-    connections = Connections(runner.server, min(max_connections, max(files - spare, EVICTED)))
+    connections = Connections(
+        runner.server, min(max_connections, max(files - spare, EVICTED)), counted=counted
+    )
     if connections.limit < max_connections:
         _log.warning(
             "at most %d connections at a time, not the %d of RETRYSCOPE_MAX_CONNECTIONS:"

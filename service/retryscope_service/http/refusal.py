@@ -18,9 +18,9 @@ MAX_FIELD_BYTES: Final = 8_190
 _log = logging.getLogger("retryscope_service")
 
 
-def refuse(request: web.BaseRequest, problem: Problem) -> web.Response:
-    """The answer, counted and logged; the connection ends with it."""
-    count(problem, request.remote)
+def refuse(request: web.BaseRequest, problem: Problem, *, counted: bool) -> web.Response:
+    """The answer, logged, and counted if it should be; the connection ends with it."""
+    note(problem, request.remote, counted=counted)
     return closing(request, problem)
 
 
@@ -31,9 +31,10 @@ def closing(request: web.BaseRequest, problem: Problem) -> web.Response:
     return response
 
 
-def count(problem: Problem, remote: object) -> None:
-    """Count and log a request that was refused."""
-    count_refused(problem.status)
+def note(problem: Problem, remote: object, *, counted: bool) -> None:
+    """Log a request that was refused, and count it if it should be."""
+    if counted:
+        count_refused(problem.status)
     _log.info("refused a request from %s: %d %s", remote, problem.status, problem.title)
 
 

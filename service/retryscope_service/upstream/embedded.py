@@ -59,7 +59,8 @@ async def upstream_of(
     upstream = Upstream(initial_faults(settings))
     shop = [] if books is None else ShopRoutes(upstream, books).routes()
     app = create_upstream_app(upstream, token, registry, further=shop)
-    async with listening(app, "127.0.0.1", settings.upstream_port, settings.max_connections) as url:
+    port, most = settings.upstream_port, settings.max_connections
+    async with listening(app, "127.0.0.1", port, most, counted=False) as url:
         yield UpstreamAddress(url, drawn)
 
 

@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientError, ClientSession
-from prometheus_client import CollectorRegistry
+from yarl import URL
 
 import retryscope
 from retryscope import semconv
 from retryscope._recording.telemetry import install
 from retryscope_service import dependencies
-from retryscope_service.operations.shop.books import Books
 from retryscope_service.process import serve_upstream
 from retryscope_service.settings import Settings
 from retryscope_service.signals import REPEAT_SECONDS
@@ -106,17 +105,23 @@ async def test_alone_a_second_signal_ends_it_at_once(monkeypatch: pytest.MonkeyP
         await working
 
 
+async def send_what_is_no_http(url: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", URL(url).port)
+    writer.write(b"no HTTP\r\n\r\n")
+    assert b" 400 " in await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_embedded_its_requests_are_none_of_the_api(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Dashboards and alerts of the API read that metric."""
+    """Dashboards and alerts of the API read that metric; nor does what is no request at all."""
     upstreams: list[UpstreamAddress] = []
 
     @asynccontextmanager
-    async def noted(
-        settings: Settings, registry: CollectorRegistry, books: Books
-    ) -> AsyncIterator[UpstreamAddress]:
-        async with upstream_of(settings, registry, books) as address:
+    async def noted(*given: Any) -> AsyncIterator[UpstreamAddress]:
+        async with upstream_of(*given) as address:
             upstreams.append(address)
             yield address
 
@@ -124,6 +129,7 @@ async def test_embedded_its_requests_are_none_of_the_api(
     async with served(monkeypatch) as service, ClientSession(upstreams[0].url) as session:
         async with session.get("/job?status=500") as response:
             assert response.status == 500
+        await send_what_is_no_http(upstreams[0].url)
         signal.raise_signal(signal.SIGTERM)
     value = partial(service.recorded.registry.get_sample_value, "retryscope_upstream_requests_total")
     assert value({"route": "/job", "status": "500", "fault": ""}) == 1
