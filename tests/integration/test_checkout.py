@@ -6,7 +6,6 @@ killed one by the rows only, as its metrics died with it.
 
 import asyncio
 import json
-import os
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
@@ -19,8 +18,7 @@ from tests.support.process import Service
 from tests.support.redis import RedisServer
 from tests.support.runs import call, cluster_on, submit, wait_for_all
 
-CHECKOUTS = int(os.environ.get("TEST_CHECKOUTS", "200"))
-"""2,000 are asked for by TEST_CHECKOUTS: they take minutes."""
+CHECKOUTS = 2000
 CANCELLED = 0.1
 FAULTS = {
     "error": 0.04,

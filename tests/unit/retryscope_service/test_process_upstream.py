@@ -16,7 +16,8 @@ from prometheus_client import CollectorRegistry
 import retryscope
 from retryscope import semconv
 from retryscope._recording.telemetry import install
-from retryscope_service import process
+from retryscope_service import dependencies
+from retryscope_service.operations.shop.books import Books
 from retryscope_service.process import serve_upstream
 from retryscope_service.settings import Settings
 from retryscope_service.signals import REPEAT_SECONDS
@@ -112,12 +113,14 @@ async def test_embedded_its_requests_are_none_of_the_api(
     upstreams: list[UpstreamAddress] = []
 
     @asynccontextmanager
-    async def noted(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[UpstreamAddress]:
-        async with upstream_of(settings, registry) as address:
+    async def noted(
+        settings: Settings, registry: CollectorRegistry, books: Books
+    ) -> AsyncIterator[UpstreamAddress]:
+        async with upstream_of(settings, registry, books) as address:
             upstreams.append(address)
             yield address
 
-    monkeypatch.setattr(process, "upstream_of", noted)
+    monkeypatch.setattr(dependencies, "upstream_of", noted)
     async with served(monkeypatch) as service, ClientSession(upstreams[0].url) as session:
         async with session.get("/job?status=500") as response:
             assert response.status == 500
