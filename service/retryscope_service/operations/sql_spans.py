@@ -34,6 +34,7 @@ def trace_queries(engine: Engine, provider: TracerProvider | None = None) -> Non
         context.retryscope_span = tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
 
     def ended(context: Any, **_: Any) -> None:
+        context.retryscope_span.set_attribute(OUTCOME, "success")
         context.retryscope_span.end()
 
     def failed(context: ExceptionContext) -> None:
@@ -47,6 +48,7 @@ def trace_queries(engine: Engine, provider: TracerProvider | None = None) -> Non
             code = status_code(error)
             if code:
                 span.set_attribute(semconv.DB_RESPONSE_STATUS_CODE, code)
+            span.set_attribute(OUTCOME, "error")
             span.set_attribute(ERROR_TYPE, code or type(error).__qualname__)
             span.set_status(Status(StatusCode.ERROR, str(error)))
         span.end()

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from pydantic import Field
 
-from retryscope import Operation, RetryPolicy, cleanup, deadline, gather, retry
+from retryscope import Operation, RetryPolicy, cleanup, gather, retry
 from retryscope_service.operations.parameters import Integer, PositiveSeconds, Seconds
 from retryscope_service.operations.shop.compensation import ORDER, Shop, compensate, is_transient
 from retryscope_service.operations.shop.orders import OrderEndedError
@@ -41,13 +41,16 @@ class CheckoutParams(WorkflowParams):
     compensation: PositiveSeconds = Field(10.0, description="Seconds that a compensation may take.")
     budget: bool = Field(True, description="Retry payments only while the budget of all checkouts lasts.")
 
+    def run_deadline(self) -> float | None:
+        """Seconds until the order has to be settled; a compensation comes after them."""
+        return self.deadline
+
 
 async def run(params: CheckoutParams, context: RunContext) -> None:
     """Settle the order, or undo it."""
     checkout = _Checkout(params, context)
     try:
-        async with deadline(context.scaled(params.deadline)):
-            await checkout.settle()
+        await checkout.settle()
     except (Exception, asyncio.CancelledError):
         await cleanup(COMPENSATE, checkout.compensate, timeout=context.scaled(params.compensation))
         raise

@@ -50,7 +50,11 @@ async def test_it_says_what_was_asked_of_which_database_and_no_value(
     attributes = said(span)
     assert "hush" not in str(attributes)
     assert attributes.pop("db.query.text").startswith("INSERT INTO secrets VALUES (")
-    expected = {"db.operation.name": "INSERT", "db.collection.name": "secrets"}
+    expected = {
+        "db.operation.name": "INSERT",
+        "db.collection.name": "secrets",
+        "resilience.outcome": "success",
+    }
     if database.kind == "sqlite":
         expected |= {"db.system.name": "sqlite", "db.namespace": "retryscope.db"}
     else:
@@ -70,6 +74,7 @@ async def test_an_error_has_the_databases_own_code(database: Database, recorded:
     (span,) = of_queries(recorded)
     code = "SQLITE_ERROR" if database.kind == "sqlite" else "42601"
     assert said(span)["error.type"] == said(span)["db.response.status_code"] == code
+    assert said(span)["resilience.outcome"] == "error"
     assert span.status.status_code is StatusCode.ERROR
     assert "syntax error" in str(span.status.description)
 
