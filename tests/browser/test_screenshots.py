@@ -39,7 +39,7 @@ def wait_for_traffic(service: Service) -> None:
     wait_until(points, f"{SECONDS} s of traffic are in the history", limit=4 * SECONDS + 60)
 
 
-def opened(visitor: Visitor, run: str) -> dict[str, Page]:
+def opened(visitor: Visitor, run: str, order: str) -> dict[str, Page]:
     """The pages by their names, each with what its picture is to show."""
     start = visitor.open("/?workflow=retry")
     is_live(start)
@@ -55,13 +55,24 @@ def opened(visitor: Visitor, run: str) -> dict[str, Page]:
     waterfall.row("attempt flaky_api_call #2").click()
     expect(one_run.get_by_role("complementary", name="Span details")).to_be_visible()
 
+    checkout = visitor.open(f"/runs/{order}")
+    Waterfall(checkout).wait_for_end("success")
+    checkout.set_viewport_size({"width": 1280, "height": 1700})  # all of its spans
+
     metrics = visitor.open("/metrics")
     expect(metrics.locator("canvas").first).to_be_visible()
 
     alerts = visitor.open("/alerts")
     is_live(alerts)
     expect(alerts.get_by_text("FailureBudgetBurn").first).to_be_visible()
-    return {"start": start, "runs": runs, "run": one_run, "metrics": metrics, "alerts": alerts}
+    return {
+        "start": start,
+        "runs": runs,
+        "run": one_run,
+        "checkout": checkout,
+        "metrics": metrics,
+        "alerts": alerts,
+    }
 
 
 @pytest.fixture
@@ -75,10 +86,12 @@ def test_pictures_of_each_page_in_both_themes(visit: Visit, service: Service, fo
     wait_for_traffic(service)
     params = {"failure_rate": 1, "max_retries": 3, "duration": 0.15, "base_delay": 0.15}
     run = submit(service, "retry", **params)
+    submit(service, "checkout")  # which makes the tables of the shop
+    order = submit(service, "checkout", sku="lamp", quantity=2)
     names = set()
     for theme in THEMES:
         visitor = visit(service, viewport={"width": 1280, "height": 860}, color_scheme=theme)
-        for name, page in opened(visitor, run).items():
+        for name, page in opened(visitor, run, order).items():
             page.bring_to_front()
             expect(page.locator("html")).to_have_attribute("data-theme", theme)
             picture = page.screenshot(

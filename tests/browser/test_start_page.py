@@ -36,6 +36,7 @@ PRESETS = [
     Preset("A cancel with cleanup", "cancellation", "success", frozenset({"success", "cancelled"})),
     Preset("A timeout", "timeouts", "success", frozenset({"success", "timeout"})),
     Preset("Failed tasks in a success", "concurrent", "success", frozenset({"success", "error"})),
+    Preset("A checkout on real dependencies", "checkout", "success", frozenset({"success"})),
 ]
 
 

@@ -28,4 +28,5 @@ export const PRESETS: readonly Preset[] = [
     workflow: "concurrent",
     params: { tasks: 10, failure_rate: 0.3, seed: 3 },
   },
+  { title: "A checkout on real dependencies", workflow: "checkout", params: { seed: 1 } },
 ];
