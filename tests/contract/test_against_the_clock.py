@@ -26,6 +26,11 @@ AGAINST_THE_CLOCK = {
     "browser/test_clock.py": {
         "assert_counts_from": "a wrong clock is off by an hour, and two minutes are allowed",
     },
+    "integration/test_checkout.py": {
+        "test_every_order_is_settled_or_compensated.one": (
+            "cancels a run some time after it was submitted: wherever it is by then, nothing may be lost"
+        ),
+    },
     "integration/test_lifecycle.py": {
         "TestSecondSignal.test_ends_it_at_once_during_a_long_cleanup": AT_LEAST,
         "TestSecondSignal.test_ends_it_at_once_while_a_hanging_collector_holds_up_the_flush": AT_LEAST,
