@@ -60,10 +60,12 @@ class _Checkout:
     """One order."""
 
     def __init__(self, params: CheckoutParams, context: RunContext) -> None:
-        assert context.operations.shop is not None
+        shop = context.operations.shop
+        if shop is None:
+            raise RuntimeError("there is no shop to check out from: a process of the service opens one")
         self._params = params
         self._context = context
-        self._shop: Shop = context.operations.shop
+        self._shop: Shop = shop
         self._client = self._shop.client.taking(context.scaled(params.duration))
         # An inline run that is not traced has no name of its own.
         self._order = context.run_id if context.run_id.strip("0-") else uuid4().hex

@@ -20,7 +20,7 @@ class Case(NamedTuple):
     def params(self) -> dict[str, Any]:
         """Parameters of which only this one is interesting."""
         params: dict[str, Any] = {}
-        if self.workflow != "cancellation" and self.workflow != "timeouts":
+        if self.workflow not in ("cancellation", "timeouts", "checkout"):
             params["failure_rate"] = 0
         name, _, inside = self.field.partition(".0")
         section, _, member = self.field.partition(".")

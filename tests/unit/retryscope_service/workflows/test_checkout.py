@@ -12,9 +12,12 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from retryscope import RetryPolicy
 from retryscope_service.operations.database import Database
+from retryscope_service.operations.operations import Operations
 from retryscope_service.operations.shop.client import ShopError
 from retryscope_service.operations.shop.compensation import is_transient, recover
 from retryscope_service.operations.shop.orders import OrderEndedError
+from retryscope_service.workflows.checkout import CheckoutParams, run
+from retryscope_service.workflows.definition import RunContext
 from tests.support.recorded import recording
 from tests.support.shop import OpenShop, open_shop
 
@@ -112,6 +115,12 @@ async def test_an_upstream_that_is_dead_leaves_the_order_to_a_recovery(shop: Ope
     assert await recover(shop.shop, POLICY) == 1
     assert await shop.states() == shop.counted() == {"compensated": 1}
     assert await shop.discrepancies() == []
+
+
+async def test_without_a_shop_it_says_so() -> None:
+    params = CheckoutParams()
+    with pytest.raises(RuntimeError, match="no shop"):
+        await run(params, RunContext(params, Operations()))
 
 
 class Moments:
