@@ -1,9 +1,9 @@
-"""Makes the secrets of this installation, once: the API token, and the password of Redis.
+"""Makes the secrets of this installation, once: the API token, the passwords of Redis and the database.
 
     python generate.py FOLDER
 
 A secret that is there already is kept. The folder is a volume: the service, Prometheus and Alertmanager
-read the token there, the service and Redis the password, which nobody else may.
+read the token there, the service, Redis and the database the passwords, which nobody else may.
 """
 
 import os
@@ -34,6 +34,7 @@ def main(folder: Path) -> None:
     os.umask(0)
     secret(folder / "retryscope_api_token", 0o444)
     password = secret(folder / "retryscope_engine_password", 0o440)
+    secret(folder / "retryscope_database_password", 0o440)
     write(folder / "redis.conf", f"requirepass {password}\n", 0o440)
 
 

@@ -22,7 +22,17 @@ from tests.support.newer_tools import newer_debian_tool
 from tests.support.otlp_receiver import reserved_port
 from tests.support.process import serve_in_vain
 
-ALWAYS = {"secrets", "retryscope", "upstream", "collector", "tempo", "prometheus", "alertmanager", "grafana"}
+ALWAYS = {
+    "database",
+    "secrets",
+    "retryscope",
+    "upstream",
+    "collector",
+    "tempo",
+    "prometheus",
+    "alertmanager",
+    "grafana",
+}
 PROFILES = {"": set[str](), "load": {"load"}, "scale": {"redis", "worker"}}
 
 
@@ -138,10 +148,14 @@ FAULTS = [
     Fault(("services", "secrets", "restart"), REMOVED, "started again for ever"),
     Fault(("services", "secrets", "volumes", 1), "secrets:/secrets", "where the others read them"),
     Fault(("services", "secrets", "healthcheck"), {"test": ["CMD", "true"]}, "nothing can ask"),
-    Fault(("services", "redis", "networks"), REMOVED, "others than the service and the workers"),
-    Fault(("services", "redis", "networks"), ["engine", "default"], "others than the service"),
-    Fault(("services", "load", "networks"), ["default", "engine"], "it reaches Redis"),
-    Fault(("services", "worker", "networks"), ["default"], "it does not reach Redis"),
+    Fault(("services", "redis", "networks"), REMOVED, "others than retryscope, worker reach it"),
+    Fault(("services", "redis", "networks"), ["engine", "default"], "others than retryscope, worker"),
+    Fault(("services", "load", "networks"), ["default", "engine"], "it reaches redis"),
+    Fault(("services", "worker", "networks"), ["default", "database"], "it does not reach redis"),
+    Fault(("services", "database", "networks"), REMOVED, "others than retryscope, upstream, worker"),
+    Fault(("services", "load", "networks"), ["default", "database"], "it reaches database"),
+    Fault(("services", "upstream", "networks"), ["default"], "it does not reach database"),
+    Fault(("networks", "database"), {}, "network database leads out"),
     Fault(("services", "worker", "networks"), ["default", "redis"], "network redis is not declared"),
     Fault(("networks", "engine"), {}, "network engine leads out"),
     Fault(("services", "redis", "command", 1), "/etc/redis.conf", "/run/secrets/redis.conf is missing"),
@@ -159,6 +173,11 @@ def test_a_fault_in_the_compose_file_is_found(
     fault: Fault, compose: Compose, variables: dict[str, str]
 ) -> None:
     assert_found(fault, compose, lambda document: findings(document, variables, ROOT))
+
+
+def test_the_tag_of_postgresql_has_two_numbers(compose: Compose, variables: dict[str, str]) -> None:
+    changed = {**variables, "POSTGRES_IMAGE": "postgres:17"}
+    assert "database: the tag '17' of its image is not exact" in findings(compose, changed, ROOT)
 
 
 @pytest.mark.parametrize("tag", ["latest", "3", "3.0", "main", "3.0.3-rc"])

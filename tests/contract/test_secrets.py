@@ -19,7 +19,12 @@ from tests.support.otlp_receiver import reserved_port
 from tests.support.polling import LIMIT, wait_until
 
 GENERATE = ROOT / "deploy" / "secrets" / "generate.py"
-FILES = {"retryscope_api_token": 0o444, "retryscope_engine_password": 0o440, "redis.conf": 0o440}
+FILES = {
+    "retryscope_api_token": 0o444,
+    "retryscope_engine_password": 0o440,
+    "retryscope_database_password": 0o440,
+    "redis.conf": 0o440,
+}
 
 
 def generate(folder: Path) -> dict[str, str]:
@@ -42,7 +47,9 @@ def test_each_installation_has_its_own(tmp_path: Path) -> None:
     assert found.keys() == FILES.keys()
     assert all(found[name] != others[name] for name in FILES)
     settings = Settings(
-        api_token=found["retryscope_api_token"], engine_password=found["retryscope_engine_password"]
+        api_token=found["retryscope_api_token"],
+        engine_password=found["retryscope_engine_password"],
+        database_password=found["retryscope_database_password"],
     )
     assert len(settings.token or "") > 40
     assert found["redis.conf"] == f"requirepass {found['retryscope_engine_password']}\n"
@@ -59,7 +66,7 @@ def test_a_second_start_keeps_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
 def test_only_the_token_is_for_everybody_in_the_volume(tmp_path: Path, mask: int) -> None:
-    """The password is for the owner, who is the service, and its group, which Redis has."""
+    """Passwords are for the owner, who is the service, and its group, which Redis and the database have."""
     previous = os.umask(mask)
     try:
         generate(tmp_path)
@@ -69,7 +76,8 @@ def test_only_the_token_is_for_everybody_in_the_volume(tmp_path: Path, mask: int
     services = read_compose(ROOT / "docker-compose.yml")["services"]
     uid, gid = services["secrets"]["user"].split(":")
     assert services["redis"]["user"].endswith(f":{gid}")
-    for name in ("retryscope", "worker", "load"):
+    assert services["database"]["user"].endswith(f":{gid}")
+    for name in ("retryscope", "worker", "upstream", "load"):
         assert services[name]["user"] == f"{uid}:{gid}"
     for name in ("prometheus", "alertmanager"):
         assert gid not in services[name]["user"].split(":")

@@ -1,7 +1,7 @@
 """The compose file as Docker Compose reads it, and what is wrong with it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,16 @@ SECRET_FILE = "/run/secrets/retryscope_api_token"  # noqa: S105 - where it is, n
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _EXACT_TAG = re.compile(r"v?\d+\.\d+\.\d+")
+_EXACT_TAG_OF = {"postgres": re.compile(r"\d+\.\d+")}
+"""Of those whose releases have two numbers."""
 _WITHOUT_HEALTH_CHECK = {"collector", "load", "secrets"}
 """Nothing in the collector's image could ask; the traffic and what makes the secrets serve nothing."""
 _SECRETS = f"secrets:{Path(SECRET_FILE).parent}"
-_ENGINE = "engine"
-_ENGINE_USERS = {"redis", "retryscope", "worker"}
+_PRIVATE = {
+    "engine": ("redis", {"retryscope", "worker"}),
+    "database": ("database", {"retryscope", "upstream", "worker"}),
+}
+"""Networks that lead nowhere: who serves there, and who may reach that."""
 
 
 def read_env(path: Path) -> dict[str, str]:
@@ -65,7 +70,8 @@ def findings(compose: Compose, variables: Mapping[str, str], root: Path) -> Iter
         parts = (*_mounts(service, ready, root), *_waits(service, ready), *_secrets(name, service))
         for finding in parts:
             yield f"{name}: {finding}"
-    yield from _engine_network(ready)
+    for network, (server, users) in _PRIVATE.items():
+        yield from _private_network(ready, network, server, users)
     yield from _special(ready["services"])
 
 
@@ -73,8 +79,8 @@ def _image(written: Mapping[str, Any], service: Mapping[str, Any]) -> Iterator[s
     if not _VARIABLE.search(written.get("image", "")):
         yield "its image is not pinned in .env"
         return
-    _, _, tag = service["image"].rpartition(":")
-    if not _EXACT_TAG.fullmatch(tag):
+    image, _, tag = service["image"].rpartition(":")
+    if not _EXACT_TAG_OF.get(image, _EXACT_TAG).fullmatch(tag):
         yield f"the tag {tag!r} of its image is not exact"
 
 
@@ -159,18 +165,18 @@ def _secrets(name: str, service: Mapping[str, Any]) -> Iterator[str]:
         yield "it does not wait until the secrets are made"
 
 
-def _engine_network(compose: Compose) -> Iterator[str]:
-    """Who can write to Redis can run code in the workers."""
-    if compose["networks"].get(_ENGINE, {}).get("internal") is not True:
-        yield f"network {_ENGINE} leads out"
+def _private_network(compose: Compose, network: str, server: str, users: Set[str]) -> Iterator[str]:
+    """Who can write to Redis can run code in the workers; who can write to the database, take goods."""
+    if compose["networks"].get(network, {}).get("internal") is not True:
+        yield f"network {network} leads out"
     for name, service in compose["services"].items():
         networks = set(service.get("networks", ["default"]))
-        if name == "redis" and networks != {_ENGINE}:
-            yield "redis: others than the service and the workers reach it"
-        elif (_ENGINE in networks) != (name in _ENGINE_USERS):
-            yield f"{name}: it {'reaches' if _ENGINE in networks else 'does not reach'} Redis"
-        for network in networks - compose["networks"].keys():
-            yield f"{name}: network {network} is not declared"
+        if name == server and networks != {network}:
+            yield f"{server}: others than {', '.join(sorted(users))} reach it"
+        elif name != server and (network in networks) != (name in users):
+            yield f"{name}: it {'reaches' if network in networks else 'does not reach'} {server}"
+        for each in networks - compose["networks"].keys():
+            yield f"{name}: network {each} is not declared"
 
 
 def _waits(service: Mapping[str, Any], compose: Compose) -> Iterator[str]:
