@@ -95,7 +95,7 @@ async def test_its_commands_work(api: Api) -> None:
     """What the page tells to paste into a shell is a valid request."""
     text = unescape((await api.get("/docs")).text)
     commands = re.findall("<pre>(curl .*?)</pre>", text, re.DOTALL)
-    assert len(commands) == 12
+    assert len(commands) == 14
     for command in commands:
         curl, *options, body, url = shlex.split(command)
         assert curl == "curl"

@@ -16,7 +16,7 @@ TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 class TestList:
-    async def test_names_the_documents_five_in_its_order(self, api: Api) -> None:
+    async def test_names_the_documents_five_in_its_order_and_the_checkout(self, api: Api) -> None:
         """With what a client needs to run each."""
         listed = (await api.get("/workflows")).json()["workflows"]
         assert [each["name"] for each in listed] == [
@@ -25,6 +25,7 @@ class TestList:
             "cancellation",
             "timeouts",
             "retry",
+            "checkout",
         ]
         for each in listed:
             assert set(each) == {"name", "summary", "href", "defaults", "schema"}
@@ -59,6 +60,19 @@ class TestList:
                 "deadline": None,
                 "budget": False,
             },
+            "checkout": {
+                "seed": None,
+                "time_scale": 1.0,
+                "sku": "book",
+                "quantity": 1,
+                "duration": 0.1,
+                "max_attempts": 4,
+                "base_delay": 0.2,
+                "attempt_timeout": 1.0,
+                "deadline": 8.0,
+                "compensation": 10.0,
+                "budget": True,
+            },
         }
 
     async def test_the_defaults_fit_the_schemas_and_can_be_sent_back(self, api: Api) -> None:
@@ -76,7 +90,7 @@ async def test_an_unknown_workflow_is_refused_naming_the_known_ones(api: Api, na
     problem = answer.json()
     assert (answer.status, problem["type"]) == (404, "urn:retryscope:problem:unknown-workflow")
     assert problem["known"] == list(WORKFLOWS)
-    assert problem["detail"].endswith("there are sequential, concurrent, cancellation, timeouts, retry.")
+    assert problem["detail"].endswith("there are sequential, concurrent, cancellation, timeouts, retry, checkout.")
     assert len(problem["detail"]) < 250
 
 
