@@ -33,6 +33,7 @@ LABELS = {
     "cause": semconv.CANCEL_CAUSE,
     "reason": semconv.RETRY_GIVEUP_REASON,
     "http_route": semconv.HTTP_ROUTE,
+    "server_address": semconv.SERVER_ADDRESS,
 }
 """Span attribute of each metric label that spans have too."""
 
@@ -98,6 +99,8 @@ HEADINGS = {
     semconv.RETRY_BACKOFF: "Waited",
     semconv.RETRY_GIVEUP_REASON: "Gave up for",
     semconv.TIMEOUT_LIMIT: "Limit",
+    semconv.URL_FULL: "URL",
+    semconv.HTTP_RESPONSE_STATUS_CODE: "Status",
     service_semconv.RUN_ID: "Run",
     service_semconv.RUN_DELIVERY: "Delivery",
 }
@@ -111,6 +114,7 @@ WIDTHS = {
     "Attempts": 85,
     "Waited": 85,
     "Limit": 85,
+    "Status": 75,
     "Delivery": 85,
     "Run": 315,
 }

@@ -1,6 +1,6 @@
 """The dashboards, one module each."""
 
-from grafana.boards import cancellations, library, overview, retries, runs, service, workflows
+from grafana.boards import cancellations, dependencies, library, overview, retries, runs, service, workflows
 
 DASHBOARDS = (
     overview.build,
@@ -9,6 +9,7 @@ DASHBOARDS = (
     cancellations.build,
     runs.build,
     service.build,
+    dependencies.build,
     library.build,
 )
 """What builds each of them."""

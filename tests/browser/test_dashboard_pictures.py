@@ -19,6 +19,7 @@ from scripts import build_page
 from tests.conftest import ROOT, cannot_run
 from tests.integration.conftest import running_service
 from tests.support.dashboards import scenes
+from tests.support.dashboards.traffic import FAULTY_PAYMENTS
 from tests.support.prometheus import prometheus
 
 WANTED = os.environ.get("RETRYSCOPE_PICTURES", "")
@@ -58,7 +59,7 @@ def played(
     folder = tmp_path_factory.mktemp("scenes")
     rules = scenes.compressed_rules()
     with (
-        running_service(folder / "service") as service,
+        running_service(folder / "service", **FAULTY_PAYMENTS) as service,
         prometheus(
             system_tool("prometheus"),
             folder / "prometheus",
@@ -123,6 +124,7 @@ def test_nothing_in_any_state_is_hard_to_read(drawn: list[Panel]) -> None:
 
 MAY_BE_EMPTY = {
     "Firing alerts": "none fires while all is well",
+    "Requests that failed": "only the newest 100 traces are asked",
     "Retries that gave up": "only the newest 100 traces are asked",
     "Failed and cancelled runs": "only the newest 100 traces are asked",
     "Timed out or cancelled": "only the newest 100 traces are asked",

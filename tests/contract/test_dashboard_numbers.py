@@ -30,6 +30,10 @@ LAG = 'retryscope_event_loop_lag_seconds_bucket{{job="shop",instance="{}",le="{}
 LOST = 'retryscope_runs_total{job="shop",workflow="w",state="lost",outcome=""}'
 HELD = 'resilience_operations_in_flight{job="shop",workflow="w",operation="o"}'
 AGAIN = 'retryscope_run_redeliveries_total{job="shop",workflow="w"}'
+SENT = 'http_client_request_duration_seconds_count{job="shop",server_address="s",http_response_status_code='
+DONE = 'retryscope_upstream_requests_total{{job="{}",route="/work",status="200",fault="{}"}}'
+ORDERS = 'retryscope_orders_total{job="shop",state='
+DEAF = 'retryscope_threads_abandoned_total{job="shop"}'
 GROWS, STANDS = "0+60x60", "5x60"
 
 
@@ -185,6 +189,57 @@ CASES: dict[str, tuple[str, str, Series, float | None]] = {
         "Runs cancelled",
         {RUNS + '"cancelled"}': "0+15x60", RUNS + '"success"}': "0+45x60", ENDED + '"cancelled"}': GROWS},
         0.25,
+    ),
+    "a request without an answer failed, one that was cancelled did not": (
+        "retryscope-dependencies",
+        "Failed requests",
+        {
+            SENT + '"",error_type="TimeoutError"}': GROWS,
+            SENT + '"",error_type=""}': GROWS,
+            SENT + '"503",error_type="503"}': GROWS,
+            SENT + '"200",error_type=""}': GROWS,
+        },
+        0.5,
+    ),
+    "where nothing was sent nothing failed, and nothing succeeded": (
+        "retryscope-dependencies",
+        "Failed requests",
+        {SENT + '"200",error_type=""}': STANDS},
+        None,
+    ),
+    "faults of an upstream that is a process of its own are seen, too": (
+        "retryscope-dependencies",
+        "Faults put in",
+        {
+            DONE.format("shop", ""): STANDS,
+            DONE.format("upstream", ""): "0+45x60",
+            DONE.format("upstream", "hang"): "0+15x60",
+        },
+        0.25,
+    ),
+    "faults of another service's upstream are not": (
+        "retryscope-dependencies",
+        "Faults put in",
+        {DONE.format("shop", ""): GROWS, DONE.format("other", "hang"): GROWS},
+        0,
+    ),
+    "undone is a share of the orders that ended": (
+        "retryscope-dependencies",
+        "Orders undone",
+        {ORDERS + '"settled"}': "0+45x60", ORDERS + '"compensated"}': "0+15x60"},
+        0.25,
+    ),
+    "without orders none is undone, and none is settled": (
+        "retryscope-dependencies",
+        "Orders undone",
+        {ORDERS + '"settled"}': STANDS, ORDERS + '"compensated"}': STANDS},
+        None,
+    ),
+    "a thread that was abandoned 20 minutes ago is still shown": (
+        "retryscope-dependencies",
+        "Threads abandoned",
+        {DEAF: "0x40 1x20"},
+        1,
     ),
 }
 

@@ -33,6 +33,7 @@ RULES = ROOT / "deploy" / "prometheus" / "rules"
 
 UIDS = (
     "retryscope-cancellations",
+    "retryscope-dependencies",
     "retryscope-library",
     "retryscope-overview",
     "retryscope-retries",

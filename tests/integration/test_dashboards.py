@@ -14,8 +14,8 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from retryscope import semconv
 from retryscope.operation import declared
+from retryscope_service import semconv as service_semconv
 from retryscope_service import workflows as _declares_operations  # noqa: F401
 from tests.conftest import ROOT
 from tests.integration.conftest import running_service
@@ -32,6 +32,7 @@ from tests.support.dashboards.model import (
 from tests.support.dashboards.navigation import trace_queries
 from tests.support.dashboards.queries import LEGEND
 from tests.support.dashboards.traceql import matching
+from tests.support.dashboards.traffic import FAULTY_PAYMENTS
 from tests.support.dashboards.truth import ATTEMPTS, ENDED, OPERATION, RUNS_ENDED, counted, truths
 from tests.support.dashboards.usage import used_families
 from tests.support.known import DIAGNOSTIC, EXEMPLARS, PROCESS, table
@@ -49,7 +50,7 @@ OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
 def loaded(system_tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
     folder = tmp_path_factory.mktemp("dashboards")
     with (
-        running_service(folder / "service") as service,
+        running_service(folder / "service", **FAULTY_PAYMENTS) as service,
         prometheus(
             system_tool("prometheus"),
             folder / "prometheus",
@@ -188,6 +189,20 @@ def test_a_background_run_that_was_cancelled_has_not_failed(loaded: Loaded) -> N
     assert shown["Failing now"] == pytest.approx([1 / 2])
 
 
+def test_orders_that_were_undone_are_a_share_of_those_that_ended(loaded: Loaded) -> None:
+    """Payments fail half of the time, and nothing repeats them."""
+    shown = stats(loaded, "retryscope-dependencies")
+    ended = {
+        sample.labels["state"]: sample.value
+        for family in families(loaded.service)
+        if family.name == service_semconv.ORDERS.name
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }
+    assert min(ended.values()) > 0
+    assert shown["Orders undone"] == pytest.approx([ended["compensated"] / sum(ended.values())])
+
+
 def test_every_label_of_a_legend_is_there_and_tells_the_series_apart(loaded: Loaded, dashboard: Json) -> None:
     faults = []
     for target, expression in asked(loaded, dashboard):
@@ -303,7 +318,7 @@ def test_the_table_of_names_is_what_prometheus_stores(loaded: Loaded) -> None:
     """With the labels that the static checks take for granted, no more and no fewer."""
     faults = []
     for name, series in table(RULES).items():
-        if name.startswith(("ALERTS", semconv.HTTP_CLIENT_DURATION.name)):  # none fires, nothing is sent
+        if name.startswith("ALERTS"):  # none fires
             continue
         found: list[Any] = loaded.prometheus.api("series", **{"match[]": f'{{__name__="{name}"}}'})
         labels = set().union(*found) - {"__name__"}

@@ -8,6 +8,7 @@ import yaml
 
 from retryscope import semconv
 from retryscope.outcome import CANCEL_CAUSES, CLEANUP_OUTCOMES, GIVEUP_REASONS, OUTCOMES
+from retryscope_service.operations.shop.orders import END_STATES
 from tests.support.names import METRICS
 from tests.support.promql import MetricUse, metric_uses
 
@@ -22,6 +23,7 @@ EXEMPLARS = frozenset(
         semconv.ATTEMPT_DURATION.name,
         semconv.RETRY_GIVEUPS.name,
         semconv.CLEANUP_DURATION.name,
+        semconv.HTTP_CLIENT_DURATION.name,
         semconv.HTTP_SERVER_DURATION.name,
     }
 )
@@ -41,7 +43,9 @@ VALUES: dict[str, frozenset[str]] = {
     "outcome": frozenset({*OUTCOMES, *CLEANUP_OUTCOMES}),
     "cause": frozenset(CANCEL_CAUSES),
     "reason": frozenset({*GIVEUP_REASONS, "queue_full", "export_failed", "already_shutdown"}),
-    "state": frozenset({"queued", "running", "cancelling", "succeeded", "failed", "cancelled", "lost"}),
+    "state": frozenset(
+        {"queued", "running", "cancelling", "succeeded", "failed", "cancelled", "lost", *END_STATES}
+    ),
     "pool": frozenset({"inline", "worker", "engine"}),
     "status": frozenset({"firing", "resolved"}),
     "alertstate": frozenset({"pending", "firing"}),
@@ -49,16 +53,11 @@ VALUES: dict[str, frozenset[str]] = {
 """Values of the labels that have a bounded set of them; an expression that asks for another finds nothing."""
 
 DIAGNOSTIC = {
-    "http_client_request_duration_seconds": "by server, where the operations that call it have names",
     "process_virtual_memory_bytes": "address space says nothing about the memory that is used",
     "python_gc_objects_collected": "for whoever suspects the garbage collector",
     "python_gc_objects_uncollectable": "for whoever suspects the garbage collector",
     "resilience_telemetry_early_decisions": "costs only spans that keep_successes would leave out",
     "resilience_telemetry_left_out_spans": "on purpose: nothing is lost",
-    "retryscope_orders": "compared with the rows of its database, which every order ends in",
-    "retryscope_threads_abandoned": "only the file operation has such threads, and its log says the same",
-    "retryscope_upstream_request_duration_seconds": "its callers' operations say what it does to them",
-    "retryscope_upstream_requests": "its callers' operations say what it does to them",
     "python_info": "build info has the version of Python, beside that of the service",
 }
 """Families that the service exposes, but no dashboard and no rule uses, and why."""

@@ -8,6 +8,7 @@ RETRIES: Final = "retryscope-retries"
 CANCELLATIONS: Final = "retryscope-cancellations"
 RUNS: Final = "retryscope-runs"
 SERVICE: Final = "retryscope-service"
+DEPENDENCIES: Final = "retryscope-dependencies"
 LIBRARY: Final = "retryscope-library"
 
 

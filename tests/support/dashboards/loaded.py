@@ -9,7 +9,7 @@ import yaml
 
 from retryscope_service.slo import recording
 from tests.support.dashboards.model import Json, substituted, variables
-from tests.support.dashboards.traffic import drive, drive_healthy
+from tests.support.dashboards.traffic import drive, drive_healthy, drive_requests
 from tests.support.process import Service
 from tests.support.prometheus import Prometheus
 
@@ -85,6 +85,8 @@ def load_service(service: Service, prometheus: Prometheus) -> Loaded:
     started = time.time()
     prometheus.wait_for_scrapes(2)
     drive_healthy(service)
+    prometheus.wait_for_scrapes(2)
+    drive_requests(service)  # what is counted by server begins with its first request, which no rate sees
     prometheus.wait_for_scrapes(2)
     healthy_at = _when_all_is_there(prometheus)
     prometheus.wait_for_scrapes(1)

@@ -16,8 +16,8 @@ TABLE_WIDTH = 1230
 """In pixels, of a table as wide as a screen of 1280."""
 NAME_WIDTH = 150
 """In pixels, of a column: for 18 letters."""
-MAY_BE_EMPTY = {"http_route", "http_response_status_code"}
-"""Labels without a value where there is no such path, or no answer."""
+MAY_BE_EMPTY = {"http_route", "http_response_status_code", "route", "fault"}
+"""Labels without a value where there is no such path, no answer, or nothing done to a request."""
 
 
 def _of_type(dashboard: Json, kind: str) -> Iterator[Json]:

@@ -1,5 +1,6 @@
 """Traffic of every kind, so that no panel has an excuse for being empty."""
 
+import json
 from collections.abc import Mapping
 
 from tests.support.polling import wait_until
@@ -11,11 +12,22 @@ HELD = {"durations": [3600.0], "cancel_after": 3600.0, "cleanup": 0.02}
 
 SEED_OF_FOUR_ATTEMPTS = 8
 
+FAULTY_PAYMENTS = {
+    "RETRYSCOPE_UPSTREAM_FAULTS": json.dumps({"error": 0.5, "paths": ["/payments"], "seed": 38})
+}
+"""Settings of a service of whose orders every three in a row end in both ways, the first 24 of them."""
+
 
 def drive_healthy(service: Service) -> None:
     """Inline workflows in which nothing fails, is retried or is cancelled."""
     for workflow in ("sequential", "concurrent", "retry"):
         assert service.run(workflow, failure_rate=0, **FAST).status == 200
+    drive_requests(service)
+
+
+def drive_requests(service: Service) -> None:
+    """Requests to the upstream that succeed."""
+    assert service.run("sequential", operation="http", failure_rate=0, **FAST).status == 200
 
 
 def drive(service: Service) -> None:
@@ -33,10 +45,13 @@ def drive(service: Service) -> None:
 
 
 def drive_rare(service: Service) -> None:
-    """What no traffic of `retryscope load` makes: a failed background run, no such path, a notification."""
+    """What no traffic of `retryscope load` makes: a failed background run, requests, orders, no such path."""
     exhausted = service.run("retry", failure_rate=1, **FAST)
     assert (exhausted.status, exhausted.body["outcome"]) == (502, "exhausted")
     _ended(service, _submit(service, "retry", {"failure_rate": 1, **FAST}), "failed")
+    assert service.run("sequential", operation="http", failure_rate=1, **FAST).status == 200
+    orders = [service.run("checkout", max_attempts=1, duration=0).status for _ in range(3)]
+    assert set(orders) == {200, 502}, orders
     assert service.get("/nothing/here").status == 404
     assert service.call("POST", "/alerts", _NOTIFICATION).answer().status == 204
 
