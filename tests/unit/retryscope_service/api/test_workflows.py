@@ -90,7 +90,9 @@ async def test_an_unknown_workflow_is_refused_naming_the_known_ones(api: Api, na
     problem = answer.json()
     assert (answer.status, problem["type"]) == (404, "urn:retryscope:problem:unknown-workflow")
     assert problem["known"] == list(WORKFLOWS)
-    assert problem["detail"].endswith("there are sequential, concurrent, cancellation, timeouts, retry, checkout.")
+    assert problem["detail"].endswith(
+        "there are sequential, concurrent, cancellation, timeouts, retry, checkout."
+    )
     assert len(problem["detail"]) < 250
 
 
