@@ -1,5 +1,6 @@
 """The database of a process: which URLs it takes, what it says of those that it can't use, how it is kept."""
 
+import asyncio
 import os
 import re
 import stat
@@ -122,3 +123,27 @@ async def test_a_statement_outside_of_a_transaction_is_kept_at_once(database: Da
         await connection.execute(text("CREATE TABLE kept (id INTEGER)"))
         async with database.connect() as other:
             assert (await other.execute(text("SELECT count(*) FROM kept"))).scalar_one() == 0
+
+
+@pytest.mark.parametrize("address", [None], ids=["sqlite"])
+async def test_a_transaction_that_is_cancelled_keeps_no_lock_while_the_cancel_is_handled(
+    database: Database,
+) -> None:
+    """A cursor that has rows left is kept by the cancel's traceback, and would keep SQLite's lock."""
+
+    async def write_and_read() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(text("CREATE TABLE IF NOT EXISTS numbers (i INTEGER)"))
+            for _ in range(5):
+                await connection.execute(text("INSERT INTO numbers VALUES (1), (2), (3) RETURNING i"))
+
+    for turns in range(60):
+        running = asyncio.create_task(write_and_read())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        try:
+            await running
+        except asyncio.CancelledError:
+            async with database.transaction() as connection:
+                await connection.execute(text("PRAGMA user_version"))
