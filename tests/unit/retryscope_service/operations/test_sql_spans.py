@@ -96,9 +96,13 @@ async def test_one_that_is_cancelled_ends_then_and_is_no_error(
 async def test_one_that_runs_out_of_time_is_cancelled_by_the_timeout_above_it(
     database: Database, recorded: Recorded
 ) -> None:
-    with pytest.raises(TimeoutError):
-        async with timeout(QUERY, 0.1):
-            await SqlOperation(database)(Task("query", 3600.0), None)
+    for limit in (0.1, 1.0, 10.0, 100.0):  # until the machine is quick enough to begin the query meanwhile
+        recorded.log.clear()
+        with pytest.raises(TimeoutError):
+            async with timeout(QUERY, limit):
+                await SqlOperation(database)(Task("query", 3600.0), None)
+        if len(recorded.log.started) > 1:
+            break
     assert recorded.outline() == "timeout query\n  SELECT\n"
     (span,) = of_queries(recorded)
     assert said(span)["resilience.outcome"] == "cancelled"
