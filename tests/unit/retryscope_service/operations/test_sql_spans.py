@@ -79,6 +79,19 @@ async def test_an_error_has_the_databases_own_code(database: Database, recorded:
     assert "syntax error" in str(span.status.description)
 
 
+async def test_an_error_does_not_repeat_values(database: Database, recorded: Recorded) -> None:
+    """Which PostgreSQL names in its details."""
+    insert = text("INSERT INTO secrets VALUES (:word)")
+    async with database.connect() as connection:
+        await connection.execute(text("CREATE TABLE secrets (word VARCHAR(20) PRIMARY KEY)"))
+        await connection.execute(insert, {"word": "hush"})
+        with pytest.raises(DBAPIError):
+            await connection.execute(insert, {"word": "hush"})
+    failed = [span for span in of_queries(recorded) if span.status.status_code is StatusCode.ERROR]
+    assert [span.name for span in failed] == ["INSERT secrets"]
+    assert "hush" not in failed[0].to_json()
+
+
 async def test_one_that_is_cancelled_ends_then_and_is_no_error(
     database: Database, recorded: Recorded
 ) -> None:
@@ -96,8 +109,10 @@ async def test_one_that_is_cancelled_ends_then_and_is_no_error(
 async def test_one_that_runs_out_of_time_is_cancelled_by_the_timeout_above_it(
     database: Database, recorded: Recorded
 ) -> None:
+    await SqlOperation(database)(Task("query", 0.0), None)  # its connection is there afterwards
+    recorded.log.clear()
     with pytest.raises(TimeoutError):
-        async with timeout(QUERY, 0.1):
+        async with timeout(QUERY, 0.5):
             await SqlOperation(database)(Task("query", 3600.0), None)
     assert recorded.outline() == "timeout query\n  SELECT\n"
     (span,) = of_queries(recorded)
