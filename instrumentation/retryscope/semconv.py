@@ -36,6 +36,15 @@ def known_method(method: str) -> str:
     return method if method in HTTP_METHODS else OTHER
 
 
+def http_span_name(method: str, route: str = "") -> str:
+    """The name of an HTTP span, in which a method that is not known is ``HTTP``.
+
+    >>> http_span_name("GET", "/job/{name}"), http_span_name("_OTHER")
+    ('GET /job/{name}', 'HTTP')
+    """
+    return f"{'HTTP' if method == OTHER else method} {route}".rstrip()
+
+
 _names = NameTable()
 
 # Spans: `{primitive} {operation}`. Nothing variable is in a name.

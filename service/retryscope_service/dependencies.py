@@ -6,10 +6,8 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from aiohttp import ClientSession, TCPConnector
 from prometheus_client import CollectorRegistry
 
-from retryscope.adapters.aiohttp_client import client_middleware
 from retryscope_service.operations.database import Database
 from retryscope_service.operations.file import FileOperation
 from retryscope_service.operations.http import http_operation
@@ -22,8 +20,6 @@ from retryscope_service.operations.shop.schema import ShopDatabase
 from retryscope_service.operations.sql import SqlOperation
 from retryscope_service.settings import Settings
 from retryscope_service.upstream.embedded import UpstreamAddress, upstream_of
-
-SHOP_CONNECTIONS = 200
 
 
 def database_of(settings: Settings) -> Database:
@@ -52,19 +48,20 @@ async def dependencies(
         upstream = await stack.enter_async_context(upstream_of(settings, registry, Books(tables)))
         http = await stack.enter_async_context(http_operation(upstream.url, settings.http_allowed_hosts))
         file = await stack.enter_async_context(FileOperation(registry))
-        session = await stack.enter_async_context(
-            ClientSession(connector=TCPConnector(limit=SHOP_CONNECTIONS), middlewares=[client_middleware()])
-        )
-        process = f"{socket.gethostname()}#{os.getpid()}"
-        shop = Shop(Orders(tables, process, registry), ShopClient(session, upstream.url))
-        if settings.database_url is not None:  # else nothing can be left from another process
-            await stack.enter_async_context(_recovering(shop))
+        shop = None
+        is_alone = settings.database_url is None
+        if (
+            settings.upstream_url is None or not is_alone
+        ):  # else the shop's books would be in another database
+            process = f"{socket.gethostname()}#{os.getpid()}"
+            shop = Shop(Orders(tables, process, registry), ShopClient(http.session, upstream.url))
+            await stack.enter_async_context(_recovering(shop, alone=is_alone))
         yield Operations({"http": http, "sql": SqlOperation(database), "file": file}, shop), upstream
 
 
 @asynccontextmanager
-async def _recovering(shop: Shop) -> AsyncIterator[None]:
-    task = asyncio.create_task(keep_recovering(shop))
+async def _recovering(shop: Shop, *, alone: bool) -> AsyncIterator[None]:
+    task = asyncio.create_task(keep_recovering(shop, alone=alone))
     try:
         yield
     finally:

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aiohttp import ClientSession, TCPConnector
+from aiohttp import ClientSession
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
 from retryscope_service.http.listener import listening
 from retryscope_service.operations.database import Database
+from retryscope_service.operations.http_client import client
 from retryscope_service.operations.operations import Operations
 from retryscope_service.operations.shop.books import Books
 from retryscope_service.operations.shop.client import ShopClient
 from retryscope_service.operations.shop.compensation import Shop
 from retryscope_service.operations.shop.orders import Orders
 from retryscope_service.operations.shop.schema import ShopDatabase
+from retryscope_service.targets import AllowedTargets
 from retryscope_service.upstream.app import create_upstream_app
 from retryscope_service.upstream.faults import Faults
 from retryscope_service.upstream.shop import ShopRoutes
@@ -77,8 +79,10 @@ async def open_shop(database: Database, process: str = "here", **faults: Any) ->
     tables, upstream, registry = ShopDatabase(database), Upstream(Faults(**faults)), CollectorRegistry()
     routes = ShopRoutes(upstream, Books(tables)).routes()
     app = create_upstream_app(upstream, TOKEN, CollectorRegistry(), further=routes)
-    connector = TCPConnector(limit=200)
-    async with listening(app, "127.0.0.1", 0, 1000) as url, ClientSession(connector=connector) as session:
+    async with (
+        listening(app, "127.0.0.1", 0, 1000) as url,
+        client(AllowedTargets(upstream=url)) as session,
+    ):
         shop = Shop(Orders(tables, process, registry), ShopClient(session, url))
         yield OpenShop(shop, tables, upstream, registry, session, url)
         await upstream.drain(5.0)

@@ -120,9 +120,9 @@ class _Request(Level):
 
     async def trace(self, handler: ClientHandlerType) -> ClientResponse:
         """Send it under a CLIENT span, with the context of that, and observe its duration."""
-        request, method = self._request, self._method
+        request = self._request
         attributes = self._known.attributes_of(request.method, request.url, attempt_here())
-        name = "HTTP" if method == semconv.OTHER else method
+        name = semconv.http_span_name(self._method)
         span = self._span = self._telemetry.recorder.start(name, attributes, kind=SpanKind.CLIENT)
         self._enter(current_scope(), math.inf, None)
         error: BaseException | None = None

@@ -117,7 +117,8 @@ class _Request(Level):
     async def trace(self, handler: Handler) -> web.StreamResponse:
         """Run the handler under a SERVER span, and observe its duration."""
         attributes = self._known.attributes_of(self._request, self._method, self._route)
-        self._span = self._telemetry.recorder.start(self._span_name(), attributes, kind=SpanKind.SERVER)
+        name = semconv.http_span_name(self._method, self._route)
+        self._span = self._telemetry.recorder.start(name, attributes, kind=SpanKind.SERVER)
         self._enter(current_scope(), math.inf, None, "client_disconnect")
         try:
             return await self.count(handler)
@@ -146,10 +147,6 @@ class _Request(Level):
         exemplar = self._span.exemplar if self._span is not None and kind else None
         labels = (self._method, self._route, status, self._request.scheme, kind)
         self._telemetry.metrics.http.answered(labels).observe(self._loop.time() - self._started, exemplar)
-
-    def _span_name(self) -> str:
-        method = "HTTP" if self._method == semconv.OTHER else self._method
-        return f"{method} {self._route}" if self._route else method
 
     def _end(self, span: OpenSpan, status: int, error: BaseException | None = None) -> None:
         recorder = self._telemetry.recorder

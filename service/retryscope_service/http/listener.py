@@ -58,6 +58,7 @@ async def listening(
             max_connections,
             files,
         )
+    before = loop.get_exception_handler()  # that of an upstream which listens in the same process
     loop.set_exception_handler(connections.on_loop_error)
     try:
         server = await _listen(connections, host, port, min(BACKLOG, spare // 4))
@@ -70,7 +71,7 @@ async def listening(
             with suppress(asyncio.CancelledError):
                 await watch
     finally:
-        loop.set_exception_handler(None)
+        loop.set_exception_handler(before)
         await runner.cleanup()
 
 

@@ -95,7 +95,6 @@ class Database:
         self._url = None if address is None else database_url(address)
         self._connections = connections
         self._tracer_provider = tracer_provider
-        self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         """Open it, and use it once.
@@ -103,19 +102,21 @@ class Database:
         Raises:
             DatabaseRefusedError: It can't be used.
         """
-        url = self._url or self._file_of_its_own()
-        self.engine = _engine(url, self._connections)
-        sql_spans.trace_queries(self.engine.sync_engine, self._tracer_provider)
-        self._stack.push_async_callback(self.engine.dispose)
-        try:
-            if self.kind == "sqlite":
-                _open_once(url)
-            else:
-                async with self.connect():
-                    pass
-        except (DBAPIError, sqlite3.Error, OSError) as error:
-            await self._stack.aclose()
-            raise DatabaseRefusedError(_said(error, url)) from None
+        async with AsyncExitStack() as stack:
+            url = self._url or _file_of_its_own(stack)
+            self.engine = _engine(url, self._connections)
+            sql_spans.trace_queries(self.engine.sync_engine, self._tracer_provider)
+            stack.push_async_callback(self.engine.dispose)
+            try:
+                if self.kind == "sqlite":
+                    _open_once(url)
+                else:
+                    async with self.connect():
+                        pass
+            except (DBAPIError, sqlite3.Error, OSError, TypeError, ValueError) as error:
+                # The last two are the driver's, of what stands behind the "?".
+                raise DatabaseRefusedError(_said(error, url)) from None
+            self._stack = stack.pop_all()
         return self
 
     async def __aexit__(
@@ -143,10 +144,10 @@ class Database:
         async with self.engine.begin() as connection:
             yield connection
 
-    def _file_of_its_own(self) -> URL:
-        folder = tempfile.TemporaryDirectory(prefix="retryscope-database-")
-        self._stack.callback(folder.cleanup)
-        return database_url(f"sqlite:///{Path(folder.name) / 'retryscope.db'}")
+
+def _file_of_its_own(stack: AsyncExitStack) -> URL:
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="retryscope-database-"))
+    return database_url(f"sqlite:///{Path(folder) / 'retryscope.db'}")
 
 
 def _open_once(url: URL) -> None:
@@ -230,10 +231,11 @@ async def _roll_back(driver: Any) -> None:
 
 def _said(error: Exception, url: URL) -> str:
     """Why a database can't be used, without any password."""
-    shown = url.render_as_string(hide_password=True)
+    shown = url.difference_update_query(("password",)).render_as_string(hide_password=True)
     if isinstance(error, TimeoutError):
         return f"{shown} does not answer within {CONNECT_SECONDS:g} s"
     reason = str(error.orig if isinstance(error, DBAPIError) else error) or type(error).__name__
-    if url.password:
-        reason = reason.replace(str(url.password), "***")
+    for password in (url.password, url.query.get("password")):
+        if password:
+            reason = reason.replace(str(password), "***")
     return f"{shown} can't be used: {reason}"

@@ -61,6 +61,7 @@ class HttpOperation:
 
     Attributes:
         errors: What it raises when the dependency fails.
+        session: The process's client, for whoever else calls the upstream.
 
     Args:
         session: The client, which calls only what it may.
@@ -71,7 +72,7 @@ class HttpOperation:
     errors: ClassVar[tuple[type[Exception], ...]] = (aiohttp.ClientError, HostNotAllowedError)
 
     def __init__(self, session: aiohttp.ClientSession, targets: AllowedTargets, upstream: str | None) -> None:
-        self._session = session
+        self.session = session
         self._targets = targets
         self._upstream = None if upstream is None else URL(upstream)
 
@@ -93,7 +94,7 @@ class HttpOperation:
             url = URL(params.url)
         limits = aiohttp.ClientTimeout(total=None, connect=params.connect_seconds, sock_read=silence)
         try:
-            async with self._session.get(url, timeout=limits, max_redirects=MAX_REDIRECTS + 1) as response:
+            async with self.session.get(url, timeout=limits, max_redirects=MAX_REDIRECTS + 1) as response:
                 response.raise_for_status()
                 return {"status": response.status, "bytes": await _length(response, params.max_body_bytes)}
         except aiohttp.TooManyRedirects as error:

@@ -80,7 +80,7 @@ class Operations:
 
     Args:
         real: The kinds beside ``simulated``, by name.
-        shop: What `checkout` buys from.
+        shop: What `checkout` buys from; None: there is nothing.
     """
 
     def __init__(

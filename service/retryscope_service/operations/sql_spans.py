@@ -39,7 +39,7 @@ def trace_queries(engine: Engine, provider: TracerProvider | None = None) -> Non
 
     def failed(context: ExceptionContext) -> None:
         span = getattr(context.execution_context, "retryscope_span", None)
-        if span is None:  # it was no query: a connection that can't be made, a commit
+        if span is None or not span.is_recording():  # no query (a commit, say), or one that has ended
             return
         error = context.original_exception
         if isinstance(error, asyncio.CancelledError):
@@ -50,7 +50,8 @@ def trace_queries(engine: Engine, provider: TracerProvider | None = None) -> Non
                 span.set_attribute(semconv.DB_RESPONSE_STATUS_CODE, code)
             span.set_attribute(OUTCOME, "error")
             span.set_attribute(ERROR_TYPE, code or type(error).__qualname__)
-            span.set_status(Status(StatusCode.ERROR, str(error)))
+            # PostgreSQL's further lines, DETAIL among them, repeat values.
+            span.set_status(Status(StatusCode.ERROR, str(error).partition("\n")[0]))
         span.end()
 
     event.listen(engine, "before_cursor_execute", begun, named=True)

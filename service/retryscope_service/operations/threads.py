@@ -83,7 +83,6 @@ class Threads:
     def _start(self, work: Callable[[threading.Event], T], stop: threading.Event) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
-        self._running[done] = False
 
         def ended(settle: Callable[[Any], None], result: object) -> None:
             del self._running[done]
@@ -101,6 +100,7 @@ class Threads:
                 loop.call_soon_threadsafe(ended, settle, result)
 
         threading.Thread(target=run, name="retryscope-work", daemon=True).start()
+        self._running[done] = False  # not before: one that can't be started takes no slot
         return done
 
     def _abandon(self, done: asyncio.Future[Any], stop_seconds: float) -> None:

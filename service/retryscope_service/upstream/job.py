@@ -53,13 +53,9 @@ class JobRoutes:
         return [web.get("/job", self.job), web.get("/job/{name}", self.job)]
 
     async def job(self, request: web.Request) -> web.StreamResponse:
-        """Take the time that is asked for and the latency that is drawn; then the fault, or the answer."""
+        """Take the time that is asked for, then answer as is asked for."""
         asked = _read(request)
-        faults, drawn = self._upstream.faults, self._upstream.draw(request.path)
-        if drawn.fault is not None:
-            request[PUT_IN] = drawn.fault
-        await asyncio.sleep(asked.seconds + drawn.latency)
-        refuse(faults, drawn)
+        faults, drawn = await begin(request, self._upstream, asked.seconds)
         body = json.dumps({"path": request.path, **asked.model_dump(exclude_none=True)}).encode()
         return await answer(
             request, self._upstream, faults, drawn, Answer(body, asked.status, _headers(asked))
@@ -75,16 +71,21 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def refuse(faults: Faults, drawn: Draw) -> None:
-    """The faults that come before anything is done.
+async def begin(request: web.Request, upstream: Upstream, seconds: float) -> tuple[Faults, Draw]:
+    """Draw what is done to a request; take its time and the latency, before the fault or the answer.
 
     Raises:
-        Problem: One was drawn.
+        Problem: A fault was drawn that comes before anything is done.
     """
+    faults, drawn = upstream.faults, upstream.draw(request.path)
+    if drawn.fault is not None:
+        request[PUT_IN] = drawn.fault
+    await asyncio.sleep(seconds + drawn.latency)
     if drawn.fault in _REFUSALS:
         after = {} if drawn.fault == "error" else {"Retry-After": str(faults.retry_after)}
         detail = "The upstream was told to answer so: GET /faults says how often."
         raise Problem(_REFUSALS[drawn.fault], "fault", f"Fault: {drawn.fault}", detail, headers=after)
+    return faults, drawn
 
 
 async def answer(

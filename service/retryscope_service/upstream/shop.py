@@ -4,7 +4,6 @@ A refusal comes before anything is done. Every other fault comes when it is done
 know: an answer that never comes, a connection that is reset, a body that is cut off.
 """
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -16,12 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from retryscope_service.http.problems import Problem, invalid_parameter
 from retryscope_service.http.validation import read_params
 from retryscope_service.operations.shop.books import Books, RefusedError
-from retryscope_service.upstream.job import Answer, answer, refuse
-from retryscope_service.upstream.telemetry import PUT_IN
+from retryscope_service.upstream.job import LONGEST_JOB, Answer, answer, begin
 from retryscope_service.upstream.upstream import Upstream
 
 MAX_BODY_BYTES = 1024
-MAX_SECONDS = 600.0
 
 
 class Hold(BaseModel):
@@ -93,11 +90,7 @@ class ShopRoutes:
 
     def _faulty(self, done: Done) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handler(request: web.Request) -> web.StreamResponse:
-            faults, drawn = self._upstream.faults, self._upstream.draw(request.path)
-            if drawn.fault is not None:
-                request[PUT_IN] = drawn.fault
-            await asyncio.sleep(_seconds(request) + drawn.latency)
-            refuse(faults, drawn)
+            faults, drawn = await begin(request, self._upstream, _seconds(request))
             try:
                 said = Answer(json.dumps(await done(request)).encode())
             except RefusedError as error:
@@ -113,6 +106,6 @@ def _seconds(request: web.Request) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds <= MAX_SECONDS:
-        raise invalid_parameter("seconds", text, f"a number from 0 to {MAX_SECONDS:g}")
+    if not 0 <= seconds <= LONGEST_JOB:
+        raise invalid_parameter("seconds", text, f"a number from 0 to {LONGEST_JOB:g}")
     return seconds

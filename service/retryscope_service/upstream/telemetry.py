@@ -72,7 +72,7 @@ def telemetry_middleware(
         started, status = loop.time(), ""
         upstream.entered()
         with spans.start_as_current_span(
-            f"{method} {route}".rstrip(),
+            library.http_span_name(method, route),
             extract(request.headers),
             SpanKind.SERVER,
             {

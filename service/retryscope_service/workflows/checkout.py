@@ -28,6 +28,16 @@ LEASE_MARGIN: Final = 10.0
 """Seconds, on the real clock, that a run may be late before a recovery takes its order."""
 
 
+class NoShopError(Exception):
+    """There is nothing to buy from here."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "orders and the books of the upstream's shop have to be in one database: set"
+            " RETRYSCOPE_DATABASE_URL to the same here and at the upstream of RETRYSCOPE_UPSTREAM_URL"
+        )
+
+
 class CheckoutParams(WorkflowParams):
     """One order: price and stock at once, then the payment, then the order is settled."""
 
@@ -62,7 +72,7 @@ class _Checkout:
     def __init__(self, params: CheckoutParams, context: RunContext) -> None:
         shop = context.operations.shop
         if shop is None:
-            raise RuntimeError("there is no shop to check out from: a process of the service opens one")
+            raise NoShopError
         self._params = params
         self._context = context
         self._shop: Shop = shop

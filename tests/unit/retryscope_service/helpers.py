@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from unittest.mock import patch
 from urllib.parse import unquote
 
@@ -44,6 +44,7 @@ from tests.support.clock import virtual_time_ns
 from tests.support.recorded import Recorded, render_changes
 from tests.support.signals import stop_signals_as_before
 
+T = TypeVar("T")
 HOST: Final = "retryscope.test"
 """What clients here ask for: the port of the server would be another one each time."""
 DOCUMENT: Final = openapi_document(version("retryscope"))
@@ -353,7 +354,7 @@ async def served(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncItera
         time_ns=virtual_time_ns,
     )
     monkeypatch.setattr(retryscope, "setup", setup)
-    ready = asyncio.get_running_loop().create_future()
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
         serve(
             Settings(**{"port": 0, "allowed_hosts": HOST, **settings}),
@@ -364,10 +365,19 @@ async def served(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncItera
     )
     with stop_signals_as_before():
         try:
-            url = await ready
+            url = await announced(ready, serving)
             async with ClientSession(url, headers={"Host": HOST, "User-Agent": "test"}) as session:
                 yield Served(serving, url, session, recorded)
             await serving
         finally:
             serving.cancel()
             install(None)
+
+
+async def announced(ready: "asyncio.Future[T]", serving: "asyncio.Task[None]") -> T:
+    """What a process says when it is ready; where it ends before that, what went wrong."""
+    await asyncio.wait((ready, serving), return_when=asyncio.FIRST_COMPLETED)
+    if not ready.done():
+        await serving
+        raise AssertionError("it ended before it was ready")
+    return ready.result()

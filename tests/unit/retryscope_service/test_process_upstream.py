@@ -23,7 +23,7 @@ from retryscope_service.signals import REPEAT_SECONDS
 from retryscope_service.upstream.embedded import UpstreamAddress, upstream_of
 from tests.support.recorded import Recorded
 from tests.support.signals import stop_signals_as_before
-from tests.unit.retryscope_service.helpers import served
+from tests.unit.retryscope_service.helpers import announced, served
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ async def alone(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> AsyncIterat
     )
     with stop_signals_as_before():
         try:
-            address = await ready
+            address = await announced(ready, serving)
             async with ClientSession(address.url) as session:
                 yield Alone(serving, session)
             await serving

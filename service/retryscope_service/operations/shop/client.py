@@ -1,6 +1,7 @@
 """The shop as the workflow sees it: calls over HTTP that fail, and may be sent again."""
 
 import asyncio
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -84,10 +85,16 @@ class ShopClient:
             timeout=ClientTimeout(total=None),  # each attempt has its own
             allow_redirects=False,
         ) as response:
-            answer = await response.json(content_type=None)
+            answer = await response.read()
             if response.status == HTTPStatus.OK:
-                return answer
+                return json.loads(answer)
             after = response.headers.get("Retry-After", "")
-            raise ShopError(
-                response.status, str(answer.get("detail")), float(after) if after.isdigit() else None
-            )
+            raise ShopError(response.status, _detail(answer), float(after) if after.isdigit() else None)
+
+
+def _detail(problem: bytes) -> str:
+    """What a problem document says; what stands between may answer with something else."""
+    try:
+        return str(json.loads(problem)["detail"])
+    except (ValueError, LookupError, TypeError):
+        return "no problem document"

@@ -70,8 +70,16 @@ async def recover(shop: Shop, policy: RetryPolicy, limit: float = RECOVERY_SECON
     return len(orders)
 
 
-async def keep_recovering(shop: Shop, every: float = RECOVERY_SECONDS) -> None:
-    """Recover at once, and then now and then, until it is cancelled."""
+async def keep_recovering(shop: Shop, *, alone: bool, every: float = RECOVERY_SECONDS) -> None:
+    """Recover at once, and then now and then, until it is cancelled.
+
+    Args:
+        shop: Where.
+        alone: No other process has left orders there: there is nothing to recover before this one has some.
+        every: Seconds between two looks.
+    """
+    if alone:
+        await shop.orders.opened.wait()
     policy = RetryPolicy(max_attempts=5, base_delay=0.1, max_delay=2.0, retry_on=is_transient)
     while True:
         try:

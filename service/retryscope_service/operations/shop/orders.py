@@ -20,6 +20,8 @@ from retryscope_service.operations.shop.schema import ShopDatabase
 T = TypeVar("T")
 State = Literal["pending", "compensating", "settled", "compensated"]
 END_STATES: Final = ("settled", "compensated")
+WRITE_SECONDS: Final = 30.0
+"""Longest transaction that ends an order: a database that hangs holds no cancel up for longer."""
 
 
 class OrderEndedError(Exception):
@@ -28,6 +30,9 @@ class OrderEndedError(Exception):
 
 class Orders:
     """The orders.
+
+    Attributes:
+        opened: Set once this process has written an order.
 
     Args:
         database: Where they are.
@@ -46,6 +51,7 @@ class Orders:
         self._database = database
         self._process = process
         self._time_s = time_s
+        self.opened = asyncio.Event()
         self._ended = counter(semconv.ORDERS, registry)
         for state in END_STATES:
             self._ended.labels(state)
@@ -59,6 +65,7 @@ class Orders:
             quantity: How many.
             lease: Seconds for which no recovery touches it.
         """
+        self.opened.set()
         values = {"id": order, "sku": sku, "quantity": quantity, "until": self._time_s() + lease}
         async with self._database.transaction() as connection:
             await connection.execute(
@@ -159,8 +166,12 @@ class Orders:
 
 
 async def _to_the_end(writing: Coroutine[Any, Any, T]) -> T:
-    """Await it in a task that no cancel reaches: what it commits, it counts. A cancel is raised after it."""
-    task = asyncio.create_task(writing)
+    """Await it in a task that no cancel reaches: what it commits, it counts. A cancel is raised after it.
+
+    Raises:
+        TimeoutError: It takes longer than ``WRITE_SECONDS``.
+    """
+    task = asyncio.create_task(asyncio.wait_for(writing, WRITE_SECONDS))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:

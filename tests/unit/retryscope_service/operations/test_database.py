@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import stat
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from retryscope_service.operations import database as database_module
 from retryscope_service.operations.database import Database, DatabaseRefusedError, database_url
 from tests.support.postgresql import PostgresServer
 
@@ -67,6 +69,11 @@ async def test_a_server_that_cannot_be_reached_is_refused(tmp_path: Path) -> Non
     assert "can't be used" in said
 
 
+async def test_what_the_driver_does_not_know_is_refused(tmp_path: Path) -> None:
+    said = await refusal(f"postgresql://user@/shop?host={tmp_path}&sslmode_=1&password=s3cret")
+    assert "sslmode_" in said
+
+
 async def test_a_database_that_is_not_there_is_refused(postgres: PostgresServer) -> None:
     address = re.sub(r"/test\d+", "/another", postgres.new_database())
     assert 'database "another" does not exist' in await refusal(address)
@@ -79,6 +86,20 @@ async def test_without_a_url_it_is_a_file_that_only_this_user_reads_and_that_is_
         assert os.path.exists(file)  # noqa: PTH110, ASYNC240
         assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700  # noqa: PTH116
     assert not os.path.exists(folder)  # noqa: PTH110, ASYNC240
+
+
+async def test_a_start_that_is_cancelled_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancel(_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(database_module, "_open_once", cancel)
+    with pytest.raises(asyncio.CancelledError):
+        async with Database():
+            pass
+    assert os.listdir(tmp_path) == []  # noqa: PTH208
 
 
 async def test_a_file_of_ones_own_stays(tmp_path: Path) -> None:

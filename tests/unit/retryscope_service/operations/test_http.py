@@ -227,7 +227,7 @@ async def test_connections_are_shared(http: HttpOperation, recorded: Recorded, u
     """By all tasks of the process, one after the other."""
     for _ in range(3):
         await http(Task("price", 0))
-    connector = http._session.connector
+    connector = http.session.connector
     assert connector is not None
     assert [len(idle) for idle in connector._conns.values()] == [1]
 

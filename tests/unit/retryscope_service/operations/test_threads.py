@@ -61,6 +61,18 @@ async def test_it_raises_what_the_work_raises(threads: Threads) -> None:
     assert threads.running == 0
 
 
+async def test_a_thread_that_cannot_be_started_takes_no_slot(
+    threads: Threads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        await threads.run(lambda _: True, stop_seconds=1)
+    assert threads.running == 0
+
+
 async def test_work_that_looks_at_the_stop_has_ended_when_the_cancel_comes_out(
     threads: Threads, registry: CollectorRegistry
 ) -> None:

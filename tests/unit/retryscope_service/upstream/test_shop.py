@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 
 from retryscope_service.operations.database import Database
 from retryscope_service.operations.shop.books import Refund
-from retryscope_service.operations.shop.client import ShopError, is_transient
+from retryscope_service.operations.shop.client import ShopClient, ShopError, is_transient
 from tests.support.shop import OpenShop, open_shop
 
 REAL_LOOP = True
@@ -44,7 +46,7 @@ async def test_what_the_books_refuse_is_409_and_no_further_attempt_helps(shop: O
         ("PUT", "/holds/x", {"sku": "book", "quantity": 0}),
         ("PUT", "/payments/x", {"amount": -1}),
         ("PUT", "/payments/x", {"amount": 1, "currency": "EUR"}),
-        ("GET", "/prices/book?seconds=601", None),
+        ("GET", "/prices/book?seconds=36001", None),
         ("GET", "/prices/book?seconds=soon", None),
     ],
 )
@@ -73,6 +75,21 @@ async def test_other_faults_come_when_it_is_done_and_the_caller_cannot_know(
         await shop.shop.client.charge("x", 100)
     assert is_transient(lost.value)
     assert await shop.sql("SELECT charged FROM payments") == [(100,)]
+
+
+@pytest.mark.parametrize("body", ["", "<h1>Bad Gateway</h1>", "[]", "{}"])
+async def test_what_stands_between_may_answer_something_else(body: str) -> None:
+    """As a proxy does; another attempt may reach the shop."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=502, text=body)
+
+    app = web.Application()
+    app.router.add_get("/prices/book", answer)
+    async with TestServer(app) as proxy, ClientSession() as session:
+        with pytest.raises(ShopError, match="the shop answered 502") as failed:
+            await ShopClient(session, str(proxy.make_url(""))).price("book")
+    assert is_transient(failed.value)
 
 
 async def test_a_slow_body_is_waited_for(shop: OpenShop) -> None:

@@ -136,4 +136,4 @@ async def test_health_checks_leave_no_trace() -> None:
 async def test_a_method_that_nobody_knows_is_no_label_of_its_own() -> None:
     async with calling() as upstream:
         await upstream.call("/faults", "PROPFIND", headers=AUTHORIZED)
-    assert upstream.span().name == "_OTHER /{path}"
+    assert upstream.span().name == "HTTP /{path}"

@@ -14,10 +14,11 @@ from retryscope import RetryPolicy
 from retryscope_service.operations.database import Database
 from retryscope_service.operations.operations import Operations
 from retryscope_service.operations.shop.client import ShopError
-from retryscope_service.operations.shop.compensation import is_transient, recover
+from retryscope_service.operations.shop.compensation import is_transient, keep_recovering, recover
 from retryscope_service.operations.shop.orders import OrderEndedError
-from retryscope_service.workflows.checkout import CheckoutParams, run
+from retryscope_service.workflows.checkout import CheckoutParams, NoShopError, run
 from retryscope_service.workflows.definition import RunContext
+from tests.support.polling import until
 from tests.support.recorded import recording
 from tests.support.shop import OpenShop, open_shop
 
@@ -105,6 +106,25 @@ async def test_a_recovery_compensates_what_a_killed_worker_has_left(shop: OpenSh
     assert await shop.discrepancies() == []
 
 
+async def test_where_no_other_process_can_have_left_an_order_recovery_begins_with_the_first(
+    shop: OpenShop,
+) -> None:
+    recovering = asyncio.create_task(keep_recovering(shop.shop, alone=True, every=0.001))
+    await asyncio.sleep(0)
+    await shop.shop.orders.open("x", "book", 1, -1.0)
+    await until(shop.states, "it is compensated", lambda states: states == {"compensated": 1})
+    recovering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await recovering
+
+
+async def test_without_a_shop_it_says_what_to_set() -> None:
+    """The upstream is elsewhere, and its books are in another database."""
+    params = CheckoutParams(seed=1)
+    with pytest.raises(NoShopError, match="RETRYSCOPE_DATABASE_URL"):
+        await run(params, RunContext(params, Operations(), "x"))
+
+
 async def test_an_upstream_that_is_dead_leaves_the_order_to_a_recovery(shop: OpenShop) -> None:
     shop.upstream.use(shop.upstream.faults.model_copy(update={"unavailable": 1.0, "retry_after": 0}))
     with pytest.raises(ExceptionGroup):
@@ -115,12 +135,6 @@ async def test_an_upstream_that_is_dead_leaves_the_order_to_a_recovery(shop: Ope
     assert await recover(shop.shop, POLICY) == 1
     assert await shop.states() == shop.counted() == {"compensated": 1}
     assert await shop.discrepancies() == []
-
-
-async def test_without_a_shop_it_says_so() -> None:
-    params = CheckoutParams()
-    with pytest.raises(RuntimeError, match="no shop"):
-        await run(params, RunContext(params, Operations()))
 
 
 class Moments:
