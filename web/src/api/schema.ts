@@ -56,6 +56,7 @@ export interface Schemas {
   CancellationParams: CancellationParams;
   ChartData: ChartData;
   ChartThreshold: ChartThreshold;
+  CheckoutParams: CheckoutParams;
   CleanupOutcome: CleanupOutcome;
   ConcurrentParams: ConcurrentParams;
   Counts: Counts;
@@ -311,6 +312,55 @@ export interface Series {
   points: {
     [k: string]: (number | null)[];
   };
+}
+/**
+ * One order: price and stock at once, then the payment, then the order is settled.
+ */
+export interface CheckoutParams {
+  /**
+   * The same seed gives the same outcome; by default a new one.
+   */
+  seed?: number | null;
+  /**
+   * Factor on every duration: 0.01 makes a demo 100 times shorter.
+   */
+  time_scale?: number;
+  /**
+   * What is ordered.
+   */
+  sku?: "book" | "chair" | "lamp";
+  /**
+   * How many.
+   */
+  quantity?: number;
+  /**
+   * Seconds that each call of the shop takes.
+   */
+  duration?: number;
+  /**
+   * Attempts of each call and query.
+   */
+  max_attempts?: number;
+  /**
+   * Seconds before the second attempt; then twice as many.
+   */
+  base_delay?: number;
+  /**
+   * Seconds that each attempt may take.
+   */
+  attempt_timeout?: number;
+  /**
+   * Seconds until the order has to be settled.
+   */
+  deadline?: number;
+  /**
+   * Seconds that a compensation may take.
+   */
+  compensation?: number;
+  /**
+   * Retry payments only while the budget of all checkouts lasts.
+   */
+  budget?: boolean;
 }
 /**
  * Ten tasks of half a second at once, of which 30 % fail.
