@@ -99,7 +99,7 @@ HEADINGS = {
     semconv.RETRY_BACKOFF: "Waited",
     semconv.RETRY_GIVEUP_REASON: "Gave up for",
     semconv.TIMEOUT_LIMIT: "Limit",
-    semconv.URL_FULL: "URL",
+    semconv.SERVER_ADDRESS: "Server",
     semconv.HTTP_RESPONSE_STATUS_CODE: "Status",
     service_semconv.RUN_ID: "Run",
     service_semconv.RUN_DELIVERY: "Delivery",

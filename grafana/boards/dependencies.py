@@ -122,13 +122,15 @@ def compensated() -> Panel:
 def abandoned() -> Panel:
     """Threads that did not stop."""
     return number(
-        "Threads abandoned",
+        "Deaf threads",
         overall(summed(total(JOB.select(f"{service_semconv.THREADS_ABANDONED.name}_total"))), "threads"),
         means="Threads in this time range that went on when the run that awaited them was cancelled. Each"
         " takes a place among 64 until its work ends.",
         do="Have the work look whether it is to stop; when all places are taken, files are not read any"
         " more.",
         unit="short",
+        empty="No process is scraped",
+        unknown="not known",
         steps={0.5: ORANGE},
         links=[traces.explore("Cancelled", CANCELLED)],
     )
@@ -144,6 +146,7 @@ def orders() -> Panel:
         do="Fewer ends than checkouts: some are still open, and a recovery takes them when their lease is"
         " over.",
         unit=PER_SECOND,
+        empty="Nothing was ordered in this time range",
         colours={"settled": BLUE, "compensated": ORANGE},
         links=[traces.explore("Checkouts", CHECKOUTS)],
     )
@@ -152,12 +155,13 @@ def orders() -> Panel:
 def threads() -> Panel:
     """Threads that did not stop, over time."""
     return trend(
-        "Threads abandoned a second",
+        "Threads abandoned",
         query(summed(JOB.counter(service_semconv.THREADS_ABANDONED), "instance"), "{{instance}}"),
         means="Threads that went on after a cancel, a second, by process.",
         do="The log of that process names how many places they take; a restart is what frees them for"
         " certain.",
         unit=PER_SECOND,
+        empty="No process is scraped",
         links=[traces.explore("Cancelled", CANCELLED)],
     )
 
@@ -167,7 +171,7 @@ def failed_requests() -> Panel:
     return traces.search(
         "Requests that failed",
         *requests.IN_VAIN,
-        shown=(semconv.URL_FULL, semconv.HTTP_RESPONSE_STATUS_CODE, semconv.ERROR_TYPE),
+        shown=(semconv.SERVER_ADDRESS, semconv.HTTP_RESPONSE_STATUS_CODE, semconv.ERROR_TYPE),
         means="The newest traces in which a request of ours had no answer, or one of 400 and above.",
         do="Click a trace's id: the attempt around it says whether another one followed, and how it ended.",
     )

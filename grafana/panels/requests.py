@@ -14,7 +14,7 @@ FAILED = 'error_type!=""'
 SERVER = ("server_address", "server_port")
 SENT = f"span.{semconv.URL_FULL} != nil"
 """The TraceQL condition that a span is of such a request: a server's has no whole URL."""
-IN_VAIN = (SENT, "status = error")
+IN_VAIN = (SENT, f"span.{semconv.ERROR_TYPE} != nil")
 
 
 def failed_share_of(*by: str) -> str:

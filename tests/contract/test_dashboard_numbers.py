@@ -237,7 +237,7 @@ CASES: dict[str, tuple[str, str, Series, float | None]] = {
     ),
     "a thread that was abandoned 20 minutes ago is still shown": (
         "retryscope-dependencies",
-        "Threads abandoned",
+        "Deaf threads",
         {DEAF: "0x40 1x20"},
         1,
     ),
