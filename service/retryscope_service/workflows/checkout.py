@@ -49,7 +49,9 @@ class CheckoutParams(WorkflowParams):
     attempt_timeout: PositiveSeconds = Field(1.0, description="Seconds that each attempt may take.")
     deadline: PositiveSeconds = Field(8.0, description="Seconds until the order has to be settled.")
     compensation: PositiveSeconds = Field(10.0, description="Seconds that a compensation may take.")
-    budget: bool = Field(True, description="Retry payments only while the budget of all checkouts lasts.")
+    budget: bool = Field(
+        True, description="Retry payments only while the budget lasts that all calls over HTTP share."
+    )
 
     def run_deadline(self) -> float | None:
         """Seconds until the order has to be settled; a compensation comes after them."""

@@ -358,7 +358,7 @@ export interface CheckoutParams {
    */
   compensation?: number;
   /**
-   * Retry payments only while the budget of all checkouts lasts.
+   * Retry payments only while the budget lasts that all calls over HTTP share.
    */
   budget?: boolean;
 }
