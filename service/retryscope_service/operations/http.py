@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from yarl import URL
 
 from retryscope.adapters.aiohttp_client import is_transient
+from retryscope.adapters.client_attributes import safe
 from retryscope_service.operations.http_client import client
 from retryscope_service.operations.parameters import Integer, PositiveSeconds, RefusedParameterError
 from retryscope_service.operations.task import Task
@@ -95,10 +96,10 @@ class HttpOperation:
         limits = aiohttp.ClientTimeout(total=None, connect=params.connect_seconds, sock_read=silence)
         try:
             async with self.session.get(url, timeout=limits, max_redirects=MAX_REDIRECTS + 1) as response:
-                response.raise_for_status()
+                _raise_for_status(response)
                 return {"status": response.status, "bytes": await _length(response, params.max_body_bytes)}
         except aiohttp.TooManyRedirects as error:
-            raise RedirectsError(f"{url} leads on after {MAX_REDIRECTS} redirects, the most") from error
+            raise RedirectsError(f"{safe(url)} leads on after {MAX_REDIRECTS} redirects, the most") from error
 
     def is_transient(self, error: Exception) -> bool:
         """Whether another attempt may succeed."""
@@ -125,13 +126,30 @@ class HttpOperation:
         return self._upstream / "job" % {"seconds": f"{task.seconds:.6g}", **status}
 
 
+def _raise_for_status(response: aiohttp.ClientResponse) -> None:
+    """As aiohttp does it, but the error shows of the URL what a span shows: no signature in its query."""
+    if response.ok:
+        return
+    asked = response.request_info
+    shown = URL(safe(response.url))
+    raise aiohttp.ClientResponseError(
+        aiohttp.RequestInfo(shown, asked.method, asked.headers, shown),
+        response.history,
+        status=response.status,
+        message=response.reason or "",
+        headers=response.headers,
+    )
+
+
 async def _length(response: aiohttp.ClientResponse, most: int) -> int:
     """Read the body to its end."""
     length = 0
     async for chunk in response.content.iter_any():
         length += len(chunk)
         if length > most:
-            raise BodyTooLongError(f"the answer of {response.url} is longer than max_body_bytes, {most}")
+            raise BodyTooLongError(
+                f"the answer of {safe(response.url)} is longer than max_body_bytes, {most}"
+            )
     return length
 
 

@@ -149,6 +149,15 @@ async def test_a_url_of_ones_own_is_called_as_it_is(http: HttpOperation, upstrea
     assert upstream.asked == [{"status": "201"}]
 
 
+async def test_no_error_repeats_a_signature_in_the_url(http: HttpOperation, upstream: Upstream) -> None:
+    """It is on the span of an attempt, and in the run's result, which others read."""
+    url = upstream.url("/job?status=404&sig=c2VjcmV0")
+    with pytest.raises(aiohttp.ClientResponseError) as caught:
+        await http(Task("price", 0), HttpParams(url=url))
+    assert "c2VjcmV0" not in f"{caught.value} {caught.value!r}"
+    assert "sig=REDACTED" in str(caught.value)
+
+
 async def test_a_body_is_read_up_to_its_bound(http: HttpOperation, upstream: Upstream) -> None:
     """The error names the parameter and the bound; another attempt would meet the same."""
     url = upstream.url("/body/100")
