@@ -6,8 +6,8 @@ from grafana.promql import Scope
 from retryscope import semconv
 from retryscope_service.slo.promql import summed
 
-HEIGHT = 9
-"""There may be nine names beside the lines."""
+HEIGHT = 10
+"""There may be ten names beside the lines."""
 
 
 def losses(scope: Scope) -> Panel:
