@@ -180,6 +180,7 @@ def test_by_keyboard_only(visitor: Visitor, service: Service) -> None:
     expect(retry).to_be_visible()
     tab_to(page, page.get_by_role("tab", selected=True))
     page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")  # before the last, checkout
     expect(retry).to_be_focused()
     for label, value in {"Failure rate": "1", "Max retries": "1", "Base delay": "50"}.items():
         tab_to(page, page.get_by_role("textbox", name=label, exact=True))

@@ -33,7 +33,7 @@ async def flaky_api_call(*_):
     with trace.get_tracer(MARKUP).start_as_current_span(MARKUP, attributes=attributes, links=links) as span:
         span.add_event(MARKUP, {{MARKUP: MARKUP}})
         span.add_event("resilience.cancel.requested", {{"resilience.cancel.cause": MARKUP}})
-        raise type(MARKUP, (Exception,), {{}})(MARKUP)
+        raise type(MARKUP, (ValueError,), {{}})(MARKUP)
 
 retry.flaky_api_call = flaky_api_call
 """

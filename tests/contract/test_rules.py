@@ -213,6 +213,7 @@ class TestPrometheusConfiguration:
         }
         assert targets == {
             "retryscope": ["retryscope:8080"],
+            "upstream": ["upstream:8082"],
             "prometheus": ["127.0.0.1:9090"],
             "alertmanager": ["alertmanager:9093"],
             "collector": ["collector:8888"],

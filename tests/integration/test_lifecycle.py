@@ -1,6 +1,7 @@
 """Start and end of the real process: signals, draining, disconnects, and what it prints."""
 
 import argparse
+import http.client
 import json
 import re
 import shlex
@@ -9,13 +10,14 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 
 from retryscope_service.signals import REPEAT_SECONDS
 from tests.integration.conftest import StartService
 from tests.support.otlp_receiver import OtlpReceiver
-from tests.support.polling import wait_until
+from tests.support.polling import LIMIT, wait_until
 from tests.support.process import Answer, Call, Service, serve_in_vain
 from tests.support.spans import SpanData, from_json, one, outline
 
@@ -370,12 +372,22 @@ class TestStart:
         curl.add_argument("-X", dest="method", default="GET")
         curl.add_argument("--json")
         curl.add_argument("-N", action="store_true")
+        curl.add_argument("-H", dest="header", default="")
         base = f"http://127.0.0.1:{service.port}"
         known = {"TRACE_ID": service.run("retry", failure_rate=0, time_scale=0.01).body["trace_id"]}
         for command in commands:
             for placeholder, value in known.items():
                 command = command.replace(placeholder, value)
             options = curl.parse_args(shlex.split(command))
+            if options.header:  # for the faults of the upstream
+                name, _, value = options.header.partition(": ")
+                headers = {name: value, "Content-Type": "application/json"}
+                there = urlsplit(options.url)
+                upstream = http.client.HTTPConnection(there.netloc, timeout=LIMIT)
+                upstream.request(options.method, there.path, options.json, headers)
+                assert upstream.getresponse().status < 300, command
+                upstream.close()
+                continue
             assert options.url.startswith(base)
             path = options.url.removeprefix(base)
             if options.json:

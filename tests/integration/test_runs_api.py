@@ -88,7 +88,7 @@ class TestSubmit:
         assert answer.body["state"] in {"queued", "running"}
         found = await wait_for_state(http, cluster.second, run_id)
         assert (found["state"], found["outcome"], found["delivery"]) == ("succeeded", "success", 1)
-        assert found["params"] == {**given, "time_scale": 1.0}
+        assert found["params"] == {**given, "time_scale": 1.0, "operation": "simulated"}
         assert [task["outcome"] for task in found["result"]["tasks"]] == ["success"] * 2
         assert found["result"]["duration_seconds"] >= 0.1
         waited = datetime.fromisoformat(found["started_at"]) - datetime.fromisoformat(found["submitted_at"])

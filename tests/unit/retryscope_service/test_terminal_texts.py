@@ -44,7 +44,7 @@ async def test_the_trace_of_an_operation_with_control_characters_in_its_name(
     with tracer_into(console.feed).start_as_current_span("attempt \x1b[2J\x07\nforged line\u202e") as span:
         trace_id = f"{span.get_span_context().trace_id:032x}"
     text = (await api.get(f"/traces/{trace_id}?format=text")).text
-    assert harmless(text)[1].endswith("| attempt \\x1b[2J\\x07\\nforged line\\u202e  running")
+    assert harmless(text)[1].endswith("| attempt \\x1b[2J\\x07\\nforged line\\u202e  ended")
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS), min_size=1, max_size=6))
