@@ -129,6 +129,7 @@ def traced(client: Client, log: SpanLog) -> tuple[list[SpanData], list[str]]:
 
     with otlp_receiver() as collector, pytest.MonkeyPatch.context() as patch:
         patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "3600000")  # however slow the machine is
         with recording(client, log):
             headers = run(main(), real_loop)
         assert collector.requests == 1
