@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 
 from retryscope_service.drills.catalogue import DRILLS
 from retryscope_service.drills.drill import Drill, Load
 from retryscope_service.drills.measures import http_run
 from retryscope_service.drills.play import play
-from retryscope_service.drills.target import Place, Target
+from retryscope_service.drills.target import DrillError, Place, Target
 from retryscope_service.upstream.faults import Faults
 from tests.support.polling import LIMIT, until, wait_until
 from tests.support.process import COMMAND, SUSPICIOUS, Service, environment
@@ -169,3 +170,18 @@ def test_where_nobody_answers_it_says_so() -> None:
     done = drilled("hang", "--url", "http://127.0.0.1:9", "--upstream-url", "http://127.0.0.1:9")
     assert done.returncode == 2
     assert "no service answers at http://127.0.0.1:9" in done.stderr
+
+
+async def test_what_answers_something_else_is_not_played_against() -> None:
+    """Another service has the port: it says what it has got."""
+
+    async def hello(request: web.Request) -> web.Response:
+        return web.Response(text="hello")
+
+    app = web.Application()
+    app.router.add_get("/workflows", hello)
+    async with TestServer(app) as server:
+        url = str(server.make_url("")).rstrip("/")
+        with pytest.raises(DrillError, match=f"what answers GET /workflows at {url} is no service: hello"):
+            async with Target.open(Place(url, url, None, None)):
+                pass

@@ -69,8 +69,8 @@ class Target:
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             target = cls(session, place)
-            await target._call("GET", "service", "/workflows")
-            await target._call("GET", "upstream", "/faults")
+            await target._document("GET", "service", "/workflows")
+            await target._document("GET", "upstream", "/faults")
             target.in_one_process = not await target._upstream_samples()
             yield target
 
@@ -107,12 +107,12 @@ class Target:
 
     async def _run_once(self, workflow: str, body: Mapping[str, Any]) -> str:
         """A run that fails has a trace too; what starts none is an error of the drill."""
-        document = json.loads(await self._call("POST", "service", f"/workflows/{workflow}", body, (502, 504)))
+        document = await self._document("POST", "service", f"/workflows/{workflow}", body, (502, 504))
         return str(document["trace_id"])
 
     async def _trace(self, trace_id: str) -> list[Span]:
         """Its spans; none where it is no longer kept: plain successes make room for the rest first."""
-        found = json.loads(await self._call("GET", "service", f"/traces/{trace_id}", expected=(404,)))
+        found = await self._document("GET", "service", f"/traces/{trace_id}", expected=(404,))
         return list(read_spans(found)) if "resourceSpans" in found else []
 
     async def _samples(self) -> Samples:
@@ -135,9 +135,23 @@ class Target:
             pass
 
     async def _in_flight(self) -> int:
-        service = json.loads(await self._call("GET", "service", "/health/ready"))
-        upstream = json.loads(await self._call("GET", "upstream", "/health/ready"))
+        service = await self._document("GET", "service", "/health/ready")
+        upstream = await self._document("GET", "upstream", "/health/ready")
         return int(service["runs_in_flight"]) + int(upstream["requests_in_flight"])
+
+    async def _document(
+        self, method: str, who: str, path: str, body: Any = None, expected: tuple[int, ...] = ()
+    ) -> dict[str, Any]:
+        """An answer that is a JSON object."""
+        text = await self._call(method, who, path, body, expected)
+        try:
+            document = json.loads(text)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            url = getattr(self._place, who)
+            raise DrillError(f"what answers {method} {path} at {url} is no {who}: {printable(text, _SHOWN)}")
+        return document
 
     async def _call(
         self, method: str, who: str, path: str, body: Any = None, expected: tuple[int, ...] = ()
