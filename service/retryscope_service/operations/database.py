@@ -202,6 +202,22 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
         await driver.set_progress_handler(abandoned.is_set, PROGRESS_STEPS)
 
     connection.run_async(prepare)
+    _stop_once(connection.driver_connection)
+
+
+def _stop_once(driver: Any) -> None:
+    """Let a second ``stop()`` be nothing to wait for: the thread that would answer it has ended by then.
+
+    A cancel while SQLAlchemy closes a connection makes it stop it at once; the closing, which goes on, stops
+    it as well, and would wait for ever.
+    """
+    stop = driver.stop
+
+    def stop_once() -> Any:
+        driver.stop = lambda: None
+        return stop()
+
+    driver.stop = stop_once
 
 
 def _begin(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from retryscope_service.operations import database as database_module
 from retryscope_service.operations.database import Database, DatabaseRefusedError, database_url
+from tests.support.polling import LIMIT
 from tests.support.postgresql import PostgresServer
 
 REAL_LOOP = True
@@ -168,3 +169,16 @@ async def test_a_transaction_that_is_cancelled_keeps_no_lock_while_the_cancel_is
         except asyncio.CancelledError:
             async with database.transaction() as connection:
                 await connection.execute(text("PRAGMA user_version"))
+
+
+async def test_closing_a_connection_of_sqlite_that_was_stopped_ends() -> None:
+    """As after a cancel in the midst of it: the thread is gone, and nobody would answer."""
+    async with Database() as database, database.connect() as connection:
+        raw = await connection.get_raw_connection()
+        driver = raw.driver_connection
+        assert driver is not None
+        closing = asyncio.create_task(driver.close())
+        await asyncio.sleep(0)  # its thread is asked
+        driver.stop()
+        await asyncio.wait_for(closing, LIMIT)
+        await connection.invalidate()
