@@ -27,6 +27,9 @@ BUSY_MS: Final = 5_000
 PROGRESS_STEPS: Final = 1_000
 """Of SQLite's virtual machine, after which a query looks whether somebody still waits for it."""
 
+CLIENT_CHECK_MS: Final = 1_000
+"""How often PostgreSQL looks, during a query, whether its client is still there."""
+
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 _ABANDONED: Final = "retryscope_abandoned"
 _rolling_back: Final[set[asyncio.Future[None]]] = set()
@@ -172,7 +175,15 @@ def _engine(url: URL, connections: int) -> AsyncEngine:
         return engine
     return create_async_engine(
         url,
-        connect_args={"timeout": CONNECT_SECONDS, "server_settings": {"application_name": "retryscope"}},
+        connect_args={
+            "timeout": CONNECT_SECONDS,
+            "server_settings": {
+                "application_name": "retryscope",
+                # A cancel request that overtakes its query is lost. The connection is closed as well, which
+                # the server notices by this.
+                "client_connection_check_interval": str(CLIENT_CHECK_MS),
+            },
+        },
         pool_pre_ping=True,  # a server that was started again is no failure of the next run
         **options,
     )
