@@ -4,7 +4,7 @@ from typing import Final
 
 from retryscope import semconv as library
 from retryscope_service.drills.drill import Claim, Drill, Load, Phase
-from retryscope_service.drills.evidence import SpanLike, ratio
+from retryscope_service.drills.evidence import Evidence, SpanLike, ratio
 from retryscope_service.drills.measures import amplification, http_run
 from retryscope_service.upstream.faults import Faults
 
@@ -13,6 +13,13 @@ _TEXTBOOK: Final = "textbook"
 _BUDGET: Final = "budget"
 _RUNS: Final = 100
 """Ten retries, which a full budget has, are a tenth of that; and so many successes fill it."""
+
+
+def _gave_up(evidence: Evidence, reason: str) -> float:
+    """The share of runs whose retries gave up for a reason."""
+    runs = evidence.count(library.WORKFLOW_DURATION)
+    return ratio(evidence.count(library.RETRY_GIVEUPS, reason=reason), runs)
+
 
 DRILL: Final = Drill(
     "retry-storm",
@@ -39,20 +46,14 @@ DRILL: Final = Drill(
         ),
         Claim(
             "Without it every run uses up its attempts.",
-            lambda seen: ratio(
-                seen[_TEXTBOOK].count(library.RETRY_GIVEUPS, reason="max_attempts"),
-                seen[_TEXTBOOK].count(library.WORKFLOW_DURATION),
-            ),
+            lambda seen: _gave_up(seen[_TEXTBOOK], "max_attempts"),
             "share",
             0.99,
             1.0,
         ),
         Claim(
             "With it, nearly every run gives up because the budget is spent.",
-            lambda seen: ratio(
-                seen[_BUDGET].count(library.RETRY_GIVEUPS, reason="budget"),
-                seen[_BUDGET].count(library.WORKFLOW_DURATION),
-            ),
+            lambda seen: _gave_up(seen[_BUDGET], "budget"),
             "share",
             0.9,
             1.0,
