@@ -41,7 +41,7 @@ class Books:
         Raises:
             RefusedError: There is no such SKU.
         """
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             row = await _first(connection, "SELECT price FROM stock WHERE sku = :sku", sku=sku)
         if row is None:
             raise RefusedError(f"there is no SKU {sku!r}")

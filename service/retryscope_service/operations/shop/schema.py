@@ -125,13 +125,23 @@ class ShopDatabase:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction on them: committed at the end of the block, rolled back where it raises."""
+        await self._make_once()
+        async with self._database.transaction() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for one query: without SQLite's write lock, which a transaction waits for."""
+        await self._make_once()
+        async with self._database.connect() as connection:
+            yield connection
+
+    async def _make_once(self) -> None:
         if not self._is_made:
             async with self._making:
                 if not self._is_made:
                     await self._make()
                     self._is_made = True
-        async with self._database.transaction() as connection:
-            yield connection
 
     async def _make(self) -> None:
         insert = text(
