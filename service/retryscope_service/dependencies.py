@@ -1,13 +1,11 @@
 """What workflows call, opened once a process: an upstream, a database, files, a shop."""
 
-import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from prometheus_client import CollectorRegistry
 
+from retryscope_service.background import in_background
 from retryscope_service.operations.database import Database
 from retryscope_service.operations.file import FileOperation
 from retryscope_service.operations.http import http_operation
@@ -29,12 +27,13 @@ def database_of(settings: Settings) -> Database:
 
 @asynccontextmanager
 async def dependencies(
-    settings: Settings, registry: CollectorRegistry
+    settings: Settings, process: str, registry: CollectorRegistry
 ) -> AsyncIterator[tuple[Operations, UpstreamAddress]]:
     """All of them, and where the upstream is.
 
     Args:
         settings: Which they are.
+        process: What names this one, in the rows that it ends.
         registry: Where their metrics are registered.
 
     Raises:
@@ -50,21 +49,8 @@ async def dependencies(
         file = await stack.enter_async_context(FileOperation(registry))
         shop = None
         is_alone = settings.database_url is None
-        if (
-            settings.upstream_url is None or not is_alone
-        ):  # else the shop's books would be in another database
-            process = f"{socket.gethostname()}#{os.getpid()}"
+        # Else the shop's books would be in another database.
+        if settings.upstream_url is None or not is_alone:
             shop = Shop(Orders(tables, process, registry), ShopClient(http.session, upstream.url))
-            await stack.enter_async_context(_recovering(shop, alone=is_alone))
+            await stack.enter_async_context(in_background(keep_recovering(shop, alone=is_alone)))
         yield Operations({"http": http, "sql": SqlOperation(database), "file": file}, shop), upstream
-
-
-@asynccontextmanager
-async def _recovering(shop: Shop, *, alone: bool) -> AsyncIterator[None]:
-    task = asyncio.create_task(keep_recovering(shop, alone=alone))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

@@ -5,10 +5,10 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
@@ -16,6 +16,7 @@ import retryscope
 from retryscope.logs import flush_logs
 from retryscope_service.api.metrics import MetricsRoutes
 from retryscope_service.app import create_app, create_worker_app
+from retryscope_service.background import in_background
 from retryscope_service.console.console import Console
 from retryscope_service.dependencies import database_of, dependencies
 from retryscope_service.http.listener import listening
@@ -143,8 +144,9 @@ async def _run(
     process_metrics = ProcessMetrics(registry)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(asyncio.to_thread, retryscope.shutdown, settings.flush_seconds)
-        await stack.enter_async_context(_in_background(process_metrics.watch_loop()))
-        operations, upstream = await stack.enter_async_context(dependencies(settings, registry))
+        await stack.enter_async_context(in_background(process_metrics.watch_loop()))
+        name = f"{socket.gethostname()}#{os.getpid()}"
+        operations, upstream = await stack.enter_async_context(dependencies(settings, name, registry))
         inline = InlineRuns(settings.max_runs_in_flight, operations)
         engine = _engine(settings)
         reachable = await check_engine(engine)
@@ -157,9 +159,7 @@ async def _run(
             limit=settings.max_active_runs,
             retention=settings.run_retention_seconds,
         )
-        worker = RunWorker(
-            f"{socket.gethostname()}#{os.getpid()}", engine, store, events, metrics, operations
-        )
+        worker = RunWorker(name, engine, store, events, metrics, operations)
         engine.register(worker.handle)
         monitor = Monitor(registry, console.hub.publish, settings.token) if with_api else None
         if monitor is not None:
@@ -183,10 +183,10 @@ async def _run(
             retention=settings.run_retention_seconds,
             max_finished=settings.max_finished_runs,
         )
-        await stack.enter_async_context(_in_background(maintenance))
+        await stack.enter_async_context(in_background(maintenance))
         draining = [partial(inline.drain, settings.drain_seconds)]
         if with_worker:
-            await stack.enter_async_context(_in_background(events.keep_flushing(store)))
+            await stack.enter_async_context(in_background(events.keep_flushing(store)))
             working = engine.working(worker.name, settings.worker_concurrency)
             intake = await stack.enter_async_context(working)
             draining.append(partial(worker.drain, settings.drain_seconds, intake))
@@ -211,23 +211,12 @@ def _engine(settings: Settings) -> Engine:
 async def _open_pages(console: Console, monitor: Monitor, url: str) -> AsyncIterator[None]:
     """Keep the open pages up to date; at the end their streams end, or the server would wait for them."""
     monitor.traffic.serve_at(url)
-    async with _in_background(console.keep_publishing()), _in_background(monitor.sampler.keep_sampling()):
+    async with in_background(console.keep_publishing()), in_background(monitor.sampler.keep_sampling()):
         try:
             yield
         finally:
             await monitor.traffic.close()
             console.close()
-
-
-@asynccontextmanager
-async def _in_background(coroutine: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(coroutine)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def _stop_on_signals() -> asyncio.Event:
