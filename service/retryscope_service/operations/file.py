@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from prometheus_client import REGISTRY, CollectorRegistry
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from retryscope_service.operations.parameters import Integer
+from retryscope_service.operations.parameters import Integer, Parameters
 from retryscope_service.operations.task import Task
 from retryscope_service.operations.threads import NoThreadError, Threads
 
@@ -22,10 +22,8 @@ SLOTS: Final = 64
 """Files that a process parses at a time."""
 
 
-class FileParams(BaseModel):
+class FileParams(Parameters):
     """A file of orders, read as from a slow disk."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     rows: Integer = Field(1000, ge=1, le=MAX_ROWS, description="Rows that are parsed in the task's time.")
     stop_seconds: float = Field(

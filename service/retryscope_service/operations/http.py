@@ -6,13 +6,18 @@ from typing import Any, ClassVar, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from yarl import URL
 
 from retryscope.adapters.aiohttp_client import is_transient
 from retryscope.adapters.client_attributes import safe
 from retryscope_service.operations.http_client import client
-from retryscope_service.operations.parameters import Integer, PositiveSeconds, RefusedParameterError
+from retryscope_service.operations.parameters import (
+    Integer,
+    Parameters,
+    PositiveSeconds,
+    RefusedParameterError,
+)
 from retryscope_service.operations.task import Task
 from retryscope_service.targets import AllowedTargets, HostNotAllowedError
 
@@ -22,10 +27,8 @@ MAX_REDIRECTS: Final = 5
 UNAVAILABLE: Final = 503
 
 
-class HttpParams(BaseModel):
+class HttpParams(Parameters):
     """Parameters of the operation `http`."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     url: str | None = Field(
         None,

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Protocol, Self, TypeAlias, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from retryscope import RetryBudget
 from retryscope_service.operations import simulated
 from retryscope_service.operations.file import FileParams
 from retryscope_service.operations.http import HttpParams
+from retryscope_service.operations.parameters import Parameters
 from retryscope_service.operations.shop.compensation import Shop
 from retryscope_service.operations.sql import SqlParams
 from retryscope_service.operations.task import Simulated, Task
@@ -24,10 +25,8 @@ Section: TypeAlias = Annotated[S | None, Field(exclude_if=lambda value: value is
 """The parameters of a kind; they are left out of what is stored and shown, unless they are given."""
 
 
-class OperationParams(BaseModel):
+class OperationParams(Parameters):
     """Which kind performs the tasks of a run, and the parameters of that kind."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     operation: Kind = Field("simulated", description="What performs the tasks.")
 

@@ -3,13 +3,13 @@
 import socket
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import TextClause, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from retryscope_service.operations.database import Database
-from retryscope_service.operations.parameters import Integer
+from retryscope_service.operations.parameters import Integer, Parameters
 from retryscope_service.operations.sql_spans import status_code
 from retryscope_service.operations.task import Task
 
@@ -42,10 +42,8 @@ _DRAWN: Final = "user-defined function raised exception"
 """What SQLite says of `fail`, which stands for the conflicts that PostgreSQL has."""
 
 
-class SqlParams(BaseModel):
+class SqlParams(Parameters):
     """A query that goes through rows slowly."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     rows: Integer = Field(
         10, ge=1, le=10_000, description="Rows that the query goes through in the task's time."

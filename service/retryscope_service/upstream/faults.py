@@ -6,11 +6,11 @@ from pathlib import Path
 from random import Random
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from retryscope_service.http.validation import problem_of
-from retryscope_service.operations.parameters import Probability, Seconds, Seed
+from retryscope_service.operations.parameters import Parameters, Probability, Seconds, Seed
 from retryscope_service.upstream.latency import Latency
 
 Fault = Literal["error", "rate_limited", "unavailable", "hang", "reset", "truncated", "slow_body"]
@@ -21,14 +21,12 @@ Prefix = Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=200)]
 _ROUNDING: Final = 1e-9
 
 
-class Faults(BaseModel):
+class Faults(Parameters):
     """What an upstream does to requests; by default nothing.
 
     >>> Faults(error=0.3, rate_limited=0.1).error
     0.3
     """
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     latency: Latency | None = Field(
         None, description="How long every request takes beside the work it asks for."

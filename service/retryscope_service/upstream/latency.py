@@ -5,18 +5,16 @@ from abc import ABC, abstractmethod
 from random import Random
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from retryscope_service.operations.parameters import Seconds
+from retryscope_service.operations.parameters import Parameters, Seconds
 
 Positive = Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)]
 """Seconds."""
 
 
-class _Distribution(BaseModel, ABC):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
+class _Distribution(Parameters, ABC):
     cap: Seconds = Field(60.0, description="Longest latency; what is drawn beyond it is cut to it.")
 
     def draw(self, rng: Random) -> float:

@@ -10,10 +10,11 @@ from dataclasses import asdict
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from retryscope_service.http.problems import Problem, invalid_parameter
 from retryscope_service.http.validation import read_params
+from retryscope_service.operations.parameters import Parameters
 from retryscope_service.operations.shop.books import Books, RefusedError
 from retryscope_service.upstream.job import LONGEST_JOB, Answer, answer, begin
 from retryscope_service.upstream.upstream import Upstream
@@ -21,19 +22,15 @@ from retryscope_service.upstream.upstream import Upstream
 MAX_BODY_BYTES = 1024
 
 
-class Hold(BaseModel):
+class Hold(Parameters):
     """What an order puts aside."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     sku: str = Field(min_length=1, max_length=100)
     quantity: int = Field(ge=1, le=1_000_000)
 
 
-class Payment(BaseModel):
+class Payment(Parameters):
     """What an order costs, in cents."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     amount: int = Field(ge=1, le=10**12)
 

@@ -6,17 +6,15 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from retryscope import Report
 from retryscope_service.operations.operations import Operations
-from retryscope_service.operations.parameters import SEED_BITS, Seed
+from retryscope_service.operations.parameters import SEED_BITS, Parameters, Seed
 
 
-class WorkflowParams(BaseModel):
+class WorkflowParams(Parameters):
     """Parameters that every workflow takes."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     seed: Seed | None = Field(None, description="The same seed gives the same outcome; by default a new one.")
     time_scale: float = Field(

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from retryscope import Operation, semconv, timeout
 from retryscope_service.operations.operations import Kind, OperationParams, Performer
-from retryscope_service.operations.parameters import PositiveSeconds, Seconds
+from retryscope_service.operations.parameters import Parameters, PositiveSeconds, Seconds
 from retryscope_service.operations.simulated import slow_operation
 from retryscope_service.operations.task import Task
 from retryscope_service.workflows.definition import RunContext, WorkflowDefinition, WorkflowParams
@@ -17,10 +17,8 @@ OTHER = Operation(semconv.OTHER, workflow="timeouts")
 FILE_PROCESSING = Operation("File Processing", workflow="timeouts")
 
 
-class LimitedOperation(BaseModel):
+class LimitedOperation(Parameters):
     """One operation and its limit."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     name: str = Field(
         min_length=1,
